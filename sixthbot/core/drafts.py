@@ -1,0 +1,99 @@
+"""Drafts: a branch plus its PR text, waiting for a person; only an ApprovedDraft can be pushed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import Refused
+from sixthbot.core.names import clean_line
+
+if TYPE_CHECKING:
+    from sixthbot.core.names import BranchName, Oid
+
+
+class DraftStatus(StrEnum):
+    """What the draft file shows; an approval itself lives outside the repository."""
+
+    AWAITING_REVIEW = "awaiting-review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    PUSHED = "pushed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A draft as its file says. `head` and `tree` are what was described; `text` is the PR text, a person's to edit."""
+
+    branch: BranchName
+    base: str
+    head: Oid
+    tree: Oid
+    issue: str
+    title: str
+    text: str
+    status: DraftStatus = DraftStatus.AWAITING_REVIEW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushTarget:
+    """Where a push goes: the remote's name and the URL it stands for."""
+
+    remote: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's word for one exact draft, kept on this machine outside the repository."""
+
+    digest: str
+    approved: str
+    despite_checks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedDraft:
+    """A draft whose approval was checked against what is there now; make one with `approved`, nothing else."""
+
+    draft: Draft
+    target: PushTarget
+    approval: Approval
+
+
+def draft_digest(draft: Draft, target: PushTarget) -> str:
+    """Return the SHA-256, in hex, over everything an approval binds: a change of any part gives another."""
+    digest = hashlib.sha256(b"sixthbot approval 1\0")
+    for part in (
+        draft.head, draft.tree, target.remote, target.url, draft.branch.value, draft.base, draft.title, draft.text,
+    ):  # fmt: skip
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def approved(
+    draft: Draft, target: PushTarget, approval: Approval | None, *, tip: Oid | None
+) -> ApprovedDraft:
+    """Return the approved draft, or raise Refused saying why it is not one.
+
+    `tip` is where the branch is now, None when it is gone.
+    """
+    name = clean_line(draft.branch.value, limit=80)
+    if tip != draft.head:
+        raise Refused(f"{name} has moved since its draft was written", hint=f"sixthbot review {name}")
+    if approval is None:
+        raise Refused(f"{name} is not approved", hint=f"sixthbot review {name}, then sixthbot approve {name}")
+    if approval.digest != draft_digest(draft, target):
+        raise Refused(
+            f"{name} was changed after it was approved (text, title, commit, base or remote)",
+            hint=f"sixthbot review {name}, then sixthbot approve {name} again",
+        )
+    return ApprovedDraft(draft=draft, target=target, approval=approval)
+
+
+def with_status(draft: Draft, status: DraftStatus) -> Draft:
+    """Return the draft showing another status."""
+    return replace(draft, status=status)

@@ -1,0 +1,199 @@
+"""The life of a task: one table, state x fact -> state. Everything that changes a task's state goes through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from sixthbot.core.errors import SixthError
+from sixthbot.core.tasks import Done, Failed, Parked, Ready, Running, State, Task, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+CRASH_LIMIT = 3
+"""A task that killed this many workers is set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A worker took it."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Its last step is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """A step failed. `retries` is how often the rule tries again; `jitter`, 0 to 1, is added to the backoff."""
+
+    reason: str
+    retries: int
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PersonNeeded:
+    """A step cannot go on without a person."""
+
+    kind: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A step asks to be tried later; no attempt is counted."""
+
+    reason: str
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The worker and its children are gone without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """The worker stopped in good order and returned it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCame:
+    """What it waited for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person did what it was parked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A person wants it tried again, from a clean count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A person does not want it any more."""
+
+
+Fact: TypeAlias = (
+    Claimed
+    | Succeeded
+    | AttemptFailed
+    | PersonNeeded
+    | Postponed
+    | WorkerLost
+    | GivenBack
+    | TimeCame
+    | Answered
+    | Retried
+    | Cancelled
+)
+
+
+class IllegalTransition(SixthError):
+    """A fact that cannot happen to a task in its state, such as claiming a parked one."""
+
+
+TRANSITIONS: Mapping[type[State], Mapping[type[Fact], tuple[type[State], ...]]] = MappingProxyType(
+    {
+        Ready: {Claimed: (Running,), Cancelled: (Done,), Postponed: (Waiting,), PersonNeeded: (Parked,)},
+        Waiting: {TimeCame: (Ready,), Cancelled: (Done,), Retried: (Ready,), Answered: (Ready,)},
+        Running: {
+            Succeeded: (Done,),
+            AttemptFailed: (Waiting, Failed),
+            PersonNeeded: (Parked,),
+            Postponed: (Waiting,),
+            WorkerLost: (Ready, Failed),
+            GivenBack: (Ready,),
+            Cancelled: (Done,),
+        },
+        Parked: {Answered: (Ready,), Cancelled: (Done,), Retried: (Ready,)},
+        Failed: {Retried: (Ready,), Cancelled: (Done,)},
+        Done: {},
+    }
+)
+"""State x fact -> the states it may lead to. A pair that is not here is an IllegalTransition."""
+
+
+def step(task: Task, fact: Fact, now: datetime) -> Task:
+    """Return the task after `fact`, counts included; raise IllegalTransition for a pair that is not in the table."""
+    allowed = TRANSITIONS[type(task.state)].get(type(fact))
+    if allowed is None:
+        raise IllegalTransition(f"task {task.id} is {task.state.name}: it cannot be {_verb(fact)}")
+    after = _apply(task, fact, now)
+    if type(after.state) not in allowed:
+        raise AssertionError(
+            f"{type(fact).__name__} led to {after.state.name}, which the table does not list"
+        )
+    return after
+
+
+def _apply(task: Task, fact: Fact, now: datetime) -> Task:  # noqa: PLR0911 - one line per fact reads best
+    match fact:
+        case Claimed(worker):
+            return replace(task, state=Running(worker))
+        case Succeeded():
+            return replace(task, state=Done("succeeded"))
+        case AttemptFailed():
+            return _after_failure(task, fact, now)
+        case PersonNeeded(kind, reason, hint):
+            return replace(task, state=Parked(kind, reason, hint))
+        case Postponed(reason, delay):
+            return replace(task, state=Waiting(now + delay, reason))
+        case WorkerLost():
+            return _after_crash(task)
+        case GivenBack() | TimeCame() | Answered():
+            return replace(task, state=Ready())
+        case Retried():
+            return replace(task, state=Ready(), attempts=0, crashes=0)
+        case Cancelled():
+            return replace(task, state=Done("cancelled"))
+
+
+def _after_failure(task: Task, fact: AttemptFailed, now: datetime) -> Task:
+    attempts = task.attempts + 1
+    if attempts > fact.retries:
+        return replace(task, attempts=attempts, state=Failed(fact.reason))
+    delay = timedelta(seconds=2 ** min(attempts - 1, 16) * (1 + fact.jitter))
+    return replace(
+        task, attempts=attempts, state=Waiting(now + delay, f"attempt {attempts} failed: {fact.reason}")
+    )
+
+
+def _after_crash(task: Task) -> Task:
+    crashes = task.crashes + 1
+    if crashes >= CRASH_LIMIT:
+        return replace(task, crashes=crashes, state=Failed(f"its worker died {crashes} times while it ran"))
+    return replace(task, crashes=crashes, state=Ready())
+
+
+def _verb(fact: Fact) -> str:
+    words = {Claimed: "claimed", Retried: "retried", Cancelled: "cancelled", Answered: "answered"}
+    return words.get(type(fact), type(fact).__name__)
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram, the source of the picture in docs/architecture.md."""
+    lines = ["stateDiagram-v2", "    [*] --> ready"]
+    for state, facts in TRANSITIONS.items():
+        for fact, targets in facts.items():
+            lines += [
+                f"    {_state_name(state)} --> {_state_name(target)}: {fact.__name__}" for target in targets
+            ]
+    lines.append("    done --> [*]")
+    return "\n".join(lines) + "\n"
+
+
+def _state_name(state: type[State]) -> str:
+    return state.__name__.lower()

@@ -1,0 +1,141 @@
+"""Names that reach git, the disk or a terminal: checked once here, carried as types from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NewType
+
+from sixthbot.core.errors import InvalidName
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+Oid = NewType("Oid", str)
+"""A full object id: 40 or 64 lower-case hexadecimal digits."""
+
+_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_ISSUE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_BRANCH_LIMIT = 60
+_SLUG_LIMIT = 50
+# git check-ref-format, rules 3 to 5 and 9, and the two names a branch may not have
+_FORBIDDEN_IN_REF = re.compile(
+    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|(?:^|/)\.|\.$|/$|^/|^-|^@$"
+)
+
+
+def parse_oid(text: str) -> Oid:
+    """Return `text` as an object id; raise InvalidName for anything but 40 or 64 lower-case hex digits."""
+    if not _OID.fullmatch(text):
+        raise InvalidName(f"not a full object id: {clean_line(text, limit=80)!r}")
+    return Oid(text)
+
+
+def is_null(oid: str) -> bool:
+    """Tell whether `oid` is git's all-zero id, which stands for "no object"."""
+    return not oid.strip("0")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BranchName:
+    """The short name of a local branch that git accepts; make one with `parse`."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> BranchName:
+        """Return the branch name `text`; raise InvalidName for one that git refuses or could misread."""
+        forbidden = (
+            not text or text == "HEAD" or _FORBIDDEN_IN_REF.search(text) or has_unsafe_characters(text)
+        )
+        if forbidden or len(text.encode("utf-8", "surrogatepass")) > 240:  # noqa: PLR2004 - a path component's limit
+            raise InvalidName(f"not a usable branch name: {clean_line(text, limit=80)!r}")
+        return cls(text)
+
+    @classmethod
+    def of_ref(cls, ref: str) -> BranchName | None:
+        """Return the branch of a full ref name, or None when the ref is not a branch."""
+        prefix = "refs/heads/"
+        return cls(ref[len(prefix) :]) if ref.startswith(prefix) else None
+
+    @property
+    def ref(self) -> str:
+        """The full ref name."""
+        return "refs/heads/" + self.value
+
+    @property
+    def file_stem(self) -> str:
+        """The name as one path component: `%` and `/` are written as %25 and %2F."""
+        return self.value.replace("%", "%25").replace("/", "%2F")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def parse_issue_id(text: str) -> str:
+    """Return `text` as an issue id; raise InvalidName unless it has the contract's form."""
+    if not _ISSUE_ID.fullmatch(text) or ".." in text:
+        raise InvalidName(
+            f"not a usable issue id: {clean_line(text, limit=80)!r}",
+            hint="an id starts with a letter or digit, has at most 64 of A-Z a-z 0-9 . _ - and no '..'",
+        )
+    return text
+
+
+def slug(text: str, *, limit: int = _SLUG_LIMIT) -> str:
+    """Return `text` as lower-case `[a-z0-9-]` words joined by single hyphens, cut at a word; may be empty."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    result = ""
+    for word in words:
+        longer = f"{result}-{word}" if result else word[:limit]
+        if len(longer) > limit:
+            break
+        result = longer
+    return result
+
+
+def short_hash(*parts: str | bytes, digits: int = 6) -> str:
+    """Return the first `digits` hex digits of the SHA-256 over the parts, each closed by a NUL byte."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass"))
+        digest.update(b"\0")
+    return digest.hexdigest()[:digits]
+
+
+def branch_for(*, prefix: str, title: str, issue_id: str, taken: Container[str]) -> BranchName:
+    """Return the branch name for an issue: `<prefix>/<slug>`, with a short hash of the id when that is taken.
+
+    `taken` holds short names of branches that exist. The result has at most 60 characters of `[a-z0-9/-]`
+    after the prefix; `issue-<id>` stands in where the title leaves no slug.
+    """
+    stem = slug(title) or "issue-" + (slug(issue_id) or short_hash(issue_id))
+    room = _BRANCH_LIMIT - len(prefix) - 1
+    name = f"{prefix}/{_cut(stem, room)}"
+    if name in taken:
+        tail = "-" + short_hash(issue_id)
+        name = f"{prefix}/{_cut(stem, room - len(tail))}{tail}"
+    return BranchName.parse(name)
+
+
+def _cut(stem: str, room: int) -> str:
+    return stem[: max(room, 1)].rstrip("-")
+
+
+def has_unsafe_characters(text: str) -> bool:
+    """Tell whether `text` has control, bidirectional, zero-width, private or unpaired surrogate characters."""
+    return any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for char in text)
+
+
+def clean_line(text: str, *, limit: int = 200) -> str:
+    """Return `text` as one printable line of at most `limit` characters.
+
+    White space of any kind becomes one space; control, bidi and zero-width characters go, so that the result
+    is safe on a terminal, in a log and in a commit subject.
+    """
+    joined = " ".join(text[: limit * 8].split())
+    kept = "".join(char for char in joined if not has_unsafe_characters(char))
+    return kept.strip()[:limit].rstrip()

@@ -1,0 +1,63 @@
+"""Times and durations as text: RFC 3339 in UTC everywhere, durations like 2s, 15m, 1h."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.names import clean_line
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def format_time(moment: datetime) -> str:
+    """Return an aware time as RFC 3339 in UTC with milliseconds, `2026-11-20T19:30:00.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time; raise ConfigError when it is not one or names no zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigError(
+            f"not a time: {clean_line(text, limit=60)!r}", hint="write it like 2026-11-20T19:30:00Z"
+        )
+    return moment.astimezone(UTC)
+
+
+def sortable(moment: datetime) -> str:
+    """Return a time as digits that sort as times do, for file names: `20261120T193000123Z`."""
+    utc = moment.astimezone(UTC)
+    return utc.strftime("%Y%m%dT%H%M%S") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def parse_sortable(text: str) -> datetime:
+    """Read back what `sortable` wrote; raise ConfigError when it is not that."""
+    try:
+        return datetime.strptime(text[:-1] + "000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigError(f"not a time in a file name: {clean_line(text, limit=60)!r}") from None
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `500ms`, `2s`, `15m`, `2h`, `1d`; raise ConfigError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f"not a duration: {clean_line(text, limit=60)!r}", hint="write it like 2s, 15m, 2h or 1d"
+        )
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def format_duration(span: timedelta) -> str:
+    """Return a span for people, in its largest fitting unit with at most one decimal: `1.2s`, `15m`, `2h`."""
+    seconds = span.total_seconds()
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + unit
+    return f"{seconds:.1f}".removesuffix(".0") + "s" if seconds >= 1 else f"{round(seconds * 1000)}ms"

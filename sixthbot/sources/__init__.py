@@ -1,0 +1,1 @@
+"""The origins of events: each compares the world with what was stored and names the difference."""
