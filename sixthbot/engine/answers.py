@@ -1,0 +1,317 @@
+"""A person's word: what `done`, `release`, `trust`, `approve`, `reject`, `push`, `cancel` and `reopen` do to tasks and issues."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sixthbot.core import lifecycle
+from sixthbot.core.drafts import with_status
+from sixthbot.core.errors import UsageError
+from sixthbot.core.events import EventKind, make_event
+from sixthbot.core.issues import IssueStatus, SubtaskStatus
+from sixthbot.core.names import BranchName, parse_oid, short_hash
+from sixthbot.core.tasks import Done, Failed, Parked, Ready, Task, Waiting
+from sixthbot.engine.admit import admit, cancel
+from sixthbot.git import refs
+from sixthbot.git.commits import log
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sixthbot.core.drafts import Draft, DraftStatus
+    from sixthbot.core.issues import IssueRecord, Plan, Subtask
+    from sixthbot.engine.services import Services
+    from sixthbot.git.commits import CommitInfo
+
+_SUBTASK_TRAILER = "sixth-subtask"
+_ANY_KIND = frozenset({"subtask", "review", "conflict", "untrusted", "frozen", "input"})
+
+
+def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int]:
+    """Record that a person finished subtask `n`, or every one that waits; return the numbers, in order.
+
+    The branch's tip becomes one that the bot may build on, the person's commits are mapped to the subtasks (by their
+    trailer, else to the first), and the issue's task goes on. Raise UsageError when nothing waits or there is no
+    such subtask. Saying it again changes nothing and returns [].
+    """
+    record, plan = services.store.issues.record(issue_id), services.store.issues.plan(issue_id)
+    answered = _answered(plan, n, issue_id)
+    if not answered:
+        return []
+    commits = accept_tip(services, record)
+    plan = _with_answers(plan, answered, commits)
+    services.store.issues.save_plan(issue_id, plan)
+    for subtask in answered:
+        services.store.journal.append(
+            "subtask.answered",
+            f"subtask {subtask.n} was finished by a person",
+            issue=issue_id,
+            data={"subtask": subtask.n, "commits": list(plan.get(subtask.n).commits)},
+        )
+    _set_status(services, issue_id, IssueStatus.OPEN)
+    resume_parked(services, issue=issue_id, kinds={"subtask"}, redo="work", failed=True)
+    return [subtask.n for subtask in answered]
+
+
+def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:
+    """Accept where the issue's branch is now as a tip to build on; return the commits that are new, oldest first.
+
+    Raise UsageError when the branch does not exist.
+    """
+    if not record.branch:
+        return []
+    branch = BranchName.parse(record.branch)
+    tip = refs.tip(services.repo.git, branch)
+    if tip is None:
+        raise UsageError(
+            f"the branch {branch} of issue {record.id} is gone",
+            hint=f"bring it back (sixthbot undo, git branch) or: sixthbot issue cancel {record.id}",
+        )
+    known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips)
+    if tip in known:
+        return []
+    below = [parse_oid(record.base_commit)] if record.base_commit else []
+    commits = log(services.repo.git, tip=tip, not_in=below)
+    last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
+    services.store.issues.save_record(replace(record, accepted_tips=(*record.accepted_tips, tip)))
+    services.store.journal.append(
+        "branch.accepted", f"{branch} at {tip} was accepted as a person's work", issue=record.id, commit=tip
+    )
+    return commits[last_known + 1 :]
+
+
+def resume_parked(
+    services: Services,
+    *,
+    issue: str | None = None,
+    kinds: Collection[str] = _ANY_KIND,
+    redo: str = "",
+    failed: bool = False,
+) -> list[Task]:
+    """Make ready the parked tasks of `issue` (None: of any) that wait for one of `kinds`; return them.
+
+    Those that wait for another try of their own go on at once too. `failed` also brings back ones that were given
+    up. `redo` names an action: its step and all after it are done again.
+    """
+    resumed = []
+    for task in services.store.queue.all(states=("parked", "waiting", "failed")):
+        if issue is not None and task.issue != issue:
+            continue
+        fact = _fact_for(task, kinds, failed=failed, any_issue=issue is None)
+        if fact is None:
+            continue
+        if redo:
+            services.store.checkpoints.drop_from(task.id, redo)
+        after = lifecycle.step(task, fact, services.clock())
+        services.store.queue.settle(task, after)
+        services.store.journal.append(
+            "task.resumed", "goes on", task=task.id, rule=task.rule, issue=task.issue or None
+        )
+        resumed.append(after)
+    return resumed
+
+
+def retry_task(services: Services, task: Task) -> Task:
+    """Bring a waiting, parked or failed task back with clean counts; raise IllegalTransition for another state."""
+    after = lifecycle.step(task, lifecycle.Retried(), services.clock())
+    services.store.queue.settle(task, after)
+    services.store.journal.append(
+        "task.retried",
+        "tried again on a person's word",
+        task=task.id,
+        rule=task.rule,
+        issue=task.issue or None,
+    )
+    return after
+
+
+def cancel_task(services: Services, task: Task) -> Task | None:
+    """Cancel a task; return it as it is then (a running one ends within a second), None when it was over."""
+    return cancel(services, task, reason="a person does not want it")
+
+
+def release_branch(services: Services, branch: str) -> list[Task]:
+    """Let the bot work on a frozen branch again, from where it is now; return the tasks that go on.
+
+    Raise UsageError when the branch belongs to no issue or is gone.
+    """
+    record = _record_of(services, branch)
+    accept_tip(services, record)
+    services.store.journal.append("branch.released", f"{branch} was released", issue=record.id)
+    return resume_parked(services, issue=record.id, kinds={"frozen"})
+
+
+def trust_resumed(services: Services) -> list[Task]:
+    """Make ready every task that waited for trust; return them."""
+    return resume_parked(services, kinds={"untrusted"})
+
+
+def cancel_issue(services: Services, issue_id: str) -> list[Task]:
+    """Cancel an issue: its tasks are cancelled, its branch and draft stay; return the tasks."""
+    services.store.issues.record(issue_id)
+    _set_status(services, issue_id, IssueStatus.CANCELLED)
+    tasks = [task for task in services.store.queue.all() if task.issue == issue_id]
+    done = [after for task in tasks if (after := cancel_task(services, task)) is not None]
+    services.store.journal.append("issue.cancelled", "cancelled by a person", issue=issue_id)
+    return done
+
+
+def reopen_issue(services: Services, issue_id: str) -> list[Task]:
+    """Work on an issue again; return the tasks that go on.
+
+    Parked and failed tasks are tried again; where the last one is over, a new task does the same rule's steps, which
+    find what is done already. Raise UsageError when the issue is being worked on or no task of it was ever made.
+    """
+    services.store.issues.record(issue_id)
+    tasks = [
+        task
+        for task in services.store.queue.all()
+        if task.issue == issue_id and task.event.kind == EventKind.ISSUE_ADDED
+    ]
+    if not tasks:
+        raise UsageError(f"no rule ever made a task of issue {issue_id}", hint="sixthbot rules list")
+    live = [task for task in tasks if not isinstance(task.state, Done | Failed | Parked)]
+    if live:
+        raise UsageError(
+            f"issue {issue_id} is not closed: task {live[0].id} is {live[0].state.name}",
+            hint=f"sixthbot queue show {live[0].id}",
+        )
+    _set_status(services, issue_id, IssueStatus.OPEN)
+    stopped = [task for task in tasks if not isinstance(task.state, Done)]
+    resumed = [retry_task(services, task) for task in stopped] or [_again(services, tasks)]
+    services.store.journal.append("issue.reopened", "reopened by a person", issue=issue_id)
+    return resumed
+
+
+def on_approve(services: Services, draft: Draft) -> list[Task]:
+    """After a draft was approved: the issue shows it and `draft.approved` is let in; return the tasks it made."""
+    _set_status(services, draft.issue, IssueStatus.APPROVED)
+    return _draft_event(services, EventKind.DRAFT_APPROVED, draft)
+
+
+def on_push(services: Services, draft: Draft) -> list[Task]:
+    """After a draft was pushed: its issue and task end, `draft.pushed` is let in; return the tasks it made."""
+    _set_status(services, draft.issue, IssueStatus.PUSHED)
+    return _after_review(services, EventKind.DRAFT_PUSHED, draft)
+
+
+def on_reject(services: Services, draft: Draft, why: str) -> list[Task]:
+    """After a draft was rejected: its issue and task end, `draft.rejected` is let in; return the tasks it made."""
+    _set_status(services, draft.issue, IssueStatus.REJECTED)
+    services.store.journal.append(
+        "draft.rejected", f"{draft.branch} was rejected: {why}", issue=draft.issue or None, commit=draft.head
+    )
+    return _after_review(services, EventKind.DRAFT_REJECTED, draft)
+
+
+def show_status(services: Services, draft: Draft, status: DraftStatus) -> Draft:
+    """Write the draft with another status; the file only shows it. Return the draft as written."""
+    after = with_status(draft, status)
+    services.store.drafts.write(after)
+    return after
+
+
+def _answered(plan: Plan, n: int | None, issue_id: str) -> list[Subtask]:
+    if n is not None:
+        subtask = plan.get(n)
+        return [] if subtask.settled else [subtask]
+    waiting = list(plan.waiting())
+    if waiting:
+        return waiting
+    following = plan.next_open()
+    if following is None:
+        return []
+    raise UsageError(
+        f"no subtask of issue {issue_id} waits for a person",
+        hint=f"if you did the next one yourself: sixthbot done {issue_id} {following.n}",
+    )
+
+
+def _with_answers(plan: Plan, answered: Sequence[Subtask], commits: Sequence[CommitInfo]) -> Plan:
+    first = answered[0].n
+    numbers = {subtask.n for subtask in plan.subtasks}
+    mapped: dict[int, list[str]] = {}
+    for commit in commits:
+        named = _named_subtask(commit)
+        mapped.setdefault(named if named in numbers else first, []).append(commit.id)
+    for subtask in plan.subtasks:
+        theirs = tuple(mapped.get(subtask.n, ()))
+        if subtask.n in {one.n for one in answered} or (theirs and not subtask.settled):
+            done = replace(
+                subtask,
+                status=SubtaskStatus.DONE,
+                by="person",
+                reason="",
+                commits=(*subtask.commits, *theirs),
+            )
+            plan = plan.with_subtask(done)
+    return plan
+
+
+def _named_subtask(commit: CommitInfo) -> int | None:
+    for key, value in commit.trailers:
+        if key.lower() == _SUBTASK_TRAILER and value.isascii() and value.isdigit():
+            return int(value[:9])
+    return None
+
+
+def _fact_for(
+    task: Task, kinds: Collection[str], *, failed: bool, any_issue: bool
+) -> lifecycle.Answered | lifecycle.Retried | None:
+    match task.state:
+        case Parked(kind):
+            return lifecycle.Answered() if kind in kinds else None
+        case Waiting():
+            own_try = task.event.kind == EventKind.ISSUE_ADDED and not any_issue
+            return lifecycle.Answered() if own_try else None
+        case Failed():
+            return lifecycle.Retried() if failed and task.event.kind == EventKind.ISSUE_ADDED else None
+        case _:
+            return None
+
+
+def _again(services: Services, tasks: Sequence[Task]) -> Task:
+    """A new task for the same rule and events, with an id of its own: a task that is over stays over."""
+    last = max(tasks, key=lambda task: task.created)
+    now = services.clock()
+    rule = next((rule for rule in services.rules.rules if rule.name == last.rule), None)
+    task = replace(
+        last,
+        id="t" + short_hash(last.id, "reopened", str(len(tasks)), digits=12),
+        rule_hash=rule.digest if rule is not None else last.rule_hash,
+        created=now,
+        deadline=now + last.lane.wait,
+        attempts=0,
+        crashes=0,
+        state=Ready(),
+    )
+    services.store.queue.put(task)
+    return task
+
+
+def _record_of(services: Services, branch: str) -> IssueRecord:
+    record = services.store.issues.find_by_branch(branch)
+    if record is None:
+        raise UsageError(f"the branch {branch} belongs to no issue", hint="sixthbot issue list")
+    return record
+
+
+def _set_status(services: Services, issue_id: str, status: IssueStatus) -> None:
+    if not issue_id:
+        return
+    record = services.store.issues.record(issue_id)
+    if record.status is not status:
+        services.store.issues.save_record(replace(record, status=status))
+
+
+def _after_review(services: Services, kind: EventKind, draft: Draft) -> list[Task]:
+    if draft.issue:
+        resume_parked(services, issue=draft.issue, kinds={"review"})
+    return _draft_event(services, kind, draft)
+
+
+def _draft_event(services: Services, kind: EventKind, draft: Draft) -> list[Task]:
+    fields = {"branch": draft.branch.value, "issue": draft.issue, "title": draft.title}
+    event = make_event(kind, fields, time=services.clock(), key=f"{draft.branch} {draft.head}")
+    return admit(services, [event])

@@ -1,0 +1,114 @@
+"""Opens everything that works on one repository, once, in the order that trust demands. Owns no state of its own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sixthbot.actions import registry
+from sixthbot.core.rules import DisabledRule
+from sixthbot.git.repository import open_repository
+from sixthbot.git.worktrees import Pool
+from sixthbot.store import clock as store_clock
+from sixthbot.store.config import load_config
+from sixthbot.store.locks import hold
+from sixthbot.store.open import open_store
+from sixthbot.store.paths import locate, require_initialised
+from sixthbot.store.rulefiles import load_rules
+from sixthbot.store.setup import check_tracked
+from sixthbot.store.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
+    from sixthbot.actions.base import Processes
+    from sixthbot.git.repository import Repository
+    from sixthbot.store.config import Loaded
+    from sixthbot.store.open import Store
+    from sixthbot.store.paths import Places
+    from sixthbot.store.rulefiles import RuleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that commands, the bot and workers need for one repository, opened and checked.
+
+    `rules` holds only rules whose steps can run; the others stand in its `disabled`. `trusted` is false while
+    anything of the repository's settings waits for its owner's trust. `processes` replaces the way foreign programs
+    are run, None for the real one. `env` is the environment of the bot's own start.
+    """
+
+    places: Places
+    store: Store
+    repo: Repository
+    pool: Pool
+    loaded: Loaded
+    rules: RuleSet
+    trusted: bool
+    processes: Processes | None
+    clock: Callable[[], datetime]
+    env: Mapping[str, str]
+
+
+def open_services(
+    start: Path,
+    *,
+    clock: Callable[[], datetime] = store_clock.now,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] = MappingProxyType({}),
+) -> Services:
+    """Open the repository that `start` lies in.
+
+    `flags` are settings from the command line (`section.key` -> text), `env` is by default the process's own.
+    Raise NoRepository when there is none or it is not initialised, Refused when it tracks what belongs to the bot,
+    ConfigError for a trusted configuration that cannot be used. A bad rule is disabled, never an error.
+    """
+    places = locate(start)
+    require_initialised(places)
+    env = MappingProxyType(dict(os.environ if env is None else env))
+    trust = Trust(places.data_dir)
+    loaded = load_config(places, trust, env, flags)
+    durability = loaded.config.bot.durability
+    repo = open_repository(places.top, places.git_dir, durability=durability)
+    check_tracked(repo.tracked_under(".sixth"))
+    items = trust.scan(places, repo.exec_settings())
+    rules = with_checked_steps(load_rules(places, trust, tuple(loaded.config.rules.disabled)))
+    store = open_store(places, durability=durability, clock=clock)
+    return Services(
+        places=places,
+        store=store,
+        repo=repo,
+        pool=Pool(repo.git, places.pool_dir, serialise=worktree_lock(places)),
+        loaded=loaded,
+        rules=rules,
+        trusted=trust.state(items).trusted and not loaded.untrusted,
+        processes=None,
+        clock=clock,
+        env=env,
+    )
+
+
+def with_checked_steps(rules: RuleSet) -> RuleSet:
+    """Return the rule set with each rule whose steps cannot run moved to `disabled`, with the reasons."""
+    good, bad = [], list(rules.disabled)
+    for rule in rules.rules:
+        problems = registry.check_steps(rule)
+        if problems:
+            bad.append(DisabledRule(rule.name, f"{rule.origin}: {'; '.join(problems)}"))
+        else:
+            good.append(rule)
+    return replace(rules, rules=tuple(good), disabled=tuple(bad))
+
+
+def worktree_lock(places: Places) -> Callable[[], AbstractContextManager[None]]:
+    """Return what makes `git worktree add` one at a time across all processes of this repository."""
+
+    def serialise() -> AbstractContextManager[None]:
+        return hold(places.locks / "worktrees.lock", what="preparing a worktree")
+
+    return serialise
