@@ -1,0 +1,114 @@
+"""The front door: hook verbs leave a note and return at once; every other command goes to the command line.
+
+A hook runs on every commit of every person, so the verbs import nothing but os and sys, start no process and sync
+nothing: a lost note costs nothing, because the bot finds commits by comparing refs.
+"""
+
+import os
+import sys
+
+HOOK_VERBS = ("on-commit", "on-checkout", "on-merge", "on-rewrite")
+"""What git hooks and hook managers call; whatever happens, these print nothing and exit with 0."""
+
+_POINTER_LIMIT = 4096
+
+
+def main() -> int:
+    """Run the command in `sys.argv` and return the process's exit code."""
+    verb, args, start = _hook_call(sys.argv[1:])
+    if verb:
+        leave_note(start, verb=verb, args=args)
+        return 0
+    from sixthbot.cli.app import main as command_line  # noqa: PLC0415 - costs ten times a hook's whole budget
+
+    return command_line()
+
+
+def _hook_call(argv: list[str]) -> tuple[str, list[str], str]:
+    """Return the hook verb, its arguments and the folder to start from; the verb is empty for other commands."""
+    start = os.getcwd() if argv[:1] != ["-C"] else "".join(argv[1:2])
+    rest = argv[2:] if argv[:1] == ["-C"] else argv
+    if not rest or rest[0] not in HOOK_VERBS or rest[1:] == ["--help"]:
+        return "", [], ""
+    return rest[0], rest[1:], start
+
+
+def leave_note(start: str, *, verb: str, args: list[str]) -> bool:
+    """Leave a note for the bot of the repository around the folder `start`; return whether one was written.
+
+    The note is a file in `.sixth/local/notes` of the main worktree: the verb and each argument on a line of its own.
+    It appears whole, by one rename. Where there is no repository, no `.sixth` or no space, nothing happens.
+    """
+    try:
+        notes = _notes_folder(os.path.abspath(start))
+        if not notes:
+            return False
+        name = f"{verb}-{os.getpid()}-{os.urandom(6).hex()}"
+        temporary = f"{notes}/.{name}.tmp"
+        text = "\n".join([verb, *args]) + "\n"
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(file, text.encode("utf-8", "surrogateescape"))
+        finally:
+            os.close(file)
+        os.rename(temporary, f"{notes}/{name}")
+    except (OSError, ValueError):
+        return False  # a hook never gets in the way of the person's commit
+    return True
+
+
+def _notes_folder(start: str) -> str:
+    """Return the notes folder of the initialised repository around `start`, or an empty text."""
+    top = _main_worktree(start)
+    if not top:
+        return ""
+    folder = top
+    for part in (".sixth", "local", "notes"):
+        folder = f"{folder}/{part}"
+        if os.path.islink(folder):  # a clone may bring links along; nothing is written through them
+            return ""
+    local = os.path.dirname(folder)
+    if os.path.isdir(local) and not os.path.isdir(folder):
+        os.mkdir(folder)
+    return folder if os.path.isdir(local) else ""
+
+
+def _main_worktree(start: str) -> str:
+    """Return the top of the main worktree of the repository around `start`, or an empty text.
+
+    Inside a hook GIT_DIR names the repository (for a linked worktree its own folder below the common one),
+    perhaps relative to `start`; otherwise the nearest `.git` above `start` does.
+    """
+    top = start
+    while not os.path.lexists(f"{top}/.git"):
+        parent = os.path.dirname(top)
+        if parent == top:
+            top = ""
+            break
+        top = parent
+    named = os.environ.get("GIT_DIR", "")
+    git_dir = os.path.join(start, named) if named else f"{top}/.git" if top else ""
+    if not git_dir:
+        return ""
+    if os.path.isfile(git_dir):
+        git_dir = os.path.join(os.path.dirname(git_dir), _pointer(git_dir, prefix="gitdir: "))
+    if os.path.isfile(f"{git_dir}/commondir"):
+        common = os.path.normpath(os.path.join(git_dir, _pointer(f"{git_dir}/commondir", prefix="")))
+        return os.path.dirname(common) if os.path.basename(common) == ".git" else ""
+    if named and os.path.basename(os.path.normpath(git_dir)) == ".git":
+        return os.path.dirname(os.path.normpath(git_dir))
+    return top
+
+
+def _pointer(path: str, *, prefix: str) -> str:
+    """Return what git's one-line pointer file `path` points to."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = os.read(file, _POINTER_LIMIT).decode("utf-8", "surrogateescape")
+    finally:
+        os.close(file)
+    return text.removeprefix(prefix).rstrip("\r\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
