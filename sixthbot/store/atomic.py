@@ -1,0 +1,185 @@
+"""Every write to the disk passes here: whole or not at all, never through a link, each under a name of its own."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from sixthbot.core.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Durability: TypeAlias = Literal["power", "process"]
+"""What must survive: a power cut (everything is synced) or the end of the process (nothing is)."""
+
+WRITE_POINTS: set[str] = set()
+"""Names of all places that write; a crash test visits each of them."""
+
+Observer: TypeAlias = "Callable[[str, str], None]"
+"""Called with a write point and a moment of it: "before", "written" (not yet in its place) or "after"."""
+
+_observers: list[Observer] = []
+_numbers = itertools.count()
+
+
+def point(name: str) -> str:
+    """Declare a write point, once, where the module that writes is loaded; return its name."""
+    WRITE_POINTS.add(name)
+    return name
+
+
+def observe(observer: Observer | None) -> None:
+    """Let `observer` see each write of this process from now on, perhaps ending it there; None: nobody any more."""
+    _observers[:] = [] if observer is None else [observer]
+
+
+def _reached(point: str, moment: str) -> None:
+    if point not in WRITE_POINTS:
+        raise ValueError(f"write point {point!r} was not declared")
+    for observer in _observers:
+        observer(point, moment)
+
+
+def make_dirs(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and what is missing above it; one that is there is fine."""
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+def write_file(path: Path, data: bytes, *, point: str, durability: Durability, mode: int = 0o644) -> None:
+    """Put `data` at `path`, replacing what was there; a reader sees the old bytes or the new ones, nothing between.
+
+    The folder must exist. Raises OSError (disk full, no permission) with the old file untouched.
+    """
+    _reached(point, "before")
+    temporary = write_temporary(path.parent, data, point=point, durability=durability, mode=mode)
+    try:
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durability == "power":
+        sync_folder(path.parent)
+    _reached(point, "after")
+
+
+def write_temporary(
+    folder: Path, data: bytes, *, point: str, durability: Durability, mode: int = 0o644
+) -> Path:
+    """Write `data` to a new hidden file in `folder`, synced if asked for, and return its path.
+
+    The caller renames it into its place. Raises OSError and leaves nothing behind.
+    """
+    # the name is short so that any final name fits, and unique among processes and threads
+    path = folder / f".{os.getpid()}-{next(_numbers)}-{os.urandom(3).hex()}.tmp"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        try:
+            _write_all(descriptor, data)
+            if durability == "power":
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _reached(point, "written")
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return path
+
+
+def move(source: Path, target: Path, *, point: str, durability: Durability) -> None:
+    """Rename `source` to `target` on the same file system, never over something.
+
+    Raises FileExistsError when `target` is there and FileNotFoundError when `source` is gone, which is how one of
+    two racing processes learns that it lost.
+    """
+    from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
+
+    _reached(point, "before")
+    rename_exclusive(source, target)
+    if durability == "power":
+        sync_folder(target.parent)
+        if target.parent != source.parent:
+            sync_folder(source.parent)
+    _reached(point, "after")
+
+
+def remove(path: Path, *, point: str) -> bool:
+    """Remove a file; tell whether it was there."""
+    _reached(point, "before")
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    _reached(point, "after")
+    return True
+
+
+def append_line(path: Path, line: bytes, *, point: str, durability: Durability) -> None:
+    """Append one line (without its newline) to a file, made if missing; never glued to a torn last line.
+
+    Other processes may append at the same time. The folder must exist.
+    """
+    _reached(point, "before")
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        append_to(descriptor, line)
+        if durability == "power":
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _reached(point, "after")
+
+
+def append_to(descriptor: int, line: bytes) -> None:
+    """Append one line to an open file; a last line that a crash left unfinished is closed first."""
+    size = os.fstat(descriptor).st_size
+    torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    _write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")
+
+
+def read_small(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes, never following a link, never blocking.
+
+    Raises FileNotFoundError when it is gone and Refused for a link, folder, device, pipe, socket or longer file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise Refused(f"{path.name} is a link or special file") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(f"{path.name} is not a regular file")
+        chunks, left = [], limit + 1
+        while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
+            chunks.append(chunk)
+            left -= len(chunk)
+    finally:
+        os.close(descriptor)
+    if left <= 0:
+        raise Refused(f"{path.name} is longer than {limit} bytes")
+    return b"".join(chunks)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

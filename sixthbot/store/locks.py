@@ -1,0 +1,180 @@
+"""Locks that the kernel drops when their holder dies: `flock` through filelock, checked to be just that."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import Locked, Refused
+from sixthbot.store.atomic import make_dirs, point, write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from filelock import UnixFileLock
+
+    from sixthbot.store.paths import Places
+
+_PATIENCE = 0.2
+"""Seconds that a claim on a lock goes on: one that only looks whether it is free holds it for microseconds."""
+
+_PID_FILE = point("lock.pid")
+
+
+class Held:
+    """A lock in hand. Give it back with `release`; the end of the process, and of children it was passed to, does too."""
+
+    def __init__(self, path: Path, *, patience: float = _PATIENCE) -> None:
+        self.path = path
+        self._descriptor = -1
+        self._lock = self._take(patience)
+        with suppress(OSError):  # the pid is for error messages only
+            write_file(pid_file(path), f"{os.getpid()}\n".encode(), point=_PID_FILE, durability="process")
+
+    def _take(self, patience: float) -> UnixFileLock:
+        from filelock import Timeout, UnixFileLock  # noqa: PLC0415 - slow to load, and most commands take no lock
+
+        make_dirs(self.path.parent)
+        lock = UnixFileLock(
+            self.path,
+            thread_local=False,
+            fallback_to_soft=False,
+            preserve_lock_file=True,
+            on_acquired=self._remember,
+        )
+        try:
+            lock.acquire(timeout=patience, poll_interval=0.01)
+        except Timeout:
+            raise Locked(f"{self.path.name} is held by {_holder(self.path)}") from None
+        except OSError as error:
+            raise Refused(
+                f"cannot lock {self.path}: {error.strerror}", hint="the file system must support flock"
+            ) from None
+        if probe_free(self.path):
+            lock.release()
+            raise Refused(
+                f"locks do not hold on the file system of {self.path}",
+                hint="move the repository to a local disk",
+            )
+        return lock
+
+    def _remember(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Return the descriptor that carries the lock, to pass to a child that shall share it."""
+        return self._descriptor
+
+    def release(self) -> None:
+        """Give the lock back, also for children that share it; doing it twice is fine."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                pid_file(self.path).unlink()
+            self._lock.release()
+
+
+@contextmanager
+def hold(path: Path, *, what: str, patience: float = _PATIENCE) -> Iterator[Held]:
+    """Hold the lock at `path` for a block, waiting at most `patience` seconds for it.
+
+    `what` says in the error what is going on, such as "watch". Raises Locked naming the holder's pid.
+    """
+    held = try_hold(path, patience=patience)
+    if held is None:
+        raise Locked(f"{what} is already running in this repository: {_holder(path)}")
+    try:
+        yield held
+    finally:
+        held.release()
+
+
+def try_hold(path: Path, *, patience: float = 0.0) -> Held | None:
+    """Take the lock at `path`, or return None when somebody has it for `patience` seconds more."""
+    try:
+        return Held(path, patience=patience)
+    except Locked:
+        return None
+
+
+def is_free(path: Path) -> bool:
+    """Tell whether nobody holds the lock at `path`; a missing file is free."""
+    return probe_free(path)
+
+
+def probe_free(path: Path) -> bool:
+    """Look whether the lock could be taken, without filelock and without keeping it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)  # closing gives a taken one back
+    return True
+
+
+def held_by(path: Path) -> int | None:
+    """Return the pid of the process that took the lock at `path`; None when it is free or the pid unknown."""
+    if probe_free(path):
+        return None
+    try:
+        return int(pid_file(path).read_bytes()[:20])
+    except (OSError, ValueError):
+        return None
+
+
+def pid_file(path: Path) -> Path:
+    """Return the file beside a lock that names its holder; its time is when the lock was taken."""
+    return path.with_name(path.name + ".pid")
+
+
+def _holder(path: Path) -> str:
+    pid = held_by(path)
+    return f"process {pid}" if pid else "another process"
+
+
+@contextmanager
+def exclusive(descriptor: int) -> Iterator[None]:
+    """Keep other processes out of an open file for a few instructions, waiting for as long as they need."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+class WorkerLease:
+    """A worker's sign of life: locked from before its first claim until it and its children are gone."""
+
+    def __init__(self, places: Places, name: str) -> None:
+        self.path = lease_file(places, name)
+        self._held: Held | None = None
+
+    def acquire(self) -> None:
+        """Take it; raises Locked when a worker of this name lives."""
+        self._held = Held(self.path)
+
+    def release(self) -> None:
+        """End it and remove its file; only in good order, with no task in hand and no child left."""
+        if self._held is not None:
+            with suppress(OSError):
+                self.path.unlink()  # under the lock: whoever waits for it sees that the file is gone and starts over
+            self._held.release()
+            self._held = None
+
+    def fileno(self) -> int:
+        """Return the descriptor to pass to children; raises Locked when the lease is not held."""
+        if self._held is None:
+            raise Locked(f"{self.path.name} is not held")
+        return self._held.fileno()
+
+
+def lease_file(places: Places, worker: str) -> Path:
+    """Return the lease file of the worker of that name."""
+    return places.workers / f"{worker}.lock"

@@ -1,0 +1,302 @@
+"""Where everything lives: finds the repository by reading the disk and names each of the bot's places. Writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from sixthbot.core.errors import NoRepository, Refused
+
+_POINTER_LIMIT = 4096
+"""No `.git` or `commondir` file that git writes is longer, in bytes."""
+
+COMPONENTS = (
+    "config.toml", "rules", "templates", "inbox", "inbox/rejected", "issues", "checkpoints", "drafts", "artifacts",
+    "journal", "operations",
+    "queue", "queue/ready", "queue/ready/critical", "queue/ready/high", "queue/ready/normal", "queue/ready/low",
+    "queue/waiting", "queue/running", "queue/parked", "queue/failed", "queue/done", "queue/paused",
+    "local", "local/config.toml", "local/notes", "local/logs", "local/locks", "local/workers", "local/cursors",
+    "local/cache", "local/cancel",
+)  # fmt: skip
+"""What the bot keeps below `.sixth`; none of them may be a symbolic link."""
+
+FOLDERS = tuple(name for name in COMPONENTS if not name.endswith(".toml"))
+"""The components that are folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The bot's places in one repository.
+
+    `top` is the root of the main work tree and `git_dir` the common git directory, both absolute and without
+    symbolic links.
+    """
+
+    top: Path
+    git_dir: Path
+
+    @property
+    def sixth(self) -> Path:
+        """The bot's folder."""
+        return self.top / ".sixth"
+
+    @property
+    def config_file(self) -> Path:
+        """Settings of the repository."""
+        return self.sixth / "config.toml"
+
+    @property
+    def local_config_file(self) -> Path:
+        """Settings of this clone."""
+        return self.local / "config.toml"
+
+    @property
+    def rules_dir(self) -> Path:
+        """The repository's rule files."""
+        return self.sixth / "rules"
+
+    @property
+    def templates_dir(self) -> Path:
+        """The repository's own templates."""
+        return self.sixth / "templates"
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop issue files."""
+        return self.sixth / "inbox"
+
+    @property
+    def rejected(self) -> Path:
+        """Issue files that could not be taken, each with a reason."""
+        return self.inbox / "rejected"
+
+    @property
+    def issues(self) -> Path:
+        """Accepted issues, one folder each."""
+        return self.sixth / "issues"
+
+    @property
+    def queue(self) -> Path:
+        """Task files, one folder for each state."""
+        return self.sixth / "queue"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Outputs of finished steps, one file for each task."""
+        return self.sixth / "checkpoints"
+
+    @property
+    def drafts(self) -> Path:
+        """Draft files, one for each branch."""
+        return self.sixth / "drafts"
+
+    @property
+    def artifacts(self) -> Path:
+        """What reports leave behind."""
+        return self.sixth / "artifacts"
+
+    @property
+    def journal(self) -> Path:
+        """What happened, one file for each actor."""
+        return self.sixth / "journal"
+
+    @property
+    def operations(self) -> Path:
+        """Recorded changes of refs."""
+        return self.sixth / "operations"
+
+    @property
+    def local(self) -> Path:
+        """What never leaves this clone."""
+        return self.sixth / "local"
+
+    @property
+    def notes(self) -> Path:
+        """What hooks left for the bot."""
+        return self.local / "notes"
+
+    @property
+    def logs(self) -> Path:
+        """Outputs of commands, and bug reports."""
+        return self.local / "logs"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files."""
+        return self.local / "locks"
+
+    @property
+    def watch_lock(self) -> Path:
+        """The lock that a running `watch` holds."""
+        return self.locks / "watch.lock"
+
+    @property
+    def workers(self) -> Path:
+        """Lease files, one for each worker."""
+        return self.local / "workers"
+
+    @property
+    def cursors(self) -> Path:
+        """What the sources saw last."""
+        return self.local / "cursors"
+
+    @property
+    def cache(self) -> Path:
+        """What can be computed again."""
+        return self.local / "cache"
+
+    @property
+    def exclude_file(self) -> Path:
+        """Git's own ignore file of this clone."""
+        return self.git_dir / "info" / "exclude"
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits that stand for this repository at this place on the disk."""
+        return hashlib.sha256(os.fsencode(os.path.realpath(self.git_dir))).hexdigest()[:16]
+
+    @property
+    def data_dir(self) -> Path:
+        """Outside the repository: what this person trusts and has approved."""
+        return _user_folder("XDG_DATA_HOME", ".local/share") / self.key
+
+    @property
+    def pool_dir(self) -> Path:
+        """Outside the repository: the bot's work trees."""
+        return _user_folder("XDG_CACHE_HOME", ".cache") / self.key / "worktrees"
+
+
+def user_config_file() -> Path:
+    """Return the path of the person's own settings, for all repositories."""
+    return _user_folder("XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
+def _user_folder(variable: str, default: str) -> Path:
+    named = os.environ.get(variable, "")
+    # the base directory specification: a relative path in these variables is to be ignored
+    base = Path(named) if os.path.isabs(named) else Path(os.path.expanduser("~")) / default  # noqa: PTH111, PTH117
+    return base / "sixthbot"
+
+
+def locate(start: Path) -> Places:
+    """Find the repository that `start` is in; from a linked work tree, that of the main one.
+
+    Runs no program and honours no GIT_* variable, which a hook would set to something else. Raises NoRepository
+    for no repository, a bare one, the inside of a git directory, and a work tree whose main one is unknown.
+    """
+    here = Path(os.path.realpath(start))
+    if not here.is_dir():
+        raise NoRepository(f"no such folder: {start}")
+    for folder in (here, *here.parents):
+        entry = folder / ".git"
+        if entry.is_dir() and _looks_like_git_dir(entry):
+            return _of_git_dir(Path(os.path.realpath(entry)), folder)
+        if entry.is_file():
+            return _of_git_file(entry, folder)
+        if _looks_like_git_dir(folder):
+            raise NoRepository(
+                f"{folder} is a bare repository or the inside of a git directory",
+                hint="go to a work tree of the repository",
+            )
+    raise NoRepository(f"no git repository at {here} or above it", hint="git init, then sixthbot init")
+
+
+def _of_git_dir(git_dir: Path, top: Path) -> Places:
+    bare, worktree = _core_settings(git_dir)
+    if worktree:
+        return Places(Path(os.path.realpath(git_dir / worktree)), git_dir)
+    if bare:
+        raise NoRepository(f"{top} is a bare repository: it has no work tree", hint="use a clone with one")
+    return Places(top, git_dir)
+
+
+def _of_git_file(entry: Path, folder: Path) -> Places:
+    text = _read_pointer(entry)
+    if not text.startswith("gitdir:"):
+        raise NoRepository(f"{entry} is not something git wrote")
+    git_dir = Path(os.path.realpath(folder / text.removeprefix("gitdir:").strip()))
+    if not git_dir.is_dir():
+        raise NoRepository(
+            f"{entry} points to {git_dir}, which is not there", hint="git worktree repair may help"
+        )
+    if (git_dir / "commondir").is_file():
+        return _of_linked_worktree(
+            Path(os.path.realpath(git_dir / _read_pointer(git_dir / "commondir").strip()))
+        )
+    # a submodule or a separate git directory: a repository of its own whose work tree is right here
+    return Places(folder, git_dir)
+
+
+def _of_linked_worktree(common: Path) -> Places:
+    bare, worktree = _core_settings(common)
+    main = common.parent
+    if worktree:
+        return Places(Path(os.path.realpath(common / worktree)), common)
+    if bare:
+        raise NoRepository(
+            f"this work tree belongs to the bare repository {common}",
+            hint="use a clone that has a main work tree",
+        )
+    if common.name == ".git" and main.is_dir():
+        return Places(main, common)
+    raise NoRepository(
+        f"cannot tell where the main work tree of {common} is", hint="run sixthbot from the main work tree"
+    )
+
+
+def _looks_like_git_dir(path: Path) -> bool:
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+
+
+def _read_pointer(path: Path) -> str:
+    with path.open("rb") as file:
+        return os.fsdecode(file.read(_POINTER_LIMIT)).split("\n", 1)[0].rstrip("\r")
+
+
+def _core_settings(git_dir: Path) -> tuple[bool, str]:
+    """Return `core.bare` and `core.worktree` of a git directory, read as git writes them."""
+    bare, worktree = False, ""
+    for name in ("config", "config.worktree"):
+        try:
+            text = os.fsdecode((git_dir / name).read_bytes())
+        except OSError:
+            continue
+        section = ""
+        for raw in text.splitlines():
+            line = raw.strip()
+            if line.startswith("["):
+                section = line.lower()
+            elif section == "[core]":
+                key, _, value = (part.strip() for part in line.partition("="))
+                if key.lower() == "bare":
+                    bare = value.lower() in {"true", "yes", "on", "1", ""}
+                elif key.lower() == "worktree":
+                    worktree = value.strip('"')
+    return bare, worktree
+
+
+def require_initialised(places: Places) -> None:
+    """Check that `sixthbot init` was run here and that nothing of `.sixth` leads out of it.
+
+    Raises NoRepository when it was not, Refused when `.sixth` or one of its components is a symbolic link.
+    """
+    refuse_links(places)
+    if not (places.queue.is_dir() and places.local.is_dir()):
+        raise NoRepository(f"sixthbot is not initialised in {places.top}", hint="sixthbot init")
+
+
+def refuse_links(places: Places) -> None:
+    """Raise Refused when `.sixth` or one of its components is a symbolic link."""
+    for path in (places.sixth, *(places.sixth / name for name in COMPONENTS)):
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISLNK(mode):
+            raise Refused(
+                f"{path.relative_to(places.top)} is a symbolic link: the bot would write somewhere else",
+                hint="remove the link; sixthbot init makes the folder",
+            )
