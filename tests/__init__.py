@@ -1,0 +1,1 @@
+"""Tests of sixthbot: real git, real files, no mocks."""

@@ -1,0 +1,72 @@
+"""Fixtures for every test: a sealed environment, a repository, a bare remote, a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.clock import FixedClock
+from tests.support.repos import RepoDir, make_bare, make_repo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# what a developer's shell or CI may carry and a test must not see
+_FOREIGN = (
+    "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EMAIL", "OLLAMA_HOST", "COLUMNS", "LINES",
+    "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a home of its own and nothing of the developer's; returns that home.
+
+    There is no git identity in it: the product must not need one. No model is asked (`SIXTH_LLM=off`).
+    """
+    home = tmp_path_factory.mktemp("home")
+    for name in tuple(os.environ):
+        if name.startswith(("GIT_", "SIXTH", "XDG_")) or name in _FOREIGN:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    for variable, folder in (
+        ("CONFIG", ".config"),
+        ("DATA", ".local/share"),
+        ("CACHE", ".cache"),
+        ("STATE", ".state"),
+    ):
+        monkeypatch.setenv(f"XDG_{variable}_HOME", str(home / folder))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    (home / "gitconfig").write_text("", encoding="utf-8")
+    for variable in ("EDITOR", "VISUAL", "GIT_EDITOR"):
+        monkeypatch.setenv(variable, "true")
+    monkeypatch.setenv("PAGER", "cat")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("SIXTH_LLM", "off")
+    return home
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> RepoDir:
+    """Return a repository on branch `main` with one commit: a README."""
+    return make_repo(tmp_path / "repo")
+
+
+@pytest.fixture
+def remote(tmp_path: Path, repo: RepoDir) -> RepoDir:
+    """Return a bare repository that `repo` knows as `origin`, with `main` pushed and set as its upstream."""
+    bare = make_bare(tmp_path / "remote.git")
+    repo.git("remote", "add", "origin", str(bare.path))
+    repo.git("push", "--quiet", "--set-upstream", "origin", "main")
+    return bare
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Return a clock that moves only when told."""
+    return FixedClock()
