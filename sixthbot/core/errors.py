@@ -80,6 +80,10 @@ class InvalidName(UsageError):
     """A text that cannot be used as the name it was given for."""
 
 
+class Rejected(SixthError):
+    """An issue file cannot be accepted; the message is the reason, with the line where there is one to name."""
+
+
 class NeedsPerson(SixthError):
     """An action cannot go on without a person: the task is parked with this reason until somebody answers.
 

@@ -115,8 +115,8 @@ class Event:
 def make_event(kind: str, fields: Mapping[str, Any], *, time: datetime, key: str | None = None) -> Event:
     """Build an event and its natural key.
 
-    `key` is needed for the kinds whose key is not made of fields (schedule, file, draft, task, hook, start).
-    Missing fields are filled with empty strings; unknown ones raise ConfigError.
+    `key` is needed for the kinds whose key is not made of fields (schedule, file, draft, task, hook, start);
+    ValueError without it. Missing fields are filled with empty strings; unknown ones raise ConfigError.
     """
     known = fields_of(kind)
     if known is None:
@@ -126,6 +126,8 @@ def make_event(kind: str, fields: Mapping[str, Any], *, time: datetime, key: str
         raise ConfigError(f"event {kind} has no field {extra[0]!r}", hint=f"it has {', '.join(known)}")
     whole = {name: fields.get(name, "") for name in known}
     if key is None:
+        if kind not in _KEY_FIELDS:
+            raise ValueError(f"an event {kind} needs its key")
         key = " ".join(str(whole[name]) for name in _KEY_FIELDS[kind])
     return Event(kind=kind, key=key, time=time, fields=MappingProxyType(whole))
 

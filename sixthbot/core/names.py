@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NewType
 from sixthbot.core.errors import InvalidName
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
 Oid = NewType("Oid", str)
 """A full object id: 40 or 64 lower-case hexadecimal digits."""
@@ -20,6 +20,7 @@ _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _ISSUE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _BRANCH_LIMIT = 60
 _SLUG_LIMIT = 50
+_FILE_STEM_LIMIT = 240
 # git check-ref-format, rules 3 to 5 and 9, and the two names a branch may not have
 _FORBIDDEN_IN_REF = re.compile(
     r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|(?:^|/)\.|\.$|/$|^/|^-|^@$"
@@ -50,9 +51,11 @@ class BranchName:
         forbidden = (
             not text or text == "HEAD" or _FORBIDDEN_IN_REF.search(text) or has_unsafe_characters(text)
         )
-        if forbidden or len(text.encode("utf-8", "surrogatepass")) > 240:  # noqa: PLR2004 - a path component's limit
+        name = cls(text)
+        # drafts and approvals are files named after the branch, and a file's name has at most 255 bytes
+        if forbidden or len(name.file_stem.encode("utf-8", "surrogatepass")) > _FILE_STEM_LIMIT:
             raise InvalidName(f"not a usable branch name: {clean_line(text, limit=80)!r}")
-        return cls(text)
+        return name
 
     @classmethod
     def of_ref(cls, ref: str) -> BranchName | None:
@@ -86,7 +89,7 @@ def parse_issue_id(text: str) -> str:
 
 def slug(text: str, *, limit: int = _SLUG_LIMIT) -> str:
     """Return `text` as lower-case `[a-z0-9-]` words joined by single hyphens, cut at a word; may be empty."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").lower()
+    plain = unicodedata.normalize("NFKD", text[: limit * 8]).encode("ascii", "ignore").decode("ascii").lower()
     words = re.findall(r"[a-z0-9]+", plain)
     result = ""
     for word in words:
@@ -106,19 +109,29 @@ def short_hash(*parts: str | bytes, digits: int = 6) -> str:
     return digest.hexdigest()[:digits]
 
 
-def branch_for(*, prefix: str, title: str, issue_id: str, taken: Container[str]) -> BranchName:
+def branch_for(
+    *, prefix: str, title: str, issue_id: str, taken: Collection[str], template: str = "{prefix}/{slug}"
+) -> BranchName:
     """Return the branch name for an issue: `<prefix>/<slug>`, with a short hash of the id when that is taken.
 
-    `taken` holds short names of branches that exist. The result has at most 60 characters of `[a-z0-9/-]`
-    after the prefix; `issue-<id>` stands in where the title leaves no slug.
+    `taken` holds short names of branches that exist; a name that is a folder of one of them counts as
+    taken too, since git keeps branches as files. The whole has at most 60 characters, its slug those of `[a-z0-9-]`;
+    `issue-<id>` stands in where the title leaves no slug. `template` knows `{prefix}` and `{slug}`.
+    Raises InvalidName when prefix and template leave no usable name.
     """
     stem = slug(title) or "issue-" + (slug(issue_id) or short_hash(issue_id))
-    room = _BRANCH_LIMIT - len(prefix) - 1
-    name = f"{prefix}/{_cut(stem, room)}"
-    if name in taken:
-        tail = "-" + short_hash(issue_id)
-        name = f"{prefix}/{_cut(stem, room - len(tail))}{tail}"
-    return BranchName.parse(name)
+    around = template.replace("{prefix}", prefix)
+    room = _BRANCH_LIMIT - len(around.replace("{slug}", ""))
+    tails = ("", *("-" + short_hash(issue_id, digits=digits) for digits in (6, 12, 24)))
+    names = (around.replace("{slug}", _cut(stem, room - len(tail)) + tail) for tail in tails)
+    free = next((name for name in names if not _clashes(name, taken)), None)
+    if free is None:
+        raise InvalidName(f"no free branch name for issue {clean_line(issue_id, limit=64)}")
+    return BranchName.parse(free)
+
+
+def _clashes(name: str, taken: Collection[str]) -> bool:
+    return name in taken or any(other.startswith(name + "/") for other in taken)
 
 
 def _cut(stem: str, room: int) -> str:
@@ -127,7 +140,9 @@ def _cut(stem: str, room: int) -> str:
 
 def has_unsafe_characters(text: str) -> bool:
     """Tell whether `text` has control, bidirectional, zero-width, private or unpaired surrogate characters."""
-    return any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for char in text)
+    if text.isascii():
+        return not text.isprintable()
+    return any(_unsafe(char) for char in text)
 
 
 def clean_line(text: str, *, limit: int = 200) -> str:
@@ -136,6 +151,13 @@ def clean_line(text: str, *, limit: int = 200) -> str:
     White space of any kind becomes one space; control, bidi and zero-width characters go, so that the result
     is safe on a terminal, in a log and in a commit subject.
     """
-    joined = " ".join(text[: limit * 8].split())
-    kept = "".join(char for char in joined if not has_unsafe_characters(char))
-    return kept.strip()[:limit].rstrip()
+    start = text.strip()[: limit * 8]
+    if not (start.isascii() and start.isprintable()):
+        start = "".join(
+            " " if char.isspace() else char for char in start if char.isspace() or not _unsafe(char)
+        )
+    return " ".join(start.split())[:limit].rstrip()
+
+
+def _unsafe(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

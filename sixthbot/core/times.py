@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.names import clean_line
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
+_SORTABLE = re.compile(r"[0-9]{8}T[0-9]{9}Z")
+_LONGEST = timedelta(days=3660)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -18,40 +20,45 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time; raise ConfigError when it is not one or names no zone."""
+    """Read an RFC 3339 time; raise ConfigError when it is none or names no zone."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ConfigError(
-            f"not a time: {clean_line(text, limit=60)!r}", hint="write it like 2026-11-20T19:30:00Z"
-        )
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second: a zone that leads out of the years 1 to 9999
+        pass
+    raise ConfigError(
+        f"not a time: {clean_line(text, limit=60)!r}", hint="write it like 2026-11-20T19:30:00Z"
+    )
 
 
 def sortable(moment: datetime) -> str:
     """Return a time as digits that sort as times do, for file names: `20261120T193000123Z`."""
     utc = moment.astimezone(UTC)
-    return utc.strftime("%Y%m%dT%H%M%S") + f"{utc.microsecond // 1000:03d}Z"
+    return f"{utc.year:04d}" + utc.strftime("%m%dT%H%M%S") + f"{utc.microsecond // 1000:03d}Z"
 
 
 def parse_sortable(text: str) -> datetime:
     """Read back what `sortable` wrote; raise ConfigError when it is not that."""
     try:
-        return datetime.strptime(text[:-1] + "000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+        if _SORTABLE.fullmatch(text):
+            return datetime.strptime(text[:-1] + "000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
     except ValueError:
-        raise ConfigError(f"not a time in a file name: {clean_line(text, limit=60)!r}") from None
+        pass
+    raise ConfigError(f"not a time in a file name: {clean_line(text, limit=60)!r}")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read `500ms`, `2s`, `15m`, `2h`, `1d`; raise ConfigError for anything else."""
+    """Read `500ms`, `2s`, `15m`, `2h`, `1d`, at most ten years; raise ConfigError for anything else."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ConfigError(
             f"not a duration: {clean_line(text, limit=60)!r}", hint="write it like 2s, 15m, 2h or 1d"
         )
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    span = timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    if span > _LONGEST:  # what is added to a time must not lead out of the calendar
+        raise ConfigError(f"too long a duration: {text!r}", hint="at most 3660d")
+    return span
 
 
 def format_duration(span: timedelta) -> str:

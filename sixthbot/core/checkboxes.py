@@ -1,0 +1,227 @@
+"""Checkboxes of a markdown text as subtasks, and the `do:` spans in them; linear in the text, code fences left out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import deque
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sixthbot.core.errors import Rejected
+from sixthbot.core.issues import Asked, Subtask, SubtaskStatus
+from sixthbot.core.names import clean_line, has_unsafe_characters
+
+SUBTASK_LIMIT = 500
+_BOX_LIMIT = 10 * SUBTASK_LIMIT  # headings, which have boxes below them, included
+DO_LIMIT = 1000
+"""Characters that a `do:` may have."""
+_NO_TEXT = "(no text)"
+
+# `[x](link)` is a link, so a box needs white space or the line's end behind it
+_LIST_ITEM = re.compile(
+    r"([ \t]*)(?:[-*+]|\d{1,9}[.)])(?:\Z|[ \t]+(?:\[([ xX])\](?:\Z|[ \t]+(.*)))?)", re.ASCII | re.DOTALL
+)
+_FENCE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})(.*)", re.ASCII)
+_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+_RUN_OF_TICKS = re.compile(r"`+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ARGUMENT = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
+
+
+class TextLine(NamedTuple):
+    """One line of a markdown text outside code fences and comments; `number` counts from 1."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenText:
+    """The lines outside fences and comments, and the line of a fence that is never closed (0 for none)."""
+
+    lines: tuple[TextLine, ...]
+    unclosed_fence: int
+
+
+def lines_outside_code(text: str, *, first_line: int = 1) -> OpenText:
+    """Return the lines of `text` that are neither in a code fence nor in a comment of several lines.
+
+    As in CommonMark a fence that is never closed lasts to the end; a comment that is never closed is none.
+    """
+    lines = text.split("\n")
+    last_comment_end = max((at for at, line in enumerate(lines) if "-->" in line), default=-1)
+    kept: list[TextLine] = []
+    fence, opened, in_comment = "", 0, False
+    for at, line in enumerate(lines):
+        if not line:
+            kept.append(TextLine(first_line + at, line))
+        elif in_comment:
+            in_comment = "-->" not in line
+        elif fence:
+            fence = "" if _closes(line, fence) else fence
+        elif (
+            ("`" in line or "~" in line)
+            and (match := _FENCE.fullmatch(line))
+            and not (match[1][0] == "`" and "`" in match[2])
+        ):
+            fence, opened = match[1], first_line + at
+        elif at < last_comment_end and line.lstrip().startswith("<!--") and "-->" not in line:
+            in_comment = True
+        else:
+            kept.append(TextLine(first_line + at, line))
+    return OpenText(tuple(kept), opened if fence else 0)
+
+
+def _closes(line: str, fence: str) -> bool:
+    bare = line.strip()
+    return len(bare) >= len(fence) and not bare.strip(fence[0])
+
+
+@dataclass(slots=True)
+class _Box:
+    """One checkbox while the list is read; `has_boxes` makes it a heading and no subtask."""
+
+    indent: int
+    ticked: bool
+    rest: str
+    has_boxes: bool = False
+
+
+@dataclass(slots=True)
+class _Level:
+    indent: int
+    box: _Box | None
+
+
+def read_subtasks(open_text: OpenText) -> tuple[Subtask, ...]:
+    """Return the leaves among the checkboxes, numbered from 1; a ticked one is done by "issue".
+
+    Raises Rejected when there are more than 500.
+    """
+    leaves = [box for box in _read_boxes(open_text) if not box.has_boxes]
+    if len(leaves) > SUBTASK_LIMIT:
+        raise Rejected(f"it has {len(leaves)} subtasks; an issue may have {SUBTASK_LIMIT}")
+    return tuple(_subtask(n, box) for n, box in enumerate(leaves, 1))
+
+
+def _read_boxes(open_text: OpenText) -> list[_Box]:
+    boxes: list[_Box] = []
+    levels: list[_Level] = []
+    after_blank = True
+    for line in open_text.lines:
+        item = _LIST_ITEM.match(line.text)
+        if item is None:
+            blank = not line.text.strip()
+            if not blank and (_HEADING.match(line.text) or (after_blank and not line.text[0].isspace())):
+                levels.clear()  # what follows belongs to another list, however far it is indented
+            after_blank = blank
+            continue
+        after_blank = False
+        indent = len(item[1].expandtabs(4))
+        # one space more is still the same level, as in CommonMark
+        while levels and indent < levels[-1].indent + 2:
+            levels.pop()
+        box = _Box(indent, item[2] != " ", item[3] or "") if item[2] else None
+        if box is not None:
+            boxes.append(box)
+            if len(boxes) > _BOX_LIMIT:
+                raise Rejected(
+                    f"it has more than {_BOX_LIMIT} checkboxes; an issue may have {SUBTASK_LIMIT} subtasks"
+                )
+            _mark_headings(levels)
+        levels.append(_Level(indent, box))
+    return boxes
+
+
+def _mark_headings(levels: list[_Level]) -> None:
+    for level in reversed(levels):
+        if level.box is not None:
+            if level.box.has_boxes:
+                return  # so are all above it
+            level.box.has_boxes = True
+
+
+def _subtask(n: int, box: _Box) -> Subtask:
+    spans, text = _take_do_spans(box.rest)
+    asked, problem = (None, "") if not spans else read_do(spans[0])
+    if len(spans) > 1:
+        asked, problem = None, "it has more than one `do:` span"
+    fallback = f"do {asked.name}" if asked else _NO_TEXT
+    subtask = Subtask(n=n, text=clean_line(text) or fallback, asked=asked)
+    if box.ticked:
+        return replace(subtask, status=SubtaskStatus.DONE, by="issue")
+    if problem:
+        return replace(subtask, status=SubtaskStatus.WAITING, by="person", reason=problem)
+    return subtask
+
+
+def without_do_spans(line: str) -> str:
+    """Return a line of markdown without its `do:` spans."""
+    return _take_do_spans(line)[1]
+
+
+def _take_do_spans(line: str) -> tuple[list[str], str]:
+    """Return what the `do:` code spans of a line say, and the line without them."""
+    runs = [(match.start(), match.end()) for match in _RUN_OF_TICKS.finditer(line)]
+    later: dict[int, deque[int]] = {}  # by length of a run of backticks, where such runs stand
+    for at, (start, end) in enumerate(runs):
+        later.setdefault(end - start, deque()).append(at)
+    spans: list[str] = []
+    kept: list[str] = []
+    copied, at = 0, 0
+    while at < len(runs):
+        start, inner = runs[at]
+        closing = later[inner - start]
+        while closing and closing[0] <= at:
+            closing.popleft()
+        if not closing:  # a run without another of its length is plain text
+            at += 1
+            continue
+        end, behind = runs[closing[0]]
+        content = line[inner:end].strip()
+        if content.startswith("do:"):
+            spans.append(content.removeprefix("do:").strip())
+            kept.append(line[copied:start])
+            copied = behind
+        at = closing[0] + 1
+    kept.append(line[copied:])
+    return spans, "".join(kept)
+
+
+class _BadDo(Exception):
+    """What a `do:` asks for cannot be read; the message is the reason for a person."""
+
+
+def read_do(text: str) -> tuple[Asked | None, str]:
+    """Read `NAME key=value ...` with shell-like quoting; return what is asked, or None and the reason why not."""
+    try:
+        return _read_do(text), ""
+    except _BadDo as reason:
+        return None, f"its `do:` {reason}"
+
+
+def _read_do(text: str) -> Asked:
+    if len(text) > DO_LIMIT:
+        raise _BadDo(f"has more than {DO_LIMIT} characters")
+    if has_unsafe_characters(text):
+        raise _BadDo("has control or invisible characters")
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise _BadDo(f"cannot be read: {str(error).lower()}") from None
+    if not words:
+        raise _BadDo("names nothing")
+    if not _NAME.fullmatch(words[0]):
+        raise _BadDo(f"asks for {clean_line(words[0], limit=60)!r}, which is not a name")
+    args: dict[str, str] = {}
+    for word in words[1:]:
+        match = _ARGUMENT.fullmatch(word)
+        if match is None:
+            raise _BadDo(f"has {clean_line(word, limit=60)!r}, which is not key=value")
+        # a command sees them in its environment, where `-` and `_` are the same
+        if match[1].replace("-", "_") in {key.replace("-", "_") for key in args}:
+            raise _BadDo(f"gives {match[1]} twice")
+        args[match[1]] = match[2]
+    return Asked(words[0], MappingProxyType(args))

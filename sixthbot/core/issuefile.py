@@ -1,0 +1,241 @@
+"""Issue files: bytes that anybody may have dropped, read into an `Issue` or rejected with a reason; nothing is run.
+
+Limits come before parsers, and every parser is linear in the file, so a hostile file costs no more than a long one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.core.checkboxes import DO_LIMIT, lines_outside_code, read_subtasks, without_do_spans
+from sixthbot.core.errors import InvalidName, Rejected
+from sixthbot.core.frontmatter import FrontMatter, split_front_matter
+from sixthbot.core.issues import Issue
+from sixthbot.core.names import BranchName, clean_line, has_unsafe_characters, parse_issue_id
+from sixthbot.core.tasks import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sixthbot.core.checkboxes import TextLine
+
+__all__ = ["SIZE_LIMIT", "Rejected", "parse_issue"]
+
+SIZE_LIMIT = 256 * 1024
+"""Bytes that an issue file may have."""
+
+_LIST_LIMIT = 100
+_FIELD_LIMIT = 200
+_PATH_LIMIT = 1000
+_LINES_FOR_TITLE = 500
+_LINE_FOR_TITLE = 4000
+
+_KNOWN = frozenset(
+    {
+        "id", "title", "priority", "labels", "base", "branch", "depends", "paths", "do", "agent", "intensity",
+        "min_budget", "max_budget", "due", "source",
+    }
+)  # fmt: skip
+_BOM = "\ufeff"
+_OTHER_BOMS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32"))
+_LANES: Mapping[str, str] = MappingProxyType(
+    {
+        **{lane.value: lane.value for lane in Lane},
+        "0": "critical",
+        "1": "high",
+        "2": "normal",
+        "3": "low",
+        "4": "low",
+    }
+)
+_INTENSITIES = ("low", "medium", "high")
+_FIRST_HEADING = re.compile(r" {0,3}#[ \t]+(\S.*)", re.DOTALL)
+_CLOSING_HASHES = re.compile(r"[ \t]#+[ \t]*\Z")
+_LINE_MARKS = re.compile(r"(?:#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\](?:[ \t]+|\Z))?", re.ASCII)
+
+
+def parse_issue(data: bytes, file_name: str) -> Issue:
+    """Return the issue in the bytes of the inbox file `file_name`.
+
+    Raises Rejected with the reason, and the line where there is one: too big, not UTF-8 text, empty, an id, branch
+    or base that is no usable name, a path that leaves the repository, more than 500 subtasks. Whatever else cannot
+    be read is left out and said in the issue's `warning`.
+    """
+    front = split_front_matter(_decode(data))
+    reader = _Reader(front)
+    open_text = lines_outside_code(front.body, first_line=front.body_line)
+    subtasks = read_subtasks(open_text)
+    issue = Issue(
+        id=reader.checked("id", parse_issue_id),
+        title=_title(reader.text("title"), open_text.lines, front.body, file_name),
+        body=front.body,
+        subtasks=subtasks,
+        priority=reader.choice("priority", _LANES),
+        labels=reader.list("labels"),
+        base=reader.checked("base", _branch),
+        branch=reader.checked("branch", _branch),
+        depends=reader.checked_list("depends", parse_issue_id),
+        paths=reader.checked_list("paths", _path, limit=_PATH_LIMIT),
+        do=reader.raw("do")[: DO_LIMIT + 1].strip(),
+        agent=reader.text("agent"),
+        intensity=reader.choice("intensity", {name: name for name in _INTENSITIES}),
+        min_budget=reader.text("min_budget"),
+        max_budget=reader.text("max_budget"),
+        due=reader.date("due"),
+        source=reader.text("source"),
+        extra=MappingProxyType({key: value for key, value in front.values.items() if key not in _KNOWN}),
+    )
+    if open_text.unclosed_fence:
+        reader.warn(
+            f"line {open_text.unclosed_fence} opens a code fence that is never closed: boxes below are not read"
+        )
+    if issue.do and subtasks:
+        reader.warn("`do` in the front matter is for issues without checkboxes and was not used")
+    return reader.with_warning(issue)
+
+
+def _decode(data: bytes) -> str:
+    """Return the text with newlines only; raise Rejected for what is no UTF-8 text."""
+    if len(data) > SIZE_LIMIT:
+        raise Rejected(f"it has {len(data)} bytes; an issue may have {SIZE_LIMIT}")
+    for bom, name in _OTHER_BOMS:
+        if data.startswith(bom):
+            raise Rejected(f"it is {name} text; save it as UTF-8")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise Rejected(f"it is no text: a NUL byte at byte {nul}, line {_line_at(data, nul)}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = _line_at(data, error.start)
+        raise Rejected(f"it is not UTF-8: byte {error.start}, line {line}") from None
+    text = text.removeprefix(_BOM)
+    if all(char.isspace() or has_unsafe_characters(char) for char in text):
+        raise Rejected("it is empty" if not text.strip() else "it has no visible text")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _line_at(data: bytes, offset: int) -> int:
+    return data.count(b"\n", 0, offset) + 1
+
+
+def _title(given: str, lines: tuple[TextLine, ...], body: str, file_name: str) -> str:
+    """Return the title: the front matter's, the first heading, the first line with text, or the file's name."""
+    if given:
+        return given
+    for line in lines:
+        match = _FIRST_HEADING.fullmatch(line.text)
+        heading = clean_line(_CLOSING_HASHES.sub("", match[1])) if match else ""
+        if heading:
+            return heading
+    firsts = (clean_line(_bare(line)) for line in body.split("\n", _LINES_FOR_TITLE)[:_LINES_FOR_TITLE])
+    texts = [first for first in firsts if first]
+    # a rule or a fence is no title while there is a line that says something
+    speaking = (text for text in texts if any(char.isalnum() for char in text))
+    return next(speaking, "") or clean_line(file_name.removesuffix(".md")) or next(iter(texts), "untitled")
+
+
+def _bare(line: str) -> str:
+    """Return a line without list marks, box and `do:` spans."""
+    return _LINE_MARKS.sub("", without_do_spans(line.strip()[:_LINE_FOR_TITLE]), count=1)
+
+
+def _branch(text: str) -> str:
+    return BranchName.parse(text).value
+
+
+def _path(text: str) -> str:
+    if text.startswith(("/", "~", ":")) or "\\" in text or ".." in text.split("/"):
+        raise InvalidName(f"not a path inside the repository: {clean_line(text, limit=80)!r}")
+    return text
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the known keys of one front matter and gathers what was wrong with them."""
+
+    front: FrontMatter
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def with_warning(self, issue: Issue) -> Issue:
+        """Return the issue with all that was wrong as its warning."""
+        parts = [part for part in (self.front.warning, *self.warnings) if part]
+        return replace(issue, warning=clean_line("; ".join(parts), limit=1000))
+
+    def raw(self, key: str) -> str:
+        return _as_text(self.front.values.get(key, ""))
+
+    def text(self, key: str, *, limit: int = _FIELD_LIMIT) -> str:
+        return clean_line(self.raw(key), limit=limit)
+
+    def list(self, key: str, *, limit: int = _FIELD_LIMIT) -> tuple[str, ...]:
+        """Return a list, or the parts of a text between commas."""
+        value = self.front.values.get(key, ())
+        parts = _as_parts(value)
+        if len(parts) > _LIST_LIMIT:
+            self.warn(f"{self._where(key)}{key}: only the first {_LIST_LIMIT} of {len(parts)} count")
+        cleaned = (clean_line(part, limit=limit) for part in parts[:_LIST_LIMIT])
+        return tuple(dict.fromkeys(part for part in cleaned if part))
+
+    def word(self, key: str) -> str:
+        """Return a value that has no white space in it, without a comment behind it."""
+        return re.split(r"[ \t]#", self.raw(key), maxsplit=1)[0].strip()
+
+    def checked(self, key: str, check: Callable[[str], str]) -> str:
+        value = self.word(key)
+        return self._check(key, value, check) if value else ""
+
+    def checked_list(
+        self, key: str, check: Callable[[str], str], *, limit: int = _FIELD_LIMIT
+    ) -> tuple[str, ...]:
+        return tuple(self._check(key, part, check) for part in self.list(key, limit=limit))
+
+    def choice(self, key: str, values: Mapping[str, str]) -> str:
+        value = clean_line(self.word(key), limit=60).lower()
+        if value and value not in values:
+            self.warn(f"{self._where(key)}{key} {value!r} is none of {', '.join(values)}")
+        return values.get(value, "")
+
+    def date(self, key: str) -> str:
+        value = clean_line(self.word(key), limit=60)
+        try:
+            return date.fromisoformat(value[:10]).isoformat() if value else ""
+        except ValueError:
+            self.warn(f"{self._where(key)}{key} {value!r} is not a date like 2026-11-20")
+            return ""
+
+    def _check(self, key: str, value: str, check: Callable[[str], str]) -> str:
+        try:
+            return check(value)
+        except InvalidName as error:
+            raise Rejected(f"{self._where(key)}{key}: {error.message}", hint=error.hint) from None
+
+    def _where(self, key: str) -> str:
+        line = self.front.lines.get(key)
+        return f"line {line}: " if line else ""
+
+
+def _as_parts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return value.split(",")
+    return [_as_text(part) for part in value] if isinstance(value, list | tuple) else [_as_text(value)]
+
+
+def _as_text(value: Any) -> str:
+    """Return a value of the front matter as text; TOML gives numbers, dates and tables too."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return ", ".join(_as_text(part) for part in value)
+    if isinstance(value, dict):
+        return " ".join(_as_text(part) for part in value.values())
+    return str(value)
