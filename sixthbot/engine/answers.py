@@ -272,7 +272,7 @@ def _fact_for(
 
 
 def _again(services: Services, tasks: Sequence[Task]) -> Task:
-    """A new task for the same rule and events, with an id of its own: a task that is over stays over."""
+    """Put a new task for the same rule and events, with an id of its own: a task that is over stays over."""
     last = max(tasks, key=lambda task: task.created)
     now = services.clock()
     rule = next((rule for rule in services.rules.rules if rule.name == last.rule), None)
