@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from sixthbot.core.matching import match
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, task_id
 from sixthbot.core.times import format_duration, format_time, parse_time
+from sixthbot.store.locks import hold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from sixthbot.core.events import Event
@@ -28,6 +31,7 @@ SETTLING = "settling"
 
 _COOLDOWNS = "cooldowns"
 _SETTLE_SPAN = 10  # a stream of events without a pause is cut into tasks of at most so many settle times
+_PATIENCE = 30.0  # seconds to wait for another process that lets events in
 _LOCK = threading.Lock()  # follow-ups of workers and the bot's own intake come from several threads
 
 
@@ -37,7 +41,7 @@ def admit(services: Services, events: Sequence[Event]) -> list[Task]:
     Seeing an event again makes no second task. Each event leaves one journal record of kind "event" with the
     verdict of every rule that names its kind in `on`.
     """
-    with _LOCK:
+    with _LOCK, _alone(services, events):
         return [task for event in events for task in _admit_one(services, event)]
 
 
@@ -50,6 +54,18 @@ def wake_due(services: Services) -> list[Task]:
         services.store.queue.settle(task, after)
         woken.append(after)
     return woken
+
+
+def _alone(services: Services, events: Sequence[Event]) -> AbstractContextManager[object]:
+    """Keep other processes from letting in at the same time, where a rule looks at what is in the queue already."""
+    kinds = {event.kind for event in events}
+    if not any(_looks_around(rule) and kinds.intersection(rule.on) for rule in services.rules.rules):
+        return nullcontext()
+    return hold(services.places.locks / "admit.lock", what="letting events in", patience=_PATIENCE)
+
+
+def _looks_around(rule: Rule) -> bool:
+    return bool(rule.settle or rule.cooldown or rule.mode in {Mode.SINGLE, Mode.RESTART})
 
 
 def _admit_one(services: Services, event: Event) -> list[Task]:
@@ -134,7 +150,7 @@ def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
 
 def _active(services: Services, rule: Rule, key: str) -> list[Task]:
     """Tasks of the rule and key that are not over. Only looked up where the rule asks for it: it reads the queue."""
-    if not rule.settle and rule.mode in {Mode.QUEUED, Mode.PARALLEL}:
+    if not _looks_around(rule):
         return []
     states = ("running", "ready", "waiting")
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from sixthbot.store.setup import check_tracked
 from sixthbot.store.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
     from sixthbot.store.paths import Places
     from sixthbot.store.rulefiles import RuleSet
+
+_WORKTREE_PATIENCE = 300.0  # seconds; a large repository takes its time to check out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,9 @@ def with_checked_steps(rules: RuleSet) -> RuleSet:
 def worktree_lock(places: Places) -> Callable[[], AbstractContextManager[None]]:
     """Return what makes `git worktree add` one at a time across all processes of this repository."""
 
-    def serialise() -> AbstractContextManager[None]:
-        return hold(places.locks / "worktrees.lock", what="preparing a worktree")
+    @contextmanager
+    def serialise() -> Iterator[None]:
+        with hold(places.locks / "worktrees.lock", what="preparing a worktree", patience=_WORKTREE_PATIENCE):
+            yield
 
     return serialise

@@ -1,0 +1,187 @@
+"""One attempt at a task: its rule, limits, log and the context of its steps. Decides nothing about states."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.actions import registry
+from sixthbot.actions.base import Context, run_step
+from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, WorkFailed
+from sixthbot.core.times import format_duration
+from sixthbot.engine.admit import admit
+from sixthbot.engine.children import ChildProcesses, child_environment
+from sixthbot.engine.confine import linked_worktrees
+from sixthbot.llm.choose import writer_for
+from sixthbot.store.checkpoints import StepRecord
+from sixthbot.store.logs import TaskLog
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from sixthbot.actions.base import Processes
+    from sixthbot.core.rules import Rule, StepSpec
+    from sixthbot.core.tasks import Outcome, Task
+    from sixthbot.engine.services import Services
+
+
+def find_rule(services: Services, task: Task) -> Rule:
+    """Return the task's rule as it is trusted now; raise NeedsPerson("untrusted") or ConfigError when there is none."""
+    for rule in services.rules.rules:
+        if rule.name == task.rule:
+            return rule
+    for disabled in services.rules.disabled:
+        if disabled.name == task.rule:
+            raise ConfigError(
+                f"its rule {task.rule!r} is disabled: {disabled.reason}", hint="sixthbot rules check"
+            )
+    if services.rules.untrusted:
+        raise NeedsPerson(
+            f"its rule {task.rule!r} may be in a file that is not trusted: {', '.join(services.rules.untrusted)}",
+            kind="untrusted",
+            hint="sixthbot trust --show, then sixthbot trust",
+        )
+    raise ConfigError(f"its rule {task.rule!r} does not exist any more", hint="sixthbot rules list")
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """Runs the steps of `task` that are not done yet. `held` is what its children keep open: the worker's lease."""
+
+    services: Services
+    task: Task
+    worker: str
+    stopping: threading.Event
+    held: Sequence[int] = ()
+    rule: Rule = field(init=False)
+    log: TaskLog = field(init=False)
+    _deadline: float | None = field(init=False, default=None)
+
+    def run(self) -> None:
+        """Do every step; raise what a step raises, Cancelled when told to stop."""
+        self.rule = find_rule(self.services, self.task)
+        self.log = TaskLog(self.services.places, self.task.id)
+        if self.rule.timeout is not None:
+            self._deadline = time.monotonic() + self.rule.timeout.total_seconds()
+        try:
+            self._note_changed_rule()
+            self._steps()
+        finally:
+            self.log.close()
+
+    def note(self, kind: str, message: str, **fields: Any) -> None:
+        """Write a journal record about this task."""
+        self.services.store.journal.append(
+            kind,
+            message,
+            task=self.task.id,
+            issue=self.task.issue or None,
+            event=self.task.event.id,
+            rule=self.task.rule,
+            **fields,
+        )
+
+    def check(self) -> None:
+        """Raise Cancelled when the task is to stop and WorkFailed when its rule's time is up."""
+        if self.stopping.is_set():
+            raise Cancelled("the bot is stopping", by_person=False)
+        if self.services.store.queue.cancel_requested(self.task.id):
+            raise Cancelled("cancelled by a person", by_person=True)
+        if self._deadline is not None and time.monotonic() >= self._deadline and self.rule.timeout:
+            raise WorkFailed(
+                f"the rule's timeout of {format_duration(self.rule.timeout)} ran out",
+                hint="raise `timeout` in the rule, or make it do less at once",
+            )
+
+    def tell(self, line: str) -> None:
+        """Show a line of progress: in the task's log and in the journal."""
+        self.log.line(line)
+        self.note("progress", line)
+
+    def processes(self) -> Processes:
+        """Return what runs programs for this task."""
+        services = self.services
+        if services.processes is not None:
+            return services.processes
+        return ChildProcesses(
+            env=child_environment(services.env),
+            protected=protected_paths(services) if services.loaded.config.worktree.confine else (),
+            held=self.held,
+            check=self.check,
+            log=self.log.write,
+        )
+
+    def _note_changed_rule(self) -> None:
+        if self.rule.digest != self.task.rule_hash:
+            self.note(
+                "rule.changed",
+                "the rule's file changed since the task was made; the rule as it is now is followed",
+                rule_hash=self.rule.digest,
+            )
+
+    def _steps(self) -> None:
+        records = self.services.store.checkpoints.load(self.task.id)
+        outputs: dict[str, Mapping[str, Any]] = {}
+        finished = True
+        for index, spec in enumerate(self.rule.do):
+            record = records.get(index)
+            finished = finished and record is not None and record.use == spec.use
+            if finished and record is not None:
+                outputs[spec.use] = record.outputs
+            else:
+                outputs[spec.use] = self._step(index, spec, outputs)
+
+    def _step(
+        self, index: int, spec: StepSpec, outputs: Mapping[str, Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        self.note("step.started", f"step {index + 1}, {spec.use}", step=index, action=spec.use)
+        started = time.monotonic()
+        outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
+        # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
+        if outcome.follow_ups:
+            admit(self.services, outcome.follow_ups)
+        record = StepRecord(use=spec.use, outputs=outcome.outputs, finished=self.services.clock())
+        self.services.store.checkpoints.save(self.task.id, index, record)
+        self.note(
+            "step.finished",
+            f"step {index + 1}, {spec.use}, is done",
+            step=index,
+            action=spec.use,
+            duration=round(time.monotonic() - started, 3),
+        )
+        return outcome.outputs
+
+    def _context(self, outputs: Mapping[str, Mapping[str, Any]]) -> Context:
+        services = self.services
+        return Context(
+            repo=services.repo,
+            pool=services.pool,
+            store=services.store,
+            config=services.loaded.config,
+            task=self.task,
+            rule=self.rule,
+            event=self.task.events[-1],
+            outputs=MappingProxyType(dict(outputs)),
+            processes=self.processes(),
+            clock=services.clock,
+            tell=self.tell,
+            trusted=services.trusted,
+            writer=lambda: writer_for(services.loaded.config.llm, services.env),
+            check_cancelled=self.check,
+        )
+
+
+def protected_paths(services: Services) -> list[Path]:
+    """Return what no foreign program may write to: the person's work trees, the git directory, the bot's own files.
+
+    The bot's pool is not among them: it lies in the person's cache folder, which programs need, and a worktree in it
+    is made clean before each use.
+    """
+    places = services.places
+    own = places.pool_dir.resolve()
+    theirs = [path for path in linked_worktrees(places.git_dir) if own not in path.parents]
+    return [places.top, places.git_dir, places.sixth, places.data_dir, *theirs]

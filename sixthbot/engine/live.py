@@ -1,0 +1,80 @@
+"""Keeps the services fresh: opened again when a file that decides about them has changed, and only then."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from sixthbot.engine.services import open_services
+from sixthbot.store import clock as store_clock
+from sixthbot.store.paths import user_config_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from sixthbot.engine.services import Services
+
+_Signature = tuple[tuple[str, int, int, int], ...]
+
+
+class LiveServices:
+    """Calling it gives the services as the files say now. Safe to call from several threads, cheap when nothing changed.
+
+    What is looked at: configuration files, rules, templates, git's own config file, and what is trusted. A file
+    that an include of git's config names is seen with the next change of these, or at the next start.
+    """
+
+    def __init__(
+        self,
+        start: Path,
+        *,
+        clock: Callable[[], datetime] = store_clock.now,
+        env: Mapping[str, str] | None = None,
+        flags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._open = lambda: open_services(start, clock=clock, env=env, flags=flags or {})
+        self._lock = threading.Lock()
+        self._services = self._open()
+        self._seen = self._signature()
+
+    def __call__(self) -> Services:
+        """Return the services; raise what `open_services` raises while the files cannot be used."""
+        with self._lock:
+            signature = self._signature()
+            if signature != self._seen:
+                # the signature from before the reading: a change in between is found next time
+                self._services = self._open()
+                self._seen = signature
+            return self._services
+
+    @property
+    def last(self) -> Services:
+        """The services as last opened without an error."""
+        return self._services
+
+    def _signature(self) -> _Signature:
+        places = self._services.places
+        files = [places.config_file, places.local_config_file, user_config_file(), places.git_dir / "config"]
+        folders = [places.rules_dir, places.templates_dir, places.data_dir]
+        return (*map(_stat, map(str, files)), *(one for folder in folders for one in _below(folder)))
+
+
+def _below(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    yield _stat(str(folder))
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.path for entry in entries)
+    except OSError:
+        return
+    yield from map(_stat, names)
+
+
+def _stat(path: str) -> tuple[str, int, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called for a dozen files before every task
+    except OSError:
+        return (path, 0, 0, 0)
+    return (path, found.st_mtime_ns, found.st_size, found.st_ino)

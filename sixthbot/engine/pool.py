@@ -1,0 +1,184 @@
+"""The worker threads of one process: each with a lease of its own, taking the most urgent task its lanes allow."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sixthbot.core import lifecycle
+from sixthbot.core.errors import SixthError
+from sixthbot.core.rules import Mode
+from sixthbot.core.tasks import Lane
+from sixthbot.engine.worker import Worker
+from sixthbot.store.locks import WorkerLease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sixthbot.core.lifecycle import Fact
+    from sixthbot.core.tasks import Task
+    from sixthbot.engine.services import Services
+
+_LOOK = 1.0  # seconds between two looks at the queue without being woken: other processes put tasks too
+_TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again
+_log = logging.getLogger("sixthbot.engine")
+
+
+class WorkerPool:
+    """Runs tasks in `workers` threads (default: as configured), in `lanes` only if given.
+
+    Lanes with workers reserved in the configuration get those first; at least one worker serves every lane.
+    `services` gives the services as they are now, such as a `LiveServices`.
+    """
+
+    def __init__(
+        self,
+        services: Callable[[], Services],
+        *,
+        workers: int | None = None,
+        lanes: Collection[Lane] | None = None,
+    ) -> None:
+        self._services = services
+        self._wake = threading.Condition()
+        self._stopping = threading.Event()
+        self._claiming = threading.Lock()
+        self._generation = 0
+        self._busy: dict[str, Task] = {}
+        self._threads = [
+            threading.Thread(target=self._serve, args=(share,), name=f"worker {number}", daemon=True)
+            for number, share in enumerate(_shares(services(), workers, lanes), 1)
+        ]
+
+    def start(self) -> None:
+        """Start the threads; each takes its lease before its first claim."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Let idle workers look at the queue now."""
+        with self._wake:
+            self._generation += 1
+            self._wake.notify_all()
+
+    def busy(self) -> list[Task]:
+        """Return the tasks that are being done by this pool right now."""
+        return list(self._busy.values())
+
+    def stop(self, grace: float = 4.0) -> bool:
+        """Give back the tasks in hand, ending their programs, and wait at most `grace` seconds; tell if all ended.
+
+        What does not end in time is taken up by recovery once this process is gone.
+        """
+        self._stopping.set()
+        self.wake()
+        until = time.monotonic() + grace
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(until - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _serve(self, lanes: Collection[Lane] | None) -> None:
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        lease = WorkerLease(self._services().places, name)
+        lease.acquire()
+        worker = Worker(name, self._services, held=[lease.fileno()], stopping=self._stopping)
+        settled = True
+        while not self._stopping.is_set():
+            seen = self._generation
+            task = self._claim(worker, lanes)
+            if task is None:
+                self._rest(seen)
+            else:
+                settled = self._do(worker, task)
+        if settled:
+            lease.release()  # otherwise it ends with the process, and recovery finds the task
+
+    def _do(self, worker: Worker, task: Task) -> bool:
+        self._busy[worker.name] = task
+        try:
+            fact = worker.work(task)
+            return self._settle(worker, task, fact)
+        finally:
+            del self._busy[worker.name]
+            self.wake()  # the next one of its key may go now
+
+    def _settle(self, worker: Worker, task: Task, fact: Fact) -> bool:
+        """Put the task away, trying again as long as the disk refuses; tell if that worked before the stop."""
+        while True:
+            try:
+                worker.settle(task, fact)
+            except (OSError, SixthError) as error:
+                _log.error("cannot put task %s away: %s", task.id, error)  # noqa: TRY400 - no traceback for a full disk
+                if self._stopping.wait(_TROUBLE_WAIT):
+                    return False
+            else:
+                return True
+
+    def _claim(self, worker: Worker, lanes: Collection[Lane] | None) -> Task | None:
+        try:
+            services = self._services()
+            with self._claiming:  # one at a time, so that two tasks of one key are not taken together
+                task = services.store.queue.claim(
+                    worker.name, lanes=lanes, blocked=_Blocked(services, worker.name)
+                )
+            if task is not None and _Blocked(services, worker.name)(task):
+                self._give_back(services, task)
+                return None
+        except (OSError, SixthError) as error:
+            _log.error("cannot look at the queue: %s", error)  # noqa: TRY400 - expected trouble, said in a line
+            self._stopping.wait(_TROUBLE_WAIT)
+            return None
+        return task
+
+    def _give_back(self, services: Services, task: Task) -> None:
+        """Return a task whose key another process took at the same moment; a pause of chance lets one of them win."""
+        after = lifecycle.step(task, lifecycle.GivenBack(), services.clock())
+        services.store.queue.settle(task, after)
+        self._stopping.wait(random.uniform(0.01, 0.1))  # noqa: S311 - not a secret
+
+    def _rest(self, seen: int) -> None:
+        with self._wake:
+            if self._generation == seen and not self._stopping.is_set():
+                self._wake.wait(_LOOK)
+
+
+class _Blocked:
+    """Tells whether a task must wait because another worker runs one of the same rule and key."""
+
+    def __init__(self, services: Services, worker: str) -> None:
+        self._services = services
+        self._worker = worker
+        self._running: set[tuple[str, str]] | None = None
+
+    def __call__(self, task: Task) -> bool:
+        rule = next((rule for rule in self._services.rules.rules if rule.name == task.rule), None)
+        if rule is None or rule.mode is Mode.PARALLEL:
+            return False
+        if self._running is None:
+            self._running = {
+                (other.rule, other.key)
+                for other in self._services.store.queue.all(states=("running",))
+                if getattr(other.state, "worker", "") != self._worker
+            }
+        return (task.rule, task.key) in self._running
+
+
+def _shares(
+    services: Services, workers: int | None, lanes: Collection[Lane] | None
+) -> list[Collection[Lane] | None]:
+    """Return the lanes of each worker, None for all."""
+    config = services.loaded.config
+    total = max(config.bot.workers if workers is None else workers, 1)
+    if lanes is not None:
+        return [lanes] * total
+    reserved: list[Collection[Lane] | None] = []
+    for lane in Lane:
+        setting = config.lanes.get(lane.value)
+        reserved += [{lane}] * (setting.workers if setting is not None else 0)
+    reserved = reserved[: total - 1]
+    return [*reserved, *([None] * (total - len(reserved)))]

@@ -1,0 +1,125 @@
+"""After a crash: gives the work of dead workers back and finishes or reverts what they began. Safe to call at any time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sixthbot.core.tasks import Failed
+from sixthbot.git import refs
+from sixthbot.store.locks import is_free, lease_file, try_hold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sixthbot.core.tasks import Task
+    from sixthbot.engine.services import Services
+    from sixthbot.store.operations import Operation
+
+_SETTLED = timedelta(seconds=60)
+"""An operation of no task, younger than this, may still be at work in some command."""
+_LOCK_AGE = timedelta(seconds=5)
+"""Git holds the lock of a ref for milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What was mended: tasks given back or set aside, ids of operations finished and reverted, removed lock files."""
+
+    tasks: tuple[Task, ...] = ()
+    finished: tuple[str, ...] = ()
+    reverted: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+
+
+def recover(services: Services) -> Recovered:
+    """Mend what processes that died left behind; what lives, here or in another process, is left alone.
+
+    One process does it at a time; while another is at it, nothing is done.
+    """
+    held = try_hold(services.places.locks / "recovery.lock")
+    if held is None:
+        return Recovered()
+    try:
+        tasks = _dead_workers_tasks(services)
+        locks, finished, reverted = _begun_operations(services)
+    finally:
+        held.release()
+    return Recovered(
+        tasks=tuple(tasks), finished=tuple(finished), reverted=tuple(reverted), locks=tuple(locks)
+    )
+
+
+def _dead_workers_tasks(services: Services) -> list[Task]:
+    tasks = []
+    for worker in services.store.queue.workers():
+        lease = lease_file(services.places, worker)
+        if not is_free(lease):
+            continue  # it lives, or a program it started does
+        for task in services.store.queue.recover_worker(worker):
+            set_aside = isinstance(task.state, Failed)
+            services.store.journal.append(
+                "task.failed" if set_aside else "task.recovered",
+                f"set aside: {task.state.reason}" if isinstance(task.state, Failed) else "its worker died",
+                level="error" if set_aside else "warning",
+                task=task.id,
+                issue=task.issue or None,
+                rule=task.rule,
+                data={"worker": worker, "crashes": task.crashes},
+            )
+            tasks.append(task)
+        lease.unlink(missing_ok=True)
+    return tasks
+
+
+def _begun_operations(services: Services) -> tuple[list[str], list[str], list[str]]:
+    """Look where the refs of unfinished operations are: git moved all of them or none."""
+    locks: list[str] = []
+    finished: list[str] = []
+    reverted: list[str] = []
+    begun = [operation for operation in services.store.operations.list() if operation.state == "begun"]
+    if not begun:
+        return locks, finished, reverted
+    running = {task.id for task in services.store.queue.all(states=("running",))}
+    for operation in begun:
+        if _may_be_at_work(services, operation, running):
+            continue
+        locks += _remove_stale_locks(services, operation)
+        if _moved(services, operation):
+            services.store.operations.finish(operation.id)
+            finished.append(operation.id)
+        else:
+            services.store.operations.revert(operation.id)
+            reverted.append(operation.id)
+    return locks, finished, reverted
+
+
+def _may_be_at_work(services: Services, operation: Operation, running: set[str]) -> bool:
+    if operation.task:
+        return operation.task in running
+    return services.clock() - operation.time < _SETTLED
+
+
+def _moved(services: Services, operation: Operation) -> bool:
+    """Tell whether the refs were moved; one that a person moved on since, from the new place, was."""
+    tips = refs.all_refs(services.repo.git)
+    return not all(tips.get(ref) == old for ref, old, _ in operation.refs)
+
+
+def _remove_stale_locks(services: Services, operation: Operation) -> list[str]:
+    """Remove git's lock files of the operation's refs, which a killed git left; nobody else's are touched."""
+    removed = []
+    for ref, _, _ in operation.refs:
+        path = services.places.git_dir / f"{ref}.lock"
+        try:
+            found = os.lstat(path)
+        except OSError:
+            continue
+        age = services.clock() - datetime.fromtimestamp(found.st_mtime, UTC)
+        if stat.S_ISREG(found.st_mode) and age > _LOCK_AGE:
+            path.unlink(missing_ok=True)
+            removed.append(str(path))
+    return removed

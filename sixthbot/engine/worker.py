@@ -1,0 +1,225 @@
+"""A worker: takes one task from its claim to its next state. What goes wrong in a task becomes a fact about it here."""
+
+from __future__ import annotations
+
+import errno
+import platform
+import random
+import threading
+import traceback
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sixthbot import __version__
+from sixthbot.core import lifecycle
+from sixthbot.core.errors import Cancelled, Locked, NeedsPerson, Refused, SixthError, TryLater, UsageError
+from sixthbot.core.events import OWN_ORIGIN, EventKind, make_event
+from sixthbot.core.issues import IssueStatus
+from sixthbot.core.names import clean_line
+from sixthbot.core.tasks import Done, Failed, Parked, Running, Waiting
+from sixthbot.core.times import format_time
+from sixthbot.engine.admit import admit
+from sixthbot.engine.attempt import Attempt
+from sixthbot.store.logs import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sixthbot.core.lifecycle import Fact
+    from sixthbot.core.tasks import State, Task
+    from sixthbot.engine.services import Services
+
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_DISK_WAIT = timedelta(seconds=30)
+_CONFIG_WAIT = timedelta(seconds=30)
+_LOCK_WAIT = timedelta(seconds=2)
+_REASON_LIMIT = 500
+_STATUSES_OF_A_TASK = {IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON, IssueStatus.IN_REVIEW}
+
+
+class Worker:
+    """Does tasks under one name. `services` gives the services as they are now, or raises while they cannot be used.
+
+    `held` are descriptors that the programs it runs keep open: its lease. Once `stopping` is set, the task in hand
+    is given back within a second. `jitter` gives 0 to 1 for the pauses between attempts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        services: Callable[[], Services],
+        *,
+        held: Sequence[int] = (),
+        stopping: threading.Event | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self._services = services
+        self._last = services()
+        self._held = held
+        self._stopping = threading.Event() if stopping is None else stopping
+        self._jitter = jitter
+
+    def perform(self, task: Task) -> Task:
+        """Do a claimed task and put it where it belongs next; return it as it is then.
+
+        Raise only what the queue and the journal raise when the disk fails them; the task is then still claimed.
+        """
+        return self.settle(task, self.work(task))
+
+    def work(self, task: Task) -> Fact:
+        """Do the steps of a claimed task; return what became of it. Never raises for what happens in a task."""
+        try:
+            services = self._last = self._services()
+        except SixthError as error:
+            return lifecycle.Postponed(f"the settings cannot be used: {error.message}", _CONFIG_WAIT)
+        attempt = Attempt(
+            services=services, task=task, worker=self.name, stopping=self._stopping, held=self._held
+        )
+        try:
+            attempt.note("task.claimed", f"claimed by {self.name}", rule_hash=task.rule_hash)
+            attempt.run()
+        except SixthError as error:
+            return self._expected(attempt, error)
+        except Exception as error:  # noqa: BLE001 - the worker boundary: one task's mistake must not end the others
+            return self._unexpected(attempt, error)
+        return lifecycle.Succeeded()
+
+    def settle(self, task: Task, fact: Fact) -> Task:
+        """Put a claimed task where `fact` leads; return it as it is then.
+
+        The order is safe to break off at any point: what follows from the task is let in first, under ids that do
+        not change, and the move of the task's file is last but for what only tidies up.
+        """
+        services = self._last
+        after = lifecycle.step(task, fact, services.clock())
+        self._announce(services, after)
+        self._record(services, after)
+        self._show_on_issue(services, after)
+        services.store.queue.settle(task, after)
+        if isinstance(after.state, Done):
+            services.store.checkpoints.clear(task.id)
+        return after
+
+    def _expected(self, attempt: Attempt, error: SixthError) -> Fact:
+        reason = _in_a_line(error)
+        match error:
+            case NeedsPerson():
+                return lifecycle.PersonNeeded(error.kind, error.message, error.hint)
+            case TryLater():
+                return lifecycle.Postponed(error.message, timedelta(seconds=error.seconds))
+            case Locked():
+                return lifecycle.Postponed(error.message, _LOCK_WAIT)
+            case Cancelled():
+                return lifecycle.Cancelled() if error.by_person else lifecycle.GivenBack()
+            case UsageError() | Refused():
+                return lifecycle.AttemptFailed(reason, retries=0)  # the same again cannot end differently
+            case _:
+                return self._failed(attempt, reason)
+
+    def _unexpected(self, attempt: Attempt, error: Exception) -> Fact:
+        if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+            return lifecycle.Postponed(f"the disk does not take it: {error.strerror}", _DISK_WAIT)
+        reason = clean_line(f"unexpected {type(error).__name__}: {error}", limit=_REASON_LIMIT)
+        try:
+            path = _report(attempt, error)
+        except OSError:
+            return self._failed(attempt, reason)
+        return self._failed(attempt, f"{reason} (report: {path})")
+
+    def _failed(self, attempt: Attempt, reason: str) -> Fact:
+        rule = next((rule for rule in attempt.services.rules.rules if rule.name == attempt.task.rule), None)
+        return lifecycle.AttemptFailed(
+            reason, retries=0 if rule is None else rule.retries, jitter=self._jitter()
+        )
+
+    def _announce(self, services: Services, after: Task) -> None:
+        """Let in `task.succeeded` or `task.failed`, where a rule listens.
+
+        About tasks that were made for such events, the event counts as the bot's own: a rule that answers to its own
+        success would otherwise never stop.
+        """
+        match after.state:
+            case Done("succeeded"):
+                kind, error = EventKind.TASK_SUCCEEDED, ""
+            case Failed(reason):
+                kind, error = EventKind.TASK_FAILED, reason
+            case _:
+                return
+        if not any(kind in rule.on for rule in services.rules.rules):
+            return
+        echo = after.event.kind in {EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED}
+        fields = {"task": after.id, "rule": after.rule, "lane": after.lane.value, "error": error}
+        fields["origin"] = OWN_ORIGIN if echo else ""
+        event = make_event(kind, fields, time=services.clock(), key=f"{after.id} {after.attempts}")
+        admit(services, [event])
+
+    def _record(self, services: Services, after: Task) -> None:
+        kind, message, level, data = _story(after.state)
+        services.store.journal.append(
+            kind,
+            message,
+            level=level,
+            task=after.id,
+            issue=after.issue or None,
+            event=after.event.id,
+            rule=after.rule,
+            rule_hash=after.rule_hash,
+            data={**data, "attempts": after.attempts, "worker": self.name},
+        )
+
+    def _show_on_issue(self, services: Services, after: Task) -> None:
+        """Let lists of issues show that the issue's own task waits for a person, or does no longer."""
+        if after.event.kind != EventKind.ISSUE_ADDED or not after.issue:
+            return
+        match after.state:
+            case Parked("review"):
+                status = IssueStatus.IN_REVIEW
+            case Parked():
+                status = IssueStatus.WAITING_FOR_PERSON
+            case _:
+                return
+        try:
+            record = services.store.issues.record(after.issue)
+        except SixthError:
+            return  # its folder is gone or damaged: the task's own reason says more
+        if record.status in _STATUSES_OF_A_TASK - {status}:
+            services.store.issues.save_record(replace(record, status=status))
+
+
+def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR0911 - one line per state
+    """Kind, message, level and data of the journal record for the state that a running task came to."""
+    match state:
+        case Done("succeeded"):
+            return "task.succeeded", "succeeded", "info", {}
+        case Done():
+            return "task.cancelled", "cancelled", "info", {}
+        case Parked(kind, reason, hint):
+            return "task.parked", f"waits for a person: {reason}", "warning", {"kind": kind, "hint": hint}
+        case Failed(reason):
+            return "task.failed", f"failed: {reason}", "error", {}
+        case Waiting(until, reason):
+            return "task.waiting", f"waits: {reason}", "info", {"until": format_time(until)}
+        case Running():
+            return "task.claimed", "goes on", "info", {}
+        case _:
+            return "task.given-back", "given back: the bot was told to stop", "info", {}
+
+
+def _in_a_line(error: SixthError) -> str:
+    text = f"{error.message} ({error.hint})" if error.hint else error.message
+    return clean_line(text, limit=_REASON_LIMIT)
+
+
+def _report(attempt: Attempt, error: Exception) -> str:
+    """Write what is needed to mend the mistake; return the file's path below the repository's root."""
+    services, task = attempt.services, attempt.task
+    trace = "".join(traceback.format_exception(error))
+    text = (
+        f"sixthbot {__version__}\npython {platform.python_version()} on {platform.platform()}\n"
+        f"task {task.id}, rule {task.rule!r}, event {task.event.kind}, attempt {task.attempts + 1}\n\n{trace}"
+    )
+    stamp = services.clock().strftime("%Y%m%dT%H%M%S%f")
+    path = write_report(services.places, f"bug-{stamp}-{task.id}.txt", text)
+    return str(path.relative_to(services.places.top))

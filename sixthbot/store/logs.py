@@ -1,0 +1,73 @@
+"""What running tasks print, and reports of mistakes: files for people, in `.sixth/local/logs`. No state lives in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sixthbot.store.atomic import make_dirs, point, write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sixthbot.store.paths import Places
+
+_KEPT = 500
+"""So many log files stay; older ones go when a new one is made."""
+
+_REPORT = point("logs.report")
+
+
+class TaskLog:
+    """The log of one task, added to by each attempt. A disk that takes no more loses lines, never work."""
+
+    def __init__(self, places: Places, task_id: str) -> None:
+        self._folder = places.logs
+        self.path = places.logs / f"{re.sub(r'[^A-Za-z0-9._-]', '_', task_id)[:80]}.log"
+        self._descriptor = -1
+
+    def write(self, data: bytes) -> None:
+        """Add bytes as they came from a program."""
+        with suppress(OSError):
+            if self._descriptor < 0:
+                self._open()
+            os.write(self._descriptor, data)
+
+    def line(self, text: str) -> None:
+        """Add one line of the bot's own."""
+        self.write(f"[sixthbot] {text}\n".encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Close the file if anything was written."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> None:
+        make_dirs(self._folder)
+        if not self.path.exists():
+            _prune(self._folder)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o600)
+
+
+def write_report(places: Places, name: str, text: str) -> Path:
+    """Keep a report of a mistake in the program under `name`, readable by its owner only; return its path."""
+    make_dirs(places.logs)
+    path = places.logs / name
+    write_file(
+        path, text.encode("utf-8", "backslashreplace"), point=_REPORT, durability="process", mode=0o600
+    )
+    return path
+
+
+def _prune(folder: Path) -> None:
+    with os.scandir(folder) as entries:
+        logs = [entry for entry in entries if entry.name.endswith(".log")]
+    if len(logs) < _KEPT:
+        return
+    times = sorted((entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in logs)
+    for _, path in times[: len(times) - _KEPT + 1]:
+        os.unlink(path)  # noqa: PTH108 - a path of scandir is text
