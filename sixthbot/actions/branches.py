@@ -1,0 +1,190 @@
+"""Issue branches: what is on one, whether the bot may move it, and the one way to move it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import InvalidName, NeedsPerson, RefMoved, TryLater, WorkFailed
+from sixthbot.core.issuefile import parse_issue
+from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
+from sixthbot.core.names import BranchName, Oid, short_hash
+from sixthbot.git.commits import log, person_from, write_commit
+from sixthbot.git.refs import RefMove, checked_out, move_refs, tip
+from sixthbot.store.operations import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sixthbot.actions.base import Context
+    from sixthbot.core.issues import Issue, IssueRecord
+    from sixthbot.git.commits import CommitInfo
+
+_LOOK_AGAIN = 10.0
+"""Seconds until a branch that is checked out somewhere is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueBranch:
+    """An issue's branch as it is now. `commits` are those between the base and the tip, oldest first."""
+
+    name: BranchName
+    base: BranchName
+    tip: Oid
+    base_tip: Oid
+    commits: tuple[CommitInfo, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of its own commits."""
+        return frozenset(commit.id for commit in self.commits)
+
+
+def read_issue(ctx: Context, record: IssueRecord) -> Issue:
+    """Return the accepted issue as it was dropped."""
+    return parse_issue(ctx.store.issues.issue_text(record.id), record.file_name)
+
+
+def look(ctx: Context, record: IssueRecord) -> IssueBranch:
+    """Return the issue's branch as it is now; raise WorkFailed when it or its base is gone."""
+    if not record.branch:
+        raise WorkFailed(
+            f"issue {record.id} has no branch yet", hint="its rule needs the step `branch` first"
+        )
+    name, base = BranchName.parse(record.branch), BranchName.parse(record.base)
+    git = ctx.repo.git
+    branch_tip, base_tip = tip(git, name), tip(git, base)
+    for branch, found in ((name, branch_tip), (base, base_tip)):
+        if found is None:
+            raise WorkFailed(
+                f"the branch {branch} is gone",
+                hint=f"make it again, or: sixthbot issue cancel {record.id}",
+            )
+    assert branch_tip is not None  # noqa: S101 - both were looked at above
+    assert base_tip is not None  # noqa: S101
+    commits = log(git, tip=branch_tip, not_in=[base_tip])
+    return IssueBranch(name=name, base=base, tip=branch_tip, base_tip=base_tip, commits=tuple(commits))
+
+
+def known_tips(ctx: Context, record: IssueRecord, branch: IssueBranch) -> frozenset[str]:
+    """Return the tips of the branch that the bot wrote or a person had it accept."""
+    return frozenset(ctx.store.operations.tips_written(branch.name.ref)) | frozenset(record.accepted_tips)
+
+
+def require_movable(ctx: Context, record: IssueRecord, branch: IssueBranch) -> None:
+    """Raise unless the bot may move the branch now.
+
+    NeedsPerson("frozen") when its tip is somebody's who did not hand it over; TryLater while it is checked out.
+    """
+    if branch.tip not in known_tips(ctx, record, branch):
+        raise NeedsPerson(
+            f"{branch.name} was changed by somebody else and is left alone (tip {branch.tip[:12]})",
+            kind="frozen",
+            hint=f"to let the bot build on it: sixthbot release {branch.name}",
+        )
+    place = checked_out(ctx.repo.git).get(branch.name.ref)
+    if place is not None:
+        raise TryLater(
+            f"{branch.name} is checked out in {place}",
+            seconds=_LOOK_AGAIN,
+            hint="switch to another branch there; the bot then goes on by itself",
+        )
+
+
+def guarded_move(ctx: Context, record: IssueRecord, branch: IssueBranch, new: Oid, reason: str) -> None:
+    """Move the issue's branch to `new`, as one recorded operation.
+
+    Raise what `require_movable` raises, and TryLater when somebody moved it since `branch` was looked at.
+    """
+    require_movable(ctx, record, branch)
+    try:
+        move_recorded(ctx, branch.name, old=branch.tip, new=new, reason=reason)
+    except RefMoved:
+        raise TryLater(f"{branch.name} moved while the bot was at work on it", seconds=1.0) from None
+
+
+def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid, reason: str) -> None:
+    """Move a branch from `old` (None: it must not exist) to `new` as one recorded operation; RefMoved if it is not there."""
+    now = ctx.clock()
+    operation = Operation(
+        id="o" + short_hash(ctx.task.id, name.ref, old or "", new, now.isoformat(), digits=12),
+        time=now,
+        task=ctx.task.id,
+        reason=reason,
+        refs=((name.ref, old, new),),
+        state="begun",
+    )
+    ctx.store.operations.begin(operation)
+    move_refs(ctx.repo.git, [RefMove(name.ref, old, new)], message=f"sixthbot: {reason}")
+    ctx.store.operations.finish(operation.id)
+
+
+def commit_as_bot(
+    ctx: Context, *, tree: Oid, parent: Oid, subject: str, body: str, trailers: Sequence[tuple[str, str]]
+) -> Oid:
+    """Write one commit by the configured author and return its id; no ref is moved."""
+    now = ctx.clock()
+    return write_commit(
+        ctx.repo.git,
+        tree=tree,
+        parents=[parent],
+        message=build_message(subject, body, trailers),
+        author=person_from(ctx.config.commit.author, now),
+        committer=person_from(ctx.config.commit.committer, now),
+    )
+
+
+def subtask_number(commit: CommitInfo, issue_id: str) -> int | None:
+    """Return the subtask a commit says it does, or None: no such trailer, or that of another issue."""
+    own = own_trailers(commit.body)
+    number = own.get(SUBTASK_TRAILER, "")
+    if own.get(ISSUE_TRAILER, issue_id) != issue_id or not (number.isascii() and number.isdigit()):
+        return None
+    return int(number[:9])
+
+
+def is_own_changelog(commit: CommitInfo, issue_id: str) -> bool:
+    """Tell whether a commit is the changelog commit that the bot made for this issue."""
+    own = own_trailers(commit.body)
+    return (
+        commit.subject.startswith("docs(changelog)")
+        and own.get(ISSUE_TRAILER) == issue_id
+        and SUBTASK_TRAILER not in own
+    )
+
+
+def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord:
+    """Accept what people committed on top of a known tip when its last commit says which subtask it does.
+
+    Return the record as saved. Anything else stays as it is: a tip of somebody else's freezes the branch.
+    """
+    known = known_tips(ctx, record, branch)
+    if branch.tip in known or not branch.commits or branch.commits[-1].id != branch.tip:
+        return record
+    if subtask_number(branch.commits[-1], record.id) is None:
+        return record
+    if not known & _reachable(branch):
+        return record
+    record = replace(record, accepted_tips=(*record.accepted_tips, branch.tip))
+    ctx.store.issues.save_record(record)
+    ctx.store.journal.append(
+        "branch.accepted",
+        f"{branch.name} was continued by a person, who named the subtask in the commit",
+        task=ctx.task.id,
+        issue=record.id,
+        commit=branch.tip,
+    )
+    return record
+
+
+def _reachable(branch: IssueBranch) -> frozenset[str]:
+    """Return the commits a known tip may be at: those of the branch, and the parents they start from."""
+    return branch.ids | {parent for commit in branch.commits for parent in commit.parents}
+
+
+def parse_branch(text: str, *, what: str, retry: str) -> BranchName:
+    """Return a branch name an issue gave; raise NeedsPerson("input") when git would not take it."""
+    try:
+        return BranchName.parse(text)
+    except InvalidName as error:
+        raise NeedsPerson(f"{what}: {error.message}", kind="input", hint=retry) from None
