@@ -115,7 +115,7 @@ def _parse(text: str) -> ast.expr | str:
         return f"it is not an expression ({clean_line(getattr(error, 'msg', str(error)), limit=80)})"
 
 
-def _refusal(node: ast.AST, depth: int) -> str:
+def _refusal(node: ast.AST, depth: int) -> str:  # noqa: PLR0911 - one answer per kind of node
     """Return why a node is not of the language, or nothing."""
     if depth == 0:
         return f"it is nested more than {_DEPTH_LIMIT} deep"
