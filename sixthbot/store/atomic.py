@@ -19,7 +19,7 @@ Durability: TypeAlias = Literal["power", "process"]
 """What must survive: a power cut (everything is synced) or the end of the process (nothing is)."""
 
 WRITE_POINTS: set[str] = set()
-"""Names of all places that write; a crash test visits each of them."""
+"""Names of all places that write, as far as their modules are loaded; a crash test visits each of them."""
 
 Observer: TypeAlias = "Callable[[str, str], None]"
 """Called with a write point and a moment of it: "before", "written" (not yet in its place) or "after"."""
@@ -40,8 +40,7 @@ def observe(observer: Observer | None) -> None:
 
 
 def _reached(point: str, moment: str) -> None:
-    if point not in WRITE_POINTS:
-        raise ValueError(f"write point {point!r} was not declared")
+    WRITE_POINTS.add(point)
     for observer in _observers:
         observer(point, moment)
 

@@ -1,0 +1,89 @@
+"""Which task ids the queue has seen, shared by all processes: so that a put need not look through every folder."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sixthbot.store.atomic import append_to, make_dirs, point
+from sixthbot.store.locks import exclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+_LOG = point("queue.ids")
+_COMPACT_AT = 1 << 20
+
+
+class KnownIds:
+    """The ids in the folders when this was made, and those that any process put since.
+
+    An id that is not known is nowhere in the queue (unless a person moved a file in by hand); one that is known may
+    be gone. `present` lists the ids in the folders now; it is asked once.
+
+    The others' ids come from a log, one line for each put. It is not synced: what a power cut takes from it, the
+    listing at the next start knows. Not for use by two threads at once.
+    """
+
+    def __init__(self, log: Path, present: Callable[[], Iterable[str]]) -> None:
+        self._log = log
+        self._present = present
+        self._ids: set[str] | None = None
+        self._read_to = 0
+        self._alone = False
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._caught_up()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep all other processes from putting tasks, and from moving them with a change of content."""
+        descriptor = self._open()
+        try:
+            with exclusive(descriptor):
+                self._alone = True
+                try:
+                    yield
+                finally:
+                    self._alone = False
+        finally:
+            os.close(descriptor)
+
+    def add(self, task_id: str) -> None:
+        """Make an id known to everybody; to be done before its file is there, while `alone`."""
+        descriptor = self._open()
+        try:
+            append_to(descriptor, task_id.encode())
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        make_dirs(self._log.parent)
+        return os.open(self._log, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+    def _caught_up(self) -> set[str]:
+        descriptor = self._open()
+        try:
+            if self._ids is None:
+                self._ids = set(self._present())
+            size = os.fstat(descriptor).st_size
+            if size < self._read_to:  # another process made it shorter
+                self._read_to = 0
+            data = os.pread(descriptor, size - self._read_to, self._read_to)
+            whole = data[: data.rfind(b"\n") + 1]
+            self._ids.update(whole.decode("ascii", "replace").split())
+            self._read_to += len(whole)
+            if self._alone and size > _COMPACT_AT:
+                self._compact(descriptor)
+        finally:
+            os.close(descriptor)
+        return self._ids
+
+    def _compact(self, descriptor: int) -> None:
+        """Drop ids from the log that are in no folder any more, or else it would grow for ever."""
+        present = sorted(set(self._present()))
+        os.ftruncate(descriptor, 0)
+        append_to(descriptor, "\n".join(present).encode())
+        self._read_to = os.fstat(descriptor).st_size

@@ -1,0 +1,277 @@
+"""The queue: one task is one file, its state is the folder it lies in, and a change of state is a rename.
+
+`ls`, `cat` and `mv` by hand are legal: where a person put a file is where the task is. A file that cannot be a task
+is set aside in `failed/` with its reason beside it, and never stops the others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import UsageError
+from sixthbot.core.lifecycle import WorkerLost, step
+from sixthbot.core.tasks import STATE_NAMES, Lane, Ready, Running, Task, Waiting
+from sixthbot.core.times import sortable
+from sixthbot.store import taskfile
+from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
+from sixthbot.store.known import KnownIds
+from sixthbot.store.listing import Listing, folder_names, task_names
+from sixthbot.store.switches import Switches
+from sixthbot.store.taskfile import in_folder, is_task_id
+from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, count_queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+_PUT = point("queue.put")
+_CLAIM = point("queue.claim")
+_CLAIM_REWRITE = point("queue.claim.rewrite")
+_SETTLE_TAKE = point("queue.settle.take")
+_SETTLE_REWRITE = point("queue.settle.rewrite")
+_SETTLE = point("queue.settle")
+_PRUNE = point("queue.prune")
+
+
+def _never(_task: Task) -> bool:
+    return False
+
+
+class Queue(Switches):
+    """The task files below one folder. Any number of processes and threads may use it at the same time."""
+
+    def __init__(self, root: Path, durability: Durability) -> None:
+        super().__init__(root)
+        self.root = root
+        self._files = TaskFiles(root, durability)
+        self._guard = threading.RLock()
+        self._ready = {lane: Listing(root / "ready" / lane.value) for lane in Lane}
+        self._waiting = Listing(root / "waiting")
+        self._untils: tuple[int, list[tuple[datetime, Path]]] = (-1, [])
+        self._known = KnownIds(root / ".ids", self._files.ids_present)
+        self._moving = root / ".moving"
+
+    # putting and finding
+
+    def put(self, task: Task) -> bool:
+        """Add a task; return False, with nothing done, when one of its id is there in any state.
+
+        Returns only when the task would survive what `durability` says. Raises UsageError for an id that cannot be
+        a file's name.
+        """
+        if not is_task_id(task.id):
+            raise UsageError(f"not a usable task id: {task.id[:80]!r}")
+        durability = self._files.durability
+        with self._guard, self._known.alone():
+            if task.id in self._known and self._files.search(task.id) is not None:
+                return False
+            # known first: if this process dies in between, others look for the task, find none and put it
+            self._known.add(task.id)
+            data, target = taskfile.encode(task), self._files.path_for(task)
+            temporary = write_temporary(self.root, data, point=_PUT, durability=durability)
+            move(temporary, target, point=_PUT, durability=durability)
+        return True
+
+    def find(self, task_id: str) -> Task | None:
+        """Return the task of that id in whatever state, or None."""
+        with self._guard:
+            if not is_task_id(task_id) or task_id not in self._known:
+                return None
+        # a task that is moved while folders are read may be missed once
+        return self._files.search(task_id) or self._files.search(task_id)
+
+    def all(self, states: Collection[str] | None = None) -> Iterator[Task]:
+        """Yield all tasks in the given states (by default all), once each, in order of state, then deadline.
+
+        What cannot be read is left out; a task that is moved meanwhile may be, too.
+        """
+        seen: set[str] = set()
+        for path in self._files.paths(STATE_NAMES if states is None else states):
+            task = self._files.load(path)
+            if task is not None and task.id not in seen:
+                seen.add(task.id)
+                yield task
+
+    def counts(self) -> dict[str, dict[str, int] | int]:
+        """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
+        return count_queue(self.root)
+
+    def prune_done(self, before: datetime) -> int:
+        """Remove the files of finished tasks whose deadline was before a moment; return how many."""
+        limit, folder = sortable(before), self.root / "done"
+        old = [name for name in task_names(folder) if name < limit]
+        return sum(remove(folder / name, point=_PRUNE) for name in old)
+
+    # claiming
+
+    def claim(
+        self, worker: str, *, lanes: Collection[Lane] | None = None, blocked: Callable[[Task], bool] = _never
+    ) -> Task | None:
+        """Give the task with the earliest deadline to `worker`, or return None when there is none for it.
+
+        Only `lanes` that are not paused count, and no task for which `blocked` says yes. Of several workers that
+        try, in any processes, exactly one gets a task.
+        """
+        with self._guard:
+            self._finish_moves()
+            paused = self.paused()
+            open_lanes = [lane for lane in Lane if (lanes is None or lane in lanes) and lane not in paused]
+            for lane in open_lanes:
+                self._ready[lane].refresh()
+            for name, lane in heapq.merge(*(self._named(lane) for lane in open_lanes)):
+                listing = self._ready[lane]
+                task = self._files.load(listing.folder / name, quarantine=True)
+                if task is not None and blocked(task):
+                    continue
+                listing.forget(name)
+                if task is not None and (claimed := self._take(worker, lane, name)) is not None:
+                    return claimed
+        return None
+
+    def _named(self, lane: Lane) -> Iterator[tuple[str, Lane]]:
+        return ((name, lane) for name in self._ready[lane])
+
+    def _take(self, worker: str, lane: Lane, name: str) -> Task | None:
+        source = self._ready[lane].folder / name
+        target = self.root / "running" / worker / name
+        make_dirs(target.parent)
+        try:
+            # not synced: a power cut that undoes a claim leaves a task that can be claimed
+            move(source, target, point=_CLAIM, durability="process")
+        except FileNotFoundError:
+            return None  # another worker was faster
+        except FileExistsError:
+            self._files.set_aside(source, SECOND_FILE)
+            return None
+        if self._files.has_twin(target):
+            self._files.set_aside(target, SECOND_FILE)
+            return None
+        content = self._files.content(target, quarantine=True)
+        if content is None:
+            return None
+        task = replace(content, lane=lane, state=Running(worker))
+        if content.lane is not lane or content.state.name not in {"ready", "running"}:
+            # it was moved here by hand: while it runs, its content must not say that it belongs elsewhere
+            self._files.write(target, task, point=_CLAIM_REWRITE)
+        return task
+
+    # settling
+
+    def settle(self, before: Task, after: Task) -> bool:
+        """Move a task from the state it was seen in to the one that a decision gave it, with its new content.
+
+        Returns False, with nothing done, when it is not there any more: somebody else, or a person by hand, moved
+        it, and where it is now counts.
+        """
+        source = self._files.place_of(before)
+        content = None if source is None else self._files.content(source, quarantine=True)
+        if source is None or content is None:
+            return False
+        plain = taskfile.encode(_seen_in_folder_of(after, content)) == taskfile.encode(after)
+        try:
+            if plain:
+                self._files.move(source, self._files.path_for(after), point=_SETTLE)
+            elif isinstance(before.state, Running):
+                # if only this gets done, recovery reads in the content where the task was to go
+                self._files.write(source, after, point=_SETTLE_REWRITE)
+                self._files.move(source, self._files.path_for(after), point=_SETTLE)
+            else:
+                self._settle_shared(source, after)
+        except FileNotFoundError:
+            return False
+        if isinstance(before.state, Running) and not isinstance(after.state, Running):
+            self.clear_cancel(after.id)
+        return True
+
+    def _settle_shared(self, source: Path, after: Task) -> None:
+        """Move with a change of content where others may take the file meanwhile: take it, write, move it on."""
+        taken = self._moving / source.name
+        make_dirs(taken.parent)
+        with self._guard, self._known.alone():
+            self._move_on()
+            move(source, taken, point=_SETTLE_TAKE, durability="process")
+            try:
+                self._files.write(taken, after, point=_SETTLE_REWRITE)
+            except OSError:
+                move(taken, source, point=_SETTLE_TAKE, durability="process")
+                raise
+            self._files.move(taken, self._files.path_for(after), point=_SETTLE)
+
+    def _finish_moves(self) -> None:
+        """Put files where they belong that a process took to write them anew, and died over."""
+        if any(task_names(self._moving)):
+            with self._guard, self._known.alone():
+                self._move_on()
+
+    def _move_on(self) -> None:
+        for name in tuple(task_names(self._moving)):
+            content = self._files.content(self._moving / name, quarantine=True)
+            if content is not None:
+                state = Ready() if isinstance(content.state, Running) else content.state
+                target = self._files.path_for(replace(content, state=state))
+                self._files.move(self._moving / name, target, point=_SETTLE)
+
+    # waiting
+
+    def due(self, now: datetime) -> list[Task]:
+        """Return the waiting tasks whose time has come, the longest due first."""
+        due = [path for until, path in self._waiting_until() if until <= now]
+        return [task for path in due if (task := self._files.load(path)) is not None]
+
+    def next_due(self) -> datetime | None:
+        """Return when the next waiting task is due, or None when none waits."""
+        return next((until for until, _ in self._waiting_until()), None)
+
+    def _waiting_until(self) -> list[tuple[datetime, Path]]:
+        with self._guard:
+            self._finish_moves()
+            self._waiting.refresh(at_once=True)
+            if self._untils[0] != self._waiting.readings:
+                found = []
+                for name in self._waiting:
+                    path = self._waiting.folder / name
+                    task = self._files.load(path, quarantine=True)
+                    if task is not None and isinstance(task.state, Waiting):
+                        found.append((task.state.until, path))
+                self._untils = (self._waiting.readings, sorted(found))
+            return self._untils[1]
+
+    # workers
+
+    def workers(self) -> list[str]:
+        """Return the names of the workers that have a folder, dead or alive."""
+        return folder_names(self.root / "running")
+
+    def recover_worker(self, worker: str) -> list[Task]:
+        """Take the tasks from a worker that is gone, and return them as they are now.
+
+        The caller holds the worker's lease. A task whose next state was written already goes there; any other was
+        cut off, which counts as a crash.
+        """
+        self._finish_moves()
+        folder = self.root / "running" / worker
+        recovered = []
+        for name in sorted(task_names(folder)):
+            content = self._files.content(folder / name, quarantine=True)
+            if content is None:
+                continue
+            before = in_folder(content, "running", worker=worker)
+            decided = content.state.name not in {"ready", "running"}
+            # the table asks no time for a lost worker
+            after = content if decided else step(before, WorkerLost(), content.created)
+            if self.settle(before, after):
+                recovered.append(after)
+        with suppress(OSError):
+            folder.rmdir()
+        return recovered
+
+
+def _seen_in_folder_of(after: Task, content: Task) -> Task:
+    """Return what a file with this content would say in the folder of `after`."""
+    worker = after.state.worker if isinstance(after.state, Running) else ""
+    return in_folder(content, after.state.name, lane=after.lane.value, worker=worker)

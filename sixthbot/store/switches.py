@@ -1,0 +1,62 @@
+"""What people steer the queue with, as empty files: paused lanes, and requests to stop a running task."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sixthbot.core.tasks import Lane
+from sixthbot.store.atomic import make_dirs, point, remove, write_file
+from sixthbot.store.taskfile import is_task_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PAUSE = point("queue.pause")
+_CANCEL = point("queue.cancel")
+_ALL_LANES = "all"
+
+
+class Switches:
+    """The switches of one queue; `Queue` has them as its own methods."""
+
+    def __init__(self, root: Path) -> None:
+        self._paused = root / "paused"
+        self._cancelled = root.parent / "local" / "cancel"
+
+    def pause(self, lane: Lane | None) -> None:
+        """Let nothing more be claimed from a lane, None for all, until `resume`; what runs goes on."""
+        make_dirs(self._paused)
+        name = _ALL_LANES if lane is None else lane.value
+        write_file(self._paused / name, b"", point=_PAUSE, durability="process")
+
+    def resume(self, lane: Lane | None) -> None:
+        """Take back `pause` for a lane, None for all."""
+        still = self.paused() - {lane} if lane is not None else set()
+        for other in still:
+            self.pause(other)
+        for name in (_ALL_LANES, *(other.value for other in Lane if other not in still)):
+            remove(self._paused / name, point=_PAUSE)
+
+    def paused(self) -> set[Lane]:
+        """Return the lanes that are paused."""
+        try:
+            names = set(os.listdir(self._paused))  # noqa: PTH208 - names are all that is needed, at each claim
+        except FileNotFoundError:
+            return set()
+        return set(Lane) if _ALL_LANES in names else {lane for lane in Lane if lane.value in names}
+
+    def request_cancel(self, task_id: str) -> None:
+        """Ask whoever runs the task to stop it."""
+        if is_task_id(task_id):
+            make_dirs(self._cancelled)
+            write_file(self._cancelled / task_id, b"", point=_CANCEL, durability="process")
+
+    def cancel_requested(self, task_id: str) -> bool:
+        """Tell whether somebody asked for the task to be stopped."""
+        return is_task_id(task_id) and (self._cancelled / task_id).exists()
+
+    def clear_cancel(self, task_id: str) -> None:
+        """Take the request back; `Queue.settle` does so when a task stops running."""
+        if self.cancel_requested(task_id):
+            remove(self._cancelled / task_id, point=_CANCEL)

@@ -1,0 +1,195 @@
+"""One task as one JSON file: its name, its bytes, and the checks that a file must pass to be taken for a task."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sixthbot.core.errors import SixthError
+from sixthbot.core.events import event_from_json, event_to_json
+from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting
+from sixthbot.core.times import format_time, parse_time, sortable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+SCHEMA: Final = 1
+SIZE_LIMIT: Final = 8 << 20
+"""No task file is longer, in bytes: a task may carry thousands of settled events with their paths."""
+
+SUFFIX: Final = ".json"
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
+_FILE_NAME = re.compile(r"[0-9]{8}T[0-9]{9}Z-([A-Za-z0-9][A-Za-z0-9_]{0,63})\.json")
+_T = TypeVar("_T")
+
+
+class BadTaskFile(SixthError):
+    """A file in the queue that cannot be taken for a task; the message says why, for the person who finds it."""
+
+
+def is_task_id(text: str) -> bool:
+    """Tell whether `text` has the form of a task id, and so is safe in a file name."""
+    return _TASK_ID.fullmatch(text) is not None
+
+
+def file_name(task: Task) -> str:
+    """Return the name a task's file has in each folder: its deadline, so that names sort, and its id."""
+    return f"{sortable(task.deadline)}-{task.id}{SUFFIX}"
+
+
+def id_in_name(name: str) -> str | None:
+    """Return the task id in a file name, or None when the name is not one of a task file."""
+    match = _FILE_NAME.fullmatch(name)
+    return match[1] if match else None
+
+
+def encode(task: Task) -> bytes:
+    """Return the task as the bytes of its file."""
+    data = {
+        "schema": SCHEMA,
+        "id": task.id,
+        "rule": task.rule,
+        "rule_hash": task.rule_hash,
+        "events": [event_to_json(event) for event in task.events],
+        "lane": task.lane.value,
+        "created": format_time(task.created),
+        "deadline": format_time(task.deadline),
+        "attempts": task.attempts,
+        "crashes": task.crashes,
+        "key": task.key,
+        "issue": task.issue,
+        "intensity": task.intensity,
+        "min_budget": task.min_budget,
+        "max_budget": task.max_budget,
+        "state": _state_to_json(task.state),
+    }
+    # ASCII only: no text that an event carried can make the file unreadable
+    return json.dumps(data, indent=1).encode("ascii") + b"\n"
+
+
+def decode(data: bytes, name: str) -> Task:
+    """Read a task file's bytes, its state as the content says; raise BadTaskFile saying what is wrong with it."""
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadTaskFile("it is not JSON") from None
+    if not isinstance(raw, dict):
+        raise BadTaskFile("it is not a JSON object")
+    schema = raw.get("schema")
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        raise BadTaskFile(f"its schema is {schema!r}" + (": a newer sixthbot wrote it" if newer else ""))
+    try:
+        task = _task_from_json(raw)
+    except SixthError as error:
+        raise BadTaskFile(error.message) from None
+    except (ValueError, OverflowError) as error:
+        raise BadTaskFile(f"a value in it cannot be used: {error}") from None
+    if id_in_name(name) != task.id:
+        raise BadTaskFile(f"its name does not carry its id, {task.id}")
+    return task
+
+
+def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Task:
+    """Return the task with the state of the folder its file lies in: where a person put it is where it is.
+
+    `lane` is the folder below `ready`, `worker` the one below `running`. What only the content can know (until when,
+    why) is kept where the content is of the same state and said plainly where it is not.
+    """
+    if state == "ready":
+        return replace(task, state=Ready(), lane=Lane(lane))
+    if state == "running":
+        return replace(task, state=Running(worker))
+    if task.state.name == state:
+        return task
+    moved = "moved here by hand"
+    states: Mapping[str, State] = {
+        "waiting": Waiting(task.deadline, moved),
+        "parked": Parked("input", moved, "sixthbot queue retry " + task.id),
+        "failed": Failed(moved),
+        "done": Done("succeeded"),
+    }
+    return replace(task, state=states[state])
+
+
+def _task_from_json(raw: Mapping[str, Any]) -> Task:
+    events = tuple(event_from_json(event) for event in _typed(raw, "events", list) if isinstance(event, dict))
+    if not events or len(events) != len(raw["events"]):
+        raise BadTaskFile("it has no event, or something else among its events")
+    identifier = _typed(raw, "id", str)
+    if not is_task_id(identifier):
+        raise BadTaskFile("its id is not one of a task")
+    return Task(
+        id=identifier,
+        rule=_typed(raw, "rule", str),
+        rule_hash=_typed(raw, "rule_hash", str),
+        events=events,
+        lane=Lane(_typed(raw, "lane", str)),
+        created=_time(raw, "created"),
+        deadline=_time(raw, "deadline"),
+        attempts=_count(raw, "attempts"),
+        crashes=_count(raw, "crashes"),
+        key=_typed(raw, "key", str),
+        issue=_typed(raw, "issue", str),
+        intensity=_typed(raw, "intensity", str),
+        min_budget=_typed(raw, "min_budget", str),
+        max_budget=_typed(raw, "max_budget", str),
+        state=_state_from_json(_typed(raw, "state", dict)),
+    )
+
+
+def _state_to_json(state: State) -> dict[str, Any]:
+    match state:
+        case Ready():
+            return {"name": "ready"}
+        case Waiting(until, reason):
+            return {"name": "waiting", "until": format_time(until), "reason": reason}
+        case Running(worker):
+            return {"name": "running", "worker": worker}
+        case Parked(kind, reason, hint):
+            return {"name": "parked", "kind": kind, "reason": reason, "hint": hint}
+        case Failed(reason):
+            return {"name": "failed", "reason": reason}
+        case Done(result):
+            return {"name": "done", "result": result}
+
+
+def _state_from_json(raw: Mapping[str, Any]) -> State:
+    match raw.get("name"):
+        case "ready":
+            return Ready()
+        case "waiting":
+            return Waiting(_time(raw, "until"), _typed(raw, "reason", str))
+        case "running":
+            return Running(_typed(raw, "worker", str))
+        case "parked":
+            return Parked(_typed(raw, "kind", str), _typed(raw, "reason", str), _typed(raw, "hint", str))
+        case "failed":
+            return Failed(_typed(raw, "reason", str))
+        case "done":
+            return Done("cancelled" if raw.get("result") == "cancelled" else "succeeded")
+    raise BadTaskFile("its state is not one of a task")
+
+
+def _typed(raw: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
+    value = raw.get(key)
+    if not isinstance(value, kind):
+        raise BadTaskFile(f"{key!r} is missing or not of its type")
+    return value
+
+
+def _count(raw: Mapping[str, Any], key: str) -> int:
+    value = _typed(raw, key, int)
+    if isinstance(value, bool) or not 0 <= value < 1_000_000:  # noqa: PLR2004 - beyond any count that is real
+        raise BadTaskFile(f"{key!r} is not a count")
+    return value
+
+
+def _time(raw: Mapping[str, Any], key: str) -> datetime:
+    moment = parse_time(_typed(raw, key, str))
+    if not 1970 <= moment.year <= 9000:  # noqa: PLR2004 - what file names and sums of times can carry
+        raise BadTaskFile(f"{key!r} is not a time of our era")
+    return moment
