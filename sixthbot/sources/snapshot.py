@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.names import Oid
+from sixthbot.git.refs import all_refs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,11 +63,8 @@ def take_snapshot(git: Git, git_dir: Path, *, before: Snapshot | None = None) ->
 
 
 def _read(git: Git) -> dict[str, Oid]:
-    done = git.run("for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", HEADS, TAGS)
-    refs = {}
-    for line in os.fsdecode(done.stdout).split("\n")[:-1]:
-        name, direct, peeled = line.split("\0")
-        refs[name] = Oid(peeled or direct)
+    refs = all_refs(git)
+    refs.pop("HEAD", None)
     return refs
 
 
