@@ -109,7 +109,8 @@ def _choose(ctx: Context, issue: Issue, record: IssueRecord, *, keep: BranchName
 def _asked_for(ctx: Context, wanted: str, taken: set[str]) -> BranchName:
     retry = f"sixthbot issue cancel {ctx.task.issue}, and drop it again with another branch"
     name = parse_branch(wanted, what="branch", retry=retry)
-    if name.value in taken or prefix_blocked(ctx.repo.git, name.value.rpartition("/")[0] or "\0"):
+    folder = name.value.rpartition("/")[0]
+    if name.value in taken or (folder and prefix_blocked(ctx.repo.git, folder)):
         raise NeedsPerson(f"the branch {name} that the issue asks for is taken", kind="input", hint=retry)
     return name
 

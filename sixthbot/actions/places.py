@@ -48,14 +48,17 @@ def prepared(ctx: Context, commit: Oid) -> Iterator[Place]:
             for argv in settings.setup:
                 _set_up(ctx, worktree.path, argv)
         untouched = not settings.copy and not settings.setup
-        before = tree if untouched else snapshot_worktree(ctx.repo.git, worktree.path)
+        before = tree if untouched else snapshot_worktree(ctx.repo.git, worktree.path).tree
         yield Place(path=worktree.path, tree=tree, prepared=before)
 
 
 def result_tree(ctx: Context, place: Place) -> Oid:
     """Return the tree of what stands in the worktree now, without what preparing it left there."""
     git = ctx.repo.git
-    after = snapshot_worktree(git, place.path)
+    snapshot = snapshot_worktree(git, place.path)
+    for name in snapshot.left_out:
+        ctx.tell(f"{clean_line(name, limit=120)} is a repository of its own and was left out")
+    after = snapshot.tree
     if place.prepared == place.tree:
         return after
     before: dict[str, bytes | None] = {}

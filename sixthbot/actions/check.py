@@ -1,0 +1,104 @@
+"""The step `check`: runs the repository's own commands on exactly the tree that would be pushed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.actions.base import Action, Context, NoArgs
+from sixthbot.actions.branches import look
+from sixthbot.actions.places import prepared, run_in, task_env
+from sixthbot.core.errors import WorkFailed
+from sixthbot.core.names import clean_line
+from sixthbot.core.tasks import Outcome
+from sixthbot.core.times import format_duration
+from sixthbot.git.trees import tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sixthbot.core.issues import IssueRecord
+
+_TAIL = 8_000
+"""Characters of a command's output that are kept with its result; all of it is in the task's log."""
+
+
+def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
+    """Run every configured check; outputs `configured`, `passed`, `tree`, `commit` and `results`.
+
+    A check that fails does not fail the step: the draft says so. Results of the same commands on the same tree are
+    used again when all of them passed.
+    """
+    record = ctx.issue()
+    branch = look(ctx, record)
+    commands = [list(argv) for argv in ctx.config.check.run]
+    tree = tree_of(ctx.repo.git, branch.tip)
+    outputs: dict[str, Any] = {
+        "configured": bool(commands),
+        "passed": True,
+        "tree": tree,
+        "commit": branch.tip,
+    }
+    if not commands:
+        ctx.tell("no checks are configured ([check] run)")
+        return Outcome({**outputs, "results": []})
+    before = ctx.outputs.get("check", {})
+    if before.get("tree") == tree and before.get("passed") and _commands(before) == commands:
+        return Outcome({**before, "commit": branch.tip})
+    results = _run_all(ctx, record, commands, branch.tip)
+    return Outcome({**outputs, "passed": all(result["ok"] for result in results), "results": results})
+
+
+def _commands(outputs: Any) -> list[list[str]]:
+    return [result["argv"] for result in outputs.get("results", [])]
+
+
+def _run_all(
+    ctx: Context, record: IssueRecord, commands: Sequence[list[str]], tip: Any
+) -> list[dict[str, Any]]:
+    env = {
+        **task_env(ctx),
+        "SIXTH_BRANCH": record.branch,
+        "SIXTH_BASE": record.base,
+        "SIXTH_ISSUE_ID": record.id,
+    }
+    try:
+        with prepared(ctx, tip) as place:
+            return [_one(ctx, place.path, argv, env) for argv in commands]
+    except WorkFailed as error:
+        # a worktree that could not be prepared leaves every check unrun, which is a failure of each
+        return [_failed(argv, error.message) for argv in commands]
+
+
+def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
+    ctx.check_cancelled()
+    limit = ctx.config.check.timeout
+    shown = clean_line(" ".join(argv), limit=120)
+    ctx.tell(f"check: {shown}")
+    try:
+        ran = run_in(ctx, place, argv, env=env, timeout=limit.total_seconds())
+    except WorkFailed as error:
+        return _failed(argv, error.message)
+    why = f"stopped after its time limit of {format_duration(limit)}" if ran.timed_out else ""
+    ctx.tell(f"check: {shown}: {'passed' if ran.ok else why or f'exit status {ran.status}'}")
+    return {
+        "argv": argv,
+        "ok": ran.ok,
+        "exit": ran.status,
+        "duration": round(ran.duration, 3),
+        "problem": why,
+        "output": ran.output[-_TAIL:],
+    }
+
+
+def _failed(argv: list[str], problem: str) -> dict[str, Any]:
+    return {"argv": argv, "ok": False, "exit": None, "duration": 0.0, "problem": problem, "output": ""}
+
+
+ACTION = Action(
+    name="check",
+    summary="runs the configured check commands in a worktree, on exactly the tree that would be pushed",
+    Args=NoArgs,
+    run=run,
+    needs_trust=True,
+)

@@ -1,0 +1,123 @@
+"""The step `rebase`: puts the branch onto its base's tip when that has moved, in memory, without any checkout."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.actions.base import Action, Context, NoArgs
+from sixthbot.actions.branches import guarded_move, look, require_movable
+from sixthbot.actions.rewriting import committer, conflict_files, heal_plan, without_changelog
+from sixthbot.core.errors import NeedsPerson
+from sixthbot.core.names import Oid, clean_line
+from sixthbot.core.tasks import Outcome
+from sixthbot.git.commits import is_ancestor, log, merge_base
+from sixthbot.git.rebase import Conflict, Rebased, rebase_in_memory
+
+if TYPE_CHECKING:
+    from sixthbot.actions.branches import IssueBranch
+    from sixthbot.core.issues import IssueRecord
+
+
+def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
+    """Rebase the issue's branch; outputs `rebased`, `onto`, `dropped` and `reason`.
+
+    Raise NeedsPerson("conflict") with the files and the commands to go on; the branch then stays where it was.
+    """
+    record = ctx.issue()
+    branch = look(ctx, record)
+    if is_ancestor(ctx.repo.git, branch.base_tip, branch.tip):
+        _remember_base(ctx, record, branch.base_tip)
+        heal_plan(ctx, record, branch.commits)
+        return _outcome(branch, reason=f"{branch.base} has not moved")
+    policy = ctx.config.rebase.policy
+    if policy == "never":
+        return _outcome(branch, reason="rebase.policy is never")
+    start = _start(ctx, record, branch)
+    if start is None:
+        return _outcome(branch, reason=f"{branch.base} and {branch.name} have no commit in common")
+    require_movable(ctx, record, branch)
+    stripped = without_changelog(ctx, record, branch)
+    result = rebase_in_memory(
+        ctx.repo.git,
+        branch_tip=stripped.tip,
+        upstream_base=start,
+        onto=branch.base_tip,
+        committer=committer(ctx),
+    )
+    if isinstance(result, Conflict):
+        raise _conflict(branch, result, ctx)
+    if policy == "conflicted" or not isinstance(result, Rebased):
+        return _outcome(branch, reason="it still goes together with its base")
+    return _finish(ctx, record, branch, result)
+
+
+def _start(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Oid | None:
+    """Return the commit the branch's own work begins after.
+
+    Where it was made, as long as it still stands on that; a base that was rewritten would else give it commits of
+    the old base as its own.
+    """
+    if record.base_commit and is_ancestor(ctx.repo.git, Oid(record.base_commit), branch.tip):
+        return Oid(record.base_commit)
+    return merge_base(ctx.repo.git, branch.base_tip, branch.tip)
+
+
+def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Rebased) -> Outcome:
+    guarded_move(ctx, record, branch, result.new_tip, f"rebase onto {branch.base}")
+    commits = log(ctx.repo.git, tip=result.new_tip, not_in=[branch.base_tip])
+    heal_plan(ctx, record, commits)
+    _remember_base(ctx, record, branch.base_tip)
+    for dropped in result.dropped:
+        ctx.store.journal.append(
+            "commit.dropped",
+            f"{dropped[:12]} became empty: {branch.base} has its change already",
+            task=ctx.task.id,
+            issue=record.id,
+            commit=dropped,
+        )
+    ctx.tell(f"rebased {len(commits)} commits onto {branch.base} ({branch.base_tip[:12]})")
+    return _outcome(branch, reason="", rebased=True, dropped=[str(old) for old in result.dropped])
+
+
+def _remember_base(ctx: Context, record: IssueRecord, base_tip: Oid) -> None:
+    if record.base_commit != base_tip:
+        ctx.store.issues.save_record(replace(record, base_commit=base_tip))
+
+
+def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context) -> NeedsPerson:
+    files = conflict_files(conflict)
+    named = ", ".join(clean_line(path, limit=100) for path in files[:10])
+    more = f" and {len(files) - 10} more" if len(files) > 10 else ""  # noqa: PLR2004 - a line's worth of names
+    culprit = next((one.subject for one in branch.commits if one.id == conflict.commit), "")
+    name, base = shlex.quote(branch.name.value), shlex.quote(branch.base.value)
+    return NeedsPerson(
+        f"{branch.name} conflicts with {branch.base} in {named}{more}; "
+        f"the commit that does not fit is {conflict.commit[:12]} {clean_line(culprit, limit=100)}".rstrip(),
+        kind="conflict",
+        hint=f"git worktree add ../resolve {name} && cd ../resolve && git rebase {base}; solve it, "
+        f"git rebase --continue; cd - && git worktree remove ../resolve; "
+        f"then: sixthbot release {name}, and if it still waits: sixthbot queue retry {ctx.task.id}",
+    )
+
+
+def _outcome(
+    branch: IssueBranch, *, reason: str, rebased: bool = False, dropped: list[str] | None = None
+) -> Outcome:
+    outputs: dict[str, Any] = {
+        "rebased": rebased,
+        "onto": branch.base_tip,
+        "dropped": dropped or [],
+        "reason": reason,
+    }
+    return Outcome(outputs)
+
+
+ACTION = Action(
+    name="rebase",
+    summary="puts the issue's branch onto its base when that has moved, without a checkout",
+    Args=NoArgs,
+    run=run,
+    needs_trust=True,
+)

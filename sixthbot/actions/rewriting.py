@@ -1,0 +1,96 @@
+"""What rebase and changelog share: leaving out the bot's own changelog commit, and keeping plans true to new ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sixthbot.actions.branches import is_own_changelog
+from sixthbot.core.errors import GitFailed
+from sixthbot.core.names import Oid
+from sixthbot.git.commits import person_from, read_commit
+from sixthbot.git.rebase import Conflict, Rebased, rebase_in_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sixthbot.actions.base import Context
+    from sixthbot.actions.branches import IssueBranch
+    from sixthbot.core.issues import IssueRecord
+    from sixthbot.git.commits import CommitInfo, Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stripped:
+    """A branch's tip without the bot's own changelog commits, and those commits, oldest first."""
+
+    tip: Oid
+    changelog: tuple[CommitInfo, ...]
+
+
+def without_changelog(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Stripped:
+    """Return the tip as it would be without the changelog commits of this issue; no ref is moved.
+
+    Where later commits build on one so that it cannot be taken out, it counts as theirs and stays.
+    """
+    tip, found = branch.tip, []
+    for commit in reversed([one for one in branch.commits if is_own_changelog(one, record.id)]):
+        parent = commit.parents[0]
+        if tip == commit.id:
+            tip = parent
+        else:
+            result = rebase_in_memory(
+                ctx.repo.git, branch_tip=tip, upstream_base=commit.id, onto=parent, committer=committer(ctx)
+            )
+            if not isinstance(result, Rebased):
+                continue
+            tip = result.new_tip
+        found.append(commit)
+    return Stripped(tip=tip, changelog=tuple(reversed(found)))
+
+
+def committer(ctx: Context) -> Person:
+    """Return the configured committer at this moment."""
+    return person_from(ctx.config.commit.committer, ctx.clock())
+
+
+def heal_plan(ctx: Context, record: IssueRecord, commits: Iterable[CommitInfo]) -> None:
+    """Make the plan name commits that are on the branch now: after a rewrite each old id becomes its new one.
+
+    A rewritten commit is known again by author, author's time and subject, which a rewrite keeps. So this works also
+    when the bot was killed between moving the branch and saving the plan. One that is gone (it became empty) is dropped.
+    """
+    commits = tuple(commits)
+    here = {commit.id for commit in commits}
+    by_mark: dict[tuple[object, ...], list[Oid]] = {}
+    for commit in commits:
+        by_mark.setdefault(_mark(commit), []).append(commit.id)
+    plan = ctx.store.issues.plan(record.id)
+    healed = plan
+    for subtask in plan.subtasks:
+        if set(subtask.commits) <= here:
+            continue
+        now = [new for old in subtask.commits for new in _now(ctx, old, here, by_mark)]
+        reason = subtask.reason or ("" if now else "what it changed is in the base already")
+        healed = healed.with_subtask(replace(subtask, commits=tuple(dict.fromkeys(now)), reason=reason))
+    if healed != plan:
+        ctx.store.issues.save_plan(record.id, healed)
+
+
+def _now(ctx: Context, old: str, here: set[Oid], by_mark: dict[tuple[object, ...], list[Oid]]) -> list[Oid]:
+    if old in here:
+        return [Oid(old)]
+    try:
+        return by_mark.get(_mark(read_commit(ctx.repo.git, Oid(old))), [])[:1]
+    except GitFailed:
+        return []
+
+
+def _mark(commit: CommitInfo) -> tuple[object, ...]:
+    author = commit.author
+    return (author.name, author.email, author.when_epoch, author.tz, commit.body)
+
+
+def conflict_files(conflict: Conflict) -> list[str]:
+    """Return the paths a rebase could not merge, each once."""
+    return list(dict.fromkeys(file.path for file in conflict.files))
