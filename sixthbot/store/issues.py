@@ -1,0 +1,237 @@
+"""Accepted and rejected issues: moves files out of the inbox, keeps a record and a plan of each, loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.core.errors import ConfigError, Refused, UsageError, WorkFailed
+from sixthbot.core.issues import IssueRecord, IssueStatus
+from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
+from sixthbot.core.planning import plan_from
+from sixthbot.core.times import format_time
+from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
+from sixthbot.store.listing import folder_names
+from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
+from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sixthbot.core.issues import Issue, Plan
+    from sixthbot.core.names import BranchName
+
+_RECORD = point("issue.record")
+_PLAN = point("issue.plan")
+_TEXT = point("issue.text")
+_TAKE = point("issue.take")
+_REJECT = point("issue.reject")
+_REASON = point("issue.reason")
+
+_NAME_LIMIT = 200
+"""Bytes of a rejected file's name that are kept, so that `.reason.txt` fits behind."""
+
+
+class Issues:
+    """Everything below `.sixth/issues`, and `.sixth/inbox/rejected`."""
+
+    def __init__(self, folder: Path, rejected: Path, durability: Durability) -> None:
+        self._folder = folder
+        self._rejected = rejected
+        self._durability: Durability = durability
+
+    # intake
+
+    def accept(self, source_file: Path, data: bytes, issue: Issue, *, now: datetime) -> IssueRecord:
+        """Make an issue of an inbox file: `data` are its bytes, `issue` what was parsed from them.
+
+        The file is moved last, so after a crash anywhere the same call goes on where it stopped, with the same id.
+        Raises Refused when the issue's own id is in use, WorkFailed when the file changed since it was read.
+        """
+        mark = _mark(source_file, data)
+        issue_id = issue.id or f"{slug(issue.title, limit=40) or 'issue'}-{short_hash(*mark.values())}"
+        folder = self._folder / parse_issue_id(issue_id)
+        record = self._begun(folder, issue_id, mark)
+        if record is None:
+            record = IssueRecord(
+                id=issue_id,
+                title=issue.title,
+                received=format_time(now),
+                file_name=_printable(source_file.name),
+            )
+            make_dirs(folder)
+            self._write(folder / "plan.toml", plan_to_bytes(plan_from(issue)), point=_PLAN)
+            # the record makes the issue: a folder without one is an attempt that stopped early
+            self._write(folder / "issue.toml", dump_toml({**_to_table(record), "file": mark}), point=_RECORD)
+        self._take_file(source_file, folder / "issue.md", data)
+        return record
+
+    def _begun(self, folder: Path, issue_id: str, mark: dict[str, str]) -> IssueRecord | None:
+        """Return the record of an attempt on the same file, None when there was none; refuse an id in use."""
+        try:
+            table = self._table(issue_id)
+        except UsageError:
+            if (folder / "issue.md").exists():
+                raise Refused(f"id {issue_id} is in use") from None
+            return None
+        if table.get("file") != mark:
+            raise Refused(f"id {issue_id} is in use by another issue")
+        return _from_table(table, issue_id)
+
+    def _take_file(self, source: Path, target: Path, data: bytes) -> None:
+        info = source.lstat()
+        if read_small(source, SIZE_LIMIT) != data:
+            raise WorkFailed(f"{_printable(source.name)} changed while it was read")
+        if info.st_nlink == 1 and not target.exists():
+            move(source, target, point=_TAKE, durability=self._durability)
+            return
+        # a hard link: whoever has the other name could change the issue later, so its bytes are what is kept
+        self._write(target, data, point=_TEXT)
+        remove(source, point=_TAKE)
+
+    def reject(self, source_file: Path, reason: str) -> Path:
+        """Move a file of any kind to the rejected ones, with a file beside it that says why; return its new path."""
+        make_dirs(self._rejected)
+        name = os.fsdecode(os.fsencode(source_file.name)[:_NAME_LIMIT])
+        number = 0
+        while True:
+            target = self._rejected / (f"{name}.{number}" if number else name)
+            note = target.with_name(target.name + ".reason.txt")
+            if not os.path.lexists(target) and not os.path.lexists(note):
+                text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
+                self._write(
+                    note, text, point=_REASON
+                )  # first, so that no file ever lies there without a reason
+                try:
+                    move(source_file, target, point=_REJECT, durability=self._durability)
+                except FileExistsError:
+                    pass
+                except FileNotFoundError:
+                    remove(note, point=_REASON)
+                    raise
+                else:
+                    return target
+            number += 1
+
+    # records
+
+    def list(self) -> list[IssueRecord]:
+        """Return the records of all issues, oldest first; damaged ones are left out, see `damaged`."""
+        records = []
+        for issue_id in self._ids():
+            try:
+                records.append(self.record(issue_id))
+            except UsageError:
+                continue
+        return sorted(records, key=lambda record: (record.received, record.id))
+
+    def damaged(self) -> dict[str, str]:
+        """Return the issues whose record cannot be read, with the reason."""
+        reasons = {}
+        for issue_id in self._ids():
+            try:
+                self.record(issue_id)
+            except UsageError as error:
+                reasons[issue_id] = error.message
+        return reasons
+
+    def record(self, issue_id: str) -> IssueRecord:
+        """Return the record of one issue; UsageError when there is no such issue, ConfigError when it is damaged."""
+        return _from_table(self._table(issue_id), issue_id)
+
+    def save_record(self, record: IssueRecord) -> None:
+        """Save a changed record; keys in the file that the bot does not know are kept."""
+        table = {**self._table(record.id), **_to_table(record)}
+        self._write(self._path(record.id, "issue.toml"), dump_toml(table), point=_RECORD)
+
+    def issue_text(self, issue_id: str) -> bytes:
+        """Return the bytes of the issue file as it came."""
+        return self._read(issue_id, "issue.md")
+
+    def plan(self, issue_id: str) -> Plan:
+        """Return the plan; ConfigError naming file and line when a person broke it."""
+        return plan_from_bytes(self._read(issue_id, "plan.toml"), f".sixth/issues/{issue_id}/plan.toml")
+
+    def save_plan(self, issue_id: str, plan: Plan) -> None:
+        """Save a changed plan."""
+        self._read(issue_id, "issue.toml")
+        self._write(self.plan_path(issue_id), plan_to_bytes(plan), point=_PLAN)
+
+    def plan_path(self, issue_id: str) -> Path:
+        """Return where the plan is, for a person's editor."""
+        return self._path(issue_id, "plan.toml")
+
+    def find_by_branch(self, branch: BranchName | str) -> IssueRecord | None:
+        """Return the newest issue that works on a branch, or None."""
+        name = str(branch)
+        return next((record for record in reversed(self.list()) if record.branch == name), None)
+
+    def resolve(self, prefix_or_id: str) -> str:
+        """Return the id that is meant: the exact one, else the only one that begins so; else UsageError."""
+        ids = self._ids()
+        if prefix_or_id in ids:
+            return prefix_or_id
+        shown = clean_line(prefix_or_id, limit=80)
+        found = [issue_id for issue_id in ids if prefix_or_id and issue_id.startswith(prefix_or_id)]
+        if len(found) > 1:
+            raise UsageError(f"{shown!r} could be {', '.join(found[:5])}", hint="give more of the id")
+        if not found:
+            raise UsageError(f"no such issue: {shown!r}", hint="sixthbot issue list")
+        return found[0]
+
+    def _ids(self) -> tuple[str, ...]:
+        names = folder_names(self._folder)
+        return tuple(name for name in names if (self._folder / name / "issue.toml").exists())
+
+    def _path(self, issue_id: str, name: str) -> Path:
+        return self._folder / parse_issue_id(issue_id) / name
+
+    def _read(self, issue_id: str, name: str) -> bytes:
+        try:
+            return read_small(self._path(issue_id, name), 4 * SIZE_LIMIT)
+        except (FileNotFoundError, NotADirectoryError):
+            shown = clean_line(issue_id, limit=80)
+            raise UsageError(
+                f"no such issue, or its {name} is gone: {shown!r}", hint="sixthbot issue list"
+            ) from None
+
+    def _table(self, issue_id: str) -> dict[str, Any]:
+        return parse_toml(self._read(issue_id, "issue.toml"), f".sixth/issues/{issue_id}/issue.toml")
+
+    def _write(self, path: Path, data: bytes, *, point: str) -> None:
+        write_file(path, data, point=point, durability=self._durability)
+
+
+def _mark(path: Path, data: bytes) -> dict[str, str]:
+    """Return what makes this file this one, and the same bytes dropped again later another."""
+    info = path.lstat()
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(), "mtime_ns": str(info.st_mtime_ns), "inode": str(info.st_ino),
+    }  # fmt: skip
+
+
+def _printable(name: str) -> str:
+    return clean_line(os.fsencode(name).decode("utf-8", "replace"))
+
+
+_TEXTS = tuple(field.name for field in fields(IssueRecord) if field.name not in {"status", "accepted_tips"})
+
+
+def _to_table(record: IssueRecord) -> dict[str, Any]:
+    texts = {name: getattr(record, name) for name in _TEXTS}
+    return {**texts, "status": record.status.value, "accepted_tips": list(record.accepted_tips)}
+
+
+def _from_table(table: dict[str, Any], issue_id: str) -> IssueRecord:
+    where = f".sixth/issues/{issue_id}/issue.toml"
+    texts = {name: table.get(name, "") for name in _TEXTS}
+    wrong = [name for name, value in texts.items() if not isinstance(value, str)]
+    tips = table.get("accepted_tips", [])
+    if wrong or not isinstance(tips, list) or table.get("status") not in tuple(IssueStatus):
+        raise ConfigError(f"{where}: {wrong[0] if wrong else 'status or accepted_tips'} cannot be used")
+    if texts["id"] != issue_id:
+        raise ConfigError(f"{where}: its id is not that of its folder")
+    return IssueRecord(**texts, status=IssueStatus(table["status"]), accepted_tips=tuple(map(str, tips)))

@@ -1,0 +1,60 @@
+"""The store of one repository: everything the bot keeps, opened together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sixthbot.store.approvals import Approvals
+from sixthbot.store.checkpoints import Checkpoints
+from sixthbot.store.clock import now
+from sixthbot.store.cursors import Cursors
+from sixthbot.store.drafts import Drafts
+from sixthbot.store.issues import Issues
+from sixthbot.store.journal import Journal
+from sixthbot.store.operations import Operations
+from sixthbot.store.queue import Queue
+from sixthbot.store.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sixthbot.store.atomic import Durability
+    from sixthbot.store.paths import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What the bot keeps of one repository. Opening it reads and writes nothing."""
+
+    places: Places
+    durability: Durability
+    queue: Queue
+    checkpoints: Checkpoints
+    issues: Issues
+    drafts: Drafts
+    approvals: Approvals
+    trust: Trust
+    journal: Journal
+    operations: Operations
+    cursors: Cursors
+
+
+def open_store(
+    places: Places, *, durability: Durability = "power", clock: Callable[[], datetime] = now
+) -> Store:
+    """Return the store at these places; `durability` says what must survive, `clock` dates the journal."""
+    return Store(
+        places=places,
+        durability=durability,
+        queue=Queue(places.queue, durability),
+        checkpoints=Checkpoints(places.checkpoints, durability),
+        issues=Issues(places.issues, places.rejected, durability),
+        drafts=Drafts(places.drafts, durability),
+        approvals=Approvals(places.data_dir / "approvals", durability),
+        trust=Trust(places.data_dir),
+        journal=Journal(places.journal, places.local, durability=durability, clock=clock),
+        operations=Operations(places.operations, durability),
+        cursors=Cursors(places.cursors, durability),
+    )

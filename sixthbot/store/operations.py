@@ -1,0 +1,127 @@
+"""Operations: each change of refs, recorded before it is made, so that it can be finished, reverted and undone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from sixthbot.core.errors import UsageError
+from sixthbot.core.names import short_hash
+from sixthbot.core.times import sortable
+from sixthbot.store.atomic import Durability, point
+from sixthbot.store.jsonfile import load_json, save_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+_SAVE = point("operation.save")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+
+OperationState: TypeAlias = Literal["begun", "done", "reverted"]
+RefChange: TypeAlias = tuple[str, str | None, str | None]
+"""A full ref name, its commit before (None: there was none) and after (None: it was deleted)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One recorded change of refs. `time` is RFC 3339; `task` is empty for a command of a person."""
+
+    id: str
+    time: str
+    task: str
+    reason: str
+    refs: tuple[RefChange, ...]
+    state: OperationState = "begun"
+
+
+def operation_id(now: datetime, refs: Sequence[RefChange]) -> str:
+    """Return an id for a new operation: ids sort as their times do."""
+    return f"{sortable(now)}-{short_hash(repr(tuple(refs)), now.isoformat())}"
+
+
+class Operations:
+    """One file for each operation."""
+
+    def __init__(self, folder: Path, durability: Durability) -> None:
+        self._folder = folder
+        self._durability: Durability = durability
+        self._tips: dict[str, set[str]] = {}
+        self._read: set[str] = set()
+
+    def begin(self, operation: Operation) -> None:
+        """Record an operation that is about to be made; returns once that would survive a crash."""
+        self._write(replace(operation, state="begun"))
+
+    def finish(self, operation_id: str) -> None:
+        """Record that it was made."""
+        self._write(replace(self.get(operation_id), state="done"))
+
+    def revert(self, operation_id: str) -> None:
+        """Record that it was not made after all, or was undone."""
+        self._write(replace(self.get(operation_id), state="reverted"))
+
+    def get(self, operation_id: str) -> Operation:
+        """Return one operation; UsageError when there is none of that id."""
+        operation = self._load(operation_id) if _ID.fullmatch(operation_id) else None
+        if operation is None:
+            raise UsageError(f"no such operation: {operation_id[:80]!r}", hint="sixthbot operations")
+        return operation
+
+    def list(self) -> list[Operation]:
+        """Return all operations, oldest first; damaged ones are kept aside and left out."""
+        loaded = (self._load(operation_id) for operation_id in self._ids())
+        return [operation for operation in loaded if operation is not None]
+
+    def tips_written(self, ref: str) -> set[str]:
+        """Return every commit that any operation, begun ones included, moved `ref` to."""
+        # what an operation moves is never changed once it is written, so each file is read once
+        for operation_id in self._ids():
+            if operation_id not in self._read and (operation := self._load(operation_id)) is not None:
+                self._read.add(operation_id)
+                for name, _, new in operation.refs:
+                    if new is not None:
+                        self._tips.setdefault(name, set()).add(new)
+        return set(self._tips.get(ref, ()))
+
+    def _ids(self) -> Sequence[str]:
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(
+            name.removesuffix(".json") for name in names if name.endswith(".json") and name[0] != "."
+        )
+
+    def _load(self, operation_id: str) -> Operation | None:
+        data = load_json(self._folder / f"{operation_id}.json")
+        try:
+            return None if data is None else _from_json(data)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def _write(self, operation: Operation) -> None:
+        if not _ID.fullmatch(operation.id):
+            raise ValueError(f"not an operation's id: {operation.id!r}")
+        data = {
+            "schema": 1, "id": operation.id, "time": operation.time, "task": operation.task,
+            "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state,
+        }  # fmt: skip
+        save_json(self._folder / f"{operation.id}.json", data, point=_SAVE, durability=self._durability)
+
+
+def _from_json(data: dict[str, Any]) -> Operation:
+    state = data["state"]
+    if state not in get_args(OperationState):
+        raise ValueError("not a state of an operation")
+    refs = tuple((str(ref), _oid(old), _oid(new)) for ref, old, new in data["refs"])
+    return Operation(
+        id=str(data["id"]), time=str(data["time"]), task=str(data["task"]), reason=str(data["reason"]),
+        refs=refs, state=state,
+    )  # fmt: skip
+
+
+def _oid(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,51 @@
+"""TOML that others wrote: capped before it is parsed, errors with file and line; and TOML that the bot writes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.names import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIZE_LIMIT = 256 << 10
+"""No file that people write for the bot is longer, in bytes."""
+
+_DOT_LIMIT = 200
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def parse_toml(data: bytes, name: str) -> dict[str, Any]:
+    """Return the tables of a TOML file; raise ConfigError with `name` and the line where it is none."""
+    import tomllib  # noqa: PLC0415 - `status` reads no TOML
+
+    if len(data) > SIZE_LIMIT:
+        raise ConfigError(f"{name} is longer than {SIZE_LIMIT >> 10} KiB")
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{name}:{line}: not UTF-8") from None
+    for number, line_text in enumerate(text.split("\n"), 1):
+        # the parser takes time by the square of a key's parts
+        if line_text.count(".") > _DOT_LIMIT:
+            raise ConfigError(f"{name}:{number}: more than {_DOT_LIMIT} dots in one line")
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        match = _AT_LINE.search(str(error))
+        reason = clean_line(_AT_LINE.sub("", str(error)))
+        where = f"{name}:{match[1]}" if match else name
+        raise ConfigError(f"{where}: not TOML: {reason}", hint="see https://toml.io") from None
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply") from None
+
+
+def dump_toml(data: Mapping[str, Any]) -> bytes:
+    """Return tables as the bytes of a TOML file; a text that is no Unicode loses what is not."""
+    import tomli_w  # noqa: PLC0415 - only writers need it
+
+    return tomli_w.dumps(data).encode("utf-8", "replace")
