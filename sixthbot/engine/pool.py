@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import SixthError
 from sixthbot.core.rules import Mode
-from sixthbot.core.tasks import Lane
+from sixthbot.core.tasks import Lane, Running
 from sixthbot.engine.worker import Worker
 from sixthbot.store.locks import WorkerLease
 
@@ -113,11 +113,20 @@ class WorkerPool:
             try:
                 worker.settle(task, fact)
             except (OSError, SixthError) as error:
-                _log.error("cannot put task %s away: %s", task.id, error)  # noqa: TRY400 - no traceback for a full disk
+                _log.error("cannot put task %s away: %s", task.id, error)
+                if not self._still_held(worker, task):
+                    return True  # it got there after all, or a person moved its file
                 if self._stopping.wait(_TROUBLE_WAIT):
                     return False
             else:
                 return True
+
+    def _still_held(self, worker: Worker, task: Task) -> bool:
+        try:
+            found = self._services().store.queue.find(task.id)
+        except (OSError, SixthError):
+            return True
+        return found is not None and found.state == Running(worker.name)
 
     def _claim(self, worker: Worker, lanes: Collection[Lane] | None) -> Task | None:
         try:
@@ -130,7 +139,7 @@ class WorkerPool:
                 self._give_back(services, task)
                 return None
         except (OSError, SixthError) as error:
-            _log.error("cannot look at the queue: %s", error)  # noqa: TRY400 - expected trouble, said in a line
+            _log.error("cannot look at the queue: %s", error)
             self._stopping.wait(_TROUBLE_WAIT)
             return None
         return task

@@ -13,8 +13,6 @@ from sixthbot.git import refs
 from sixthbot.store.locks import is_free, lease_file, try_hold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
     from sixthbot.store.operations import Operation

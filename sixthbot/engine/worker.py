@@ -7,6 +7,7 @@ import platform
 import random
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,8 @@ class Worker:
         self._show_on_issue(services, after)
         services.store.queue.settle(task, after)
         if isinstance(after.state, Done):
-            services.store.checkpoints.clear(task.id)
+            with suppress(OSError):  # the task is over; what stays behind is only in nobody's way
+                services.store.checkpoints.clear(task.id)
         return after
 
     def _expected(self, attempt: Attempt, error: SixthError) -> Fact:

@@ -1,0 +1,182 @@
+"""Keeps up with what people do to issue branches: commits that answer, merges and deletions, a branch left again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sixthbot.actions.branches import subtask_number
+from sixthbot.core import lifecycle
+from sixthbot.core.errors import RefMoved
+from sixthbot.core.events import EventKind
+from sixthbot.core.issues import IssueStatus
+from sixthbot.core.names import BranchName, Oid, parse_oid
+from sixthbot.core.tasks import Parked, Task, Waiting
+from sixthbot.engine.admit import SETTLING, cancel
+from sixthbot.engine.answers import answer_subtask
+from sixthbot.git.commits import log
+from sixthbot.git.refs import RefMove, checked_out, move_refs
+from sixthbot.store.operations import Operation, operation_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sixthbot.core.issues import IssueRecord
+    from sixthbot.engine.services import Services
+
+_CLEANUP = "cleanup"
+_LIVE = ("ready", "waiting", "running", "parked", "failed")
+_OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A branch that came into `into`, or was deleted (`into` empty), with the commit it was at."""
+
+    branch: str
+    tip: Oid
+    into: str = ""
+
+
+def take_up_commits(services: Services, tips: Mapping[str, Oid], in_use: Collection[str]) -> list[str]:
+    """Answer for people whose commits name the subtask that waits; return the issues that go on.
+
+    `tips` are all branches by full ref name, `in_use` those that are checked out: there somebody is still at work.
+    """
+    answered = []
+    for task in services.store.queue.all(states=("parked",)):
+        if not (isinstance(task.state, Parked) and task.state.kind == "subtask" and task.issue):
+            continue
+        record = services.store.issues.record(task.issue)
+        ref = f"refs/heads/{record.branch}"
+        number = None if ref in in_use or ref not in tips else _named_subtask(services, record, tips[ref])
+        if number is not None:
+            services.store.journal.append(
+                "subtask.committed", f"subtask {number} came as a commit on {record.branch}", issue=record.id
+            )
+            answer_subtask(services, record.id, number)
+            answered.append(record.id)
+    return answered
+
+
+def _named_subtask(services: Services, record: IssueRecord, tip: Oid) -> int | None:
+    """Return a waiting subtask that a commit above what is known names, None where nobody named one."""
+    branch = BranchName.parse(record.branch)
+    known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips)
+    if tip in known:
+        return None
+    below = [parse_oid(record.base_commit)] if record.base_commit else []
+    commits = log(services.repo.git, tip=tip, not_in=below)
+    reachable = {commit.id for commit in commits} | {one for commit in commits for one in commit.parents}
+    if not known & reachable:
+        return None  # somebody rewrote the bot's own commits: that takes a person's word
+    last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
+    named = {subtask_number(commit, record.id) for commit in commits[last_known + 1 :]}
+    waiting = services.store.issues.plan(record.id).waiting()
+    return next((subtask.n for subtask in waiting if subtask.n in named), None)
+
+
+def hasten(services: Services) -> list[Task]:
+    """Make ready the tasks that only wait for another look, such as at a branch that was checked out; return them.
+
+    Retries keep their pauses, and tasks that gather events keep gathering.
+    """
+    hastened = []
+    for task in services.store.queue.all(states=("waiting",)):
+        pausing = task.attempts > 0 and isinstance(task.state, Waiting) and "attempt" in task.state.reason
+        if not isinstance(task.state, Waiting) or task.state.reason == SETTLING or pausing:
+            continue
+        after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
+        if services.store.queue.settle(task, after):
+            hastened.append(after)
+    return hastened
+
+
+def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
+    """End the issues whose branch came into its base or was deleted; return their ids.
+
+    Their tasks are cancelled. A branch that came in is deleted by a later `clean_up`. Doing it again is harmless.
+    """
+    ended = []
+    for ending in endings:
+        record = services.store.issues.find_by_branch(ending.branch)
+        if record is None or record.status in _OVER:
+            continue
+        if ending.into:
+            _remember(services, _pending(services) | {ending.branch: ending.tip})
+        for task in services.store.queue.all(states=_LIVE):
+            if task.issue == record.id and task.event.kind == EventKind.ISSUE_ADDED:
+                cancel(services, task, reason="its issue has ended")
+        services.store.issues.save_record(replace(record, status=IssueStatus.ENDED))
+        services.store.journal.append(
+            "issue.ended", _story(services, record, ending), issue=record.id, commit=ending.tip
+        )
+        ended.append(record.id)
+    return ended
+
+
+def _story(services: Services, record: IssueRecord, ending: Ending) -> str:
+    what = f"was merged into {ending.into}" if ending.into else "was deleted"
+    unsettled = [str(one.n) for one in services.store.issues.plan(record.id).subtasks if not one.settled]
+    rest = (
+        f"; not done: subtask {', '.join(unsettled)} (sixthbot issue reopen {record.id})" if unsettled else ""
+    )
+    return f"{ending.branch} {what}, so the issue has ended{rest}"
+
+
+def clean_up(services: Services, tips: Mapping[str, Oid], in_use: Collection[str]) -> list[str]:
+    """Delete branches that came into their base, each as an operation that can be undone; return their names.
+
+    One that moved since is left alone for good; one that is checked out, or still worked on, until it is free.
+    """
+    pending = _pending(services)
+    if not pending:
+        return []
+    left, deleted = dict(pending), []
+    running = {task.issue for task in services.store.queue.all(states=("running",))}
+    for name, tip in pending.items():
+        ref = f"refs/heads/{name}"
+        if tips.get(ref) != tip:
+            del left[name]
+            continue
+        record = services.store.issues.find_by_branch(name)
+        busy = record is not None and record.id in running
+        if busy or ref in in_use or ref in checked_out(services.repo.git):
+            continue
+        if _delete(services, ref, tip):
+            deleted.append(name)
+        del left[name]
+    if left != pending:
+        _remember(services, left)
+    return deleted
+
+
+def _delete(services: Services, ref: str, tip: Oid) -> bool:
+    now = services.clock()
+    name = ref.removeprefix("refs/heads/")
+    reason = f"delete {name}, which was merged"
+    change = (ref, str(tip), None)
+    operation = Operation(id=operation_id(now, [change]), time=now, task="", reason=reason, refs=(change,))
+    services.store.operations.begin(operation)
+    try:
+        move_refs(services.repo.git, [RefMove(ref, tip, None)], message=f"sixthbot: {reason}")
+    except RefMoved:
+        services.store.operations.revert(operation.id)
+        return False
+    services.store.operations.finish(operation.id)
+    services.store.journal.append(
+        "branch.deleted",
+        f"{name} was merged and is deleted; bring it back with: sixthbot undo {operation.id}",
+        commit=tip,
+        data={"operation": operation.id},
+    )
+    return True
+
+
+def _pending(services: Services) -> dict[str, Oid]:
+    saved = (services.store.cursors.load(_CLEANUP) or {}).get("branches")
+    return {str(name): Oid(str(tip)) for name, tip in saved.items()} if isinstance(saved, dict) else {}
+
+
+def _remember(services: Services, pending: Mapping[str, Oid]) -> None:
+    services.store.cursors.save(_CLEANUP, {"branches": dict(pending)})
