@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.git.trees import tree_of
@@ -17,23 +18,49 @@ _SQUASH_BRANCHES = 50
 _SQUASH_COMMITS = 50
 
 
-def merged_branches(
-    git: Git, *, old: Oid, new: Oid, commits: Sequence[CommitInfo], others: Mapping[str, Oid]
-) -> list[str]:
-    """Return the names in `others` (name -> tip) that were not in `old` and are in `new`, in the given order.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A branch that may have come in: where it is (or last was), and where it was at the last look, if it was."""
 
-    `commits` are those of `old..new`, oldest first. A branch counts as squashed where some commit's tree is exactly
-    what merging the branch into that commit's parent gives; at most 50 branches and 50 commits are compared so.
+    tip: Oid
+    before: Oid | None
+
+
+def merged_branches(
+    git: Git, *, old: Oid, new: Oid, commits: Sequence[CommitInfo], others: Mapping[str, Candidate]
+) -> list[str]:
+    """Return the names in `others` whose tip was not in `old` and is in `new`, in the given order.
+
+    `commits` are those of `old..new`, oldest first. A branch that merely points at one of them did not bring it: it
+    counts only if its own commits were there at the last look, or came by a merge commit. A branch counts as squashed
+    where some commit's tree is exactly what merging the branch into that commit's parent gives; at most 50 branches
+    and 50 commits are compared so.
     """
-    outside = _not_in(git, old, others)
-    arrived = {commit.id for commit in commits}
-    merged = {name for name, tip in outside.items() if tip in arrived}
-    rest = {name: tip for name, tip in outside.items() if name not in merged}
+    tips = {name: other.tip for name, other in others.items()}
+    outside = _not_in(git, old, tips)
+    arrived = {commit.id: commit for commit in commits}
+    line = _line(arrived, new)
+    merged, rest = set(), {}
+    for name, tip in outside.items():
+        if tip not in arrived:
+            rest[name] = tip
+        elif others[name].before in arrived or tip not in line:
+            merged.add(name)
     steps = _steps(git, old=old, new=new, commits=commits)
     for name, tip in list(rest.items())[:_SQUASH_BRANCHES]:
         if any(_merge_gives(git, parent, tip, tree) for parent, tree in steps):
             merged.add(name)
     return [name for name in others if name in merged]
+
+
+def _line(arrived: Mapping[Oid, CommitInfo], new: Oid) -> set[Oid]:
+    """Return the new commits on the branch's own line: each one's first parent, from the tip down."""
+    line: set[Oid] = set()
+    here: Oid | None = new
+    while here is not None and here in arrived:
+        line.add(here)
+        here = next(iter(arrived[here].parents), None)
+    return line
 
 
 def _not_in(git: Git, tip: Oid, others: Mapping[str, Oid]) -> dict[str, Oid]:

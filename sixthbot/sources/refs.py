@@ -14,7 +14,7 @@ from sixthbot.core.events import OWN_ORIGIN, Event, EventKind, make_event
 from sixthbot.core.names import BranchName, Oid
 from sixthbot.git.commits import is_ancestor, log, read_commit
 from sixthbot.sources.commits import changes_of, commit_fields
-from sixthbot.sources.merges import merged_branches
+from sixthbot.sources.merges import Candidate, merged_branches
 from sixthbot.sources.snapshot import HEADS, TAGS, Snapshot
 
 if TYPE_CHECKING:
@@ -82,32 +82,71 @@ def events_between(context: RefsContext, old: Snapshot, new: Snapshot) -> Iterat
     for ref, tip in before.items():
         if ref not in after:
             yield _deleted(context, ref, tip)
-    known = _Known(context.git, tuple(dict.fromkeys(before.values())), frozenset(after.values()))
+    known = _Known(context.git, before, after)
     for ref, tip in after.items():
         if ref not in before:
             yield from _created(context, ref, tip, known.still_there())
         elif before[ref] != tip:
-            yield from _moved(context, ref, before[ref], tip, branches=before | after)
+            others = _candidates(old, new, without=ref)
+            yield from _moved(context, ref, before[ref], tip, others=others)
     tags = old.under(TAGS)
     for ref, tip in new.under(TAGS).items():
         if tags.get(ref) != tip:
             yield _tagged(context, ref, tip)
 
 
+def merged_into(
+    git: Git, old: Snapshot, new: Snapshot, wanted: Mapping[str, str]
+) -> list[tuple[str, str, Oid]]:
+    """Return (branch, base, tip) of the branches that came into their base between the snapshots.
+
+    `wanted` maps branches to their bases, short names. A base that is gone, or did not move, took nothing in.
+    """
+    found = []
+    before, after = old.under(HEADS), new.under(HEADS)
+    for base in dict.fromkeys(wanted.values()):
+        was, now = before.get(HEADS + base), after.get(HEADS + base)
+        if was is None or now is None or was == now or _commit(git, was) is None:
+            continue
+        others = {
+            name: other
+            for name, other in _candidates(old, new, without="").items()
+            if wanted.get(name) == base
+        }
+        commits = log(git, tip=now, not_in=[was])
+        merged = merged_branches(git, old=was, new=now, commits=commits, others=others)
+        found += [(name, base, others[name].tip) for name in merged]
+    return found
+
+
+def _candidates(old: Snapshot, new: Snapshot, *, without: str) -> dict[str, Candidate]:
+    """Return all branches of either snapshot by short name; a deleted one with where it last was."""
+    before, after = old.under(HEADS), new.under(HEADS)
+    return {
+        ref.removeprefix(HEADS): Candidate(tip, before.get(ref))
+        for ref, tip in (before | after).items()
+        if ref != without
+    }
+
+
 @dataclass(slots=True)
 class _Known:
-    """The tips of the last snapshot, without those whose commits git has thrown away since."""
+    """What the branches of the last snapshot reached: their tips, as far as git still has those."""
 
     git: Git
-    tips: Sequence[Oid]
-    surely_there: frozenset[Oid]
+    before: Mapping[str, Oid]
+    after: Mapping[str, Oid]
     _found: list[Oid] | None = None
 
     def still_there(self) -> list[Oid]:
         if self._found is None:
-            self._found = [
-                tip for tip in self.tips if tip in self.surely_there or _commit(self.git, tip) is not None
-            ]
+            now = set(self.after.values())
+            tips = dict.fromkeys(self.before.values())
+            found = [tip for tip in tips if tip in now or _commit(self.git, tip) is not None]
+            if len(found) < len(tips):
+                # where a rewritten branch is now stands in, or all the history below it would seem new
+                found += [tip for ref, tip in self.after.items() if ref in self.before]
+            self._found = found
         return self._found
 
 
@@ -120,7 +159,7 @@ def _created(context: RefsContext, ref: str, tip: Oid, known: Sequence[Oid]) -> 
 
 
 def _moved(
-    context: RefsContext, ref: str, old: Oid, new: Oid, *, branches: Mapping[str, Oid]
+    context: RefsContext, ref: str, old: Oid, new: Oid, *, others: Mapping[str, Candidate]
 ) -> Iterator[Event]:
     branch = BranchName(ref.removeprefix(HEADS))
     if _commit(context.git, old) is None or not is_ancestor(context.git, old, new):
@@ -131,7 +170,7 @@ def _moved(
     commits = log(context.git, tip=new, not_in=[old])
     yield from _commits(context, branch, commits)
     if branch == context.default:
-        yield from _merges(context, ref, old, new, commits=commits, branches=branches)
+        yield from _merges(context, ref, old, new, commits=commits, others=others)
 
 
 def _merges(
@@ -141,9 +180,8 @@ def _merges(
     new: Oid,
     *,
     commits: Sequence[CommitInfo],
-    branches: Mapping[str, Oid],
+    others: Mapping[str, Candidate],
 ) -> Iterator[Event]:
-    others = {name.removeprefix(HEADS): tip for name, tip in branches.items() if name != ref}
     merged = merged_branches(context.git, old=old, new=new, commits=commits, others=others)
     if not merged:
         return

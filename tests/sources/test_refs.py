@@ -9,7 +9,7 @@ import pytest
 
 from sixthbot.core.names import BranchName
 from sixthbot.git.run import Git
-from sixthbot.sources.refs import OwnMoves, RefsContext, events_between
+from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
 from sixthbot.sources.snapshot import Snapshot, branches_in_use, refs_mark, take_snapshot
 
 if TYPE_CHECKING:
@@ -228,6 +228,46 @@ def test_plain_commits_on_the_default_branch_are_no_merge(repo: RepoDir, eyes: E
     repo.commit("fix: something else", {"other.txt": "x\n"})
     repo.commit("chore: nothing")
     assert kinds(eyes.look()) == ["commit", "commit", "branch.created"]
+
+
+def test_a_branch_that_only_points_at_new_commits_did_not_bring_them(repo: RepoDir, eyes: Eyes) -> None:
+    repo.git("branch", "old-pointer")
+    eyes.look()
+    first = repo.commit("fix: one", {"one.txt": "x\n"})
+    repo.commit("fix: two", {"two.txt": "x\n"})
+    repo.git("branch", "new-pointer", first)
+    repo.git("branch", "-f", "old-pointer", "main")
+    assert "merge" not in kinds(eyes.look())
+
+
+def test_a_branch_that_was_made_and_merged_between_two_looks_is_a_merge(repo: RepoDir, eyes: Eyes) -> None:
+    repo.git("switch", "--quiet", "-c", "quick")
+    repo.commit("feat: quick", {"quick.txt": "x\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.git("merge", "--quiet", "--no-ff", "quick")
+    assert [event.fields["merged"] for event in eyes.look() if event.kind == "merge"] == ["quick"]
+
+
+def test_a_branch_continued_and_fast_forwarded_between_two_looks_is_a_merge(
+    repo: RepoDir, eyes: Eyes
+) -> None:
+    feature(repo, eyes)
+    repo.git("switch", "--quiet", "feature")
+    repo.commit("feat: three", {"three.txt": "x\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.git("merge", "--quiet", "--ff-only", "feature")
+    assert [event.fields["merged"] for event in eyes.look() if event.kind == "merge"] == ["feature"]
+
+
+def test_a_branch_is_merged_into_its_own_base_whichever_that_is(repo: RepoDir, eyes: Eyes) -> None:
+    tip = feature(repo, eyes)
+    repo.git("branch", "develop")
+    old = eyes.last = take_snapshot(eyes.git, eyes.git_dir)
+    repo.git("switch", "--quiet", "develop")
+    repo.git("merge", "--quiet", "--no-ff", "feature")
+    new = take_snapshot(eyes.git, eyes.git_dir)
+    assert merged_into(eyes.git, old, new, {"feature": "develop"}) == [("feature", "develop", tip)]
+    assert merged_into(eyes.git, old, new, {"feature": "main", "absent": "develop"}) == []
 
 
 def test_a_merge_into_another_branch_gives_its_commits_and_no_merge(repo: RepoDir, eyes: Eyes) -> None:
