@@ -8,7 +8,6 @@ import re
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?|[ -/]{0,4}[0-~])"
 )
-_OVERWRITTEN = re.compile(r"[^\n\r]+\r(?=[^\n\r])")
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
@@ -20,9 +19,9 @@ def clean_output(data: bytes) -> str:
     Bytes that are no UTF-8 become replacement characters; of a line that was drawn over with carriage returns only
     the last state stays, as a terminal would show it.
     """
-    text = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
-    text = _OVERWRITTEN.sub("", _ESCAPE.sub("", text))
-    return _UNSAFE.sub("", text)
+    text = _ESCAPE.sub("", data.decode("utf-8", errors="replace"))
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return _UNSAFE.sub("", "\n".join(lines))
 
 
 class Tail:
