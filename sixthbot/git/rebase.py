@@ -1,0 +1,215 @@
+"""Rebase in memory: commits are merged onto another base as objects; no work tree, no index, no ref is touched."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from sixthbot.core.names import Oid, clean_line, parse_oid
+from sixthbot.git.commits import is_ancestor, log, write_commit
+from sixthbot.git.run import failure, git_version
+from sixthbot.git.trees import list_tree, read_blobs, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from sixthbot.git.commits import CommitInfo, Person
+    from sixthbot.git.run import Git, Result
+
+_HAS_MERGE_BASE = (2, 40)
+_ATTRIBUTES = ".gitattributes"
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictFile:
+    """A path that could not be merged. `stages` has (number, mode, blob): 1 the common one, 2 ours, 3 the commit's."""
+
+    path: str
+    stages: tuple[tuple[int, str, Oid], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """There is nothing to do: the branch already builds on the new base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """The branch written anew, not yet moved. `mapping` leads from old to new commits.
+
+    `dropped` are commits that the new base already has, or that change nothing there.
+    """
+
+    new_tip: Oid
+    mapping: Mapping[Oid, Oid] = field(hash=False)
+    dropped: tuple[Oid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The first commit that cannot be merged onto the new base; nothing was moved."""
+
+    commit: CommitInfo
+    files: tuple[ConflictFile, ...]
+    message: str
+
+
+RebaseResult: TypeAlias = UpToDate | Rebased | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class RebasePlan:
+    """What a rebase will replay onto `onto`, oldest first, and what it leaves out because `onto`'s side has it."""
+
+    onto: Oid
+    commits: tuple[CommitInfo, ...]
+    already_there: tuple[Oid, ...] = ()
+    up_to_date: bool = False
+
+
+def plan_rebase(git: Git, *, tip: Oid, onto: Oid, base: Oid, skip: Collection[Oid] = ()) -> RebasePlan:
+    """Return the plan for moving the commits of `tip` that are not in `base` onto `onto`.
+
+    Merges are left out, their commits taken one by one, as `git rebase` does. `base` is usually the tip that the
+    branch is to be based on, `onto` too. Commits in `skip` are left behind.
+    """
+    if onto == base and not skip and is_ancestor(git, onto, tip):
+        return RebasePlan(onto=onto, commits=(), up_to_date=True)
+    commits = log(git, tip=tip, not_in=[base], merges=False)
+    done = git.run(
+        "rev-list", "--no-merges", "--right-only", "--cherry-mark", "--stdin",
+        stdin=f"{base}...{tip}\n".encode(),
+    )  # fmt: skip
+    same = {line[1:] for line in done.text.splitlines() if line.startswith("=")}
+    return RebasePlan(
+        onto=onto,
+        commits=tuple(commit for commit in commits if commit.id not in same and commit.id not in skip),
+        already_there=tuple(commit.id for commit in commits if commit.id in same and commit.id not in skip),
+    )
+
+
+def rebase_in_memory(
+    git: Git,
+    *,
+    branch_tip: Oid,
+    upstream_base: Oid,
+    onto: Oid,
+    committer: Person,
+    skip: Collection[Oid] = (),
+) -> RebaseResult:
+    """Write the branch's commits anew on `onto`; authors and messages stay, `committer` is who did it.
+
+    The trees are those that `git rebase --onto ONTO UPSTREAM_BASE` gives. No ref moves: that is the caller's, last.
+    """
+    plan = plan_rebase(git, tip=branch_tip, onto=onto, base=upstream_base, skip=skip)
+    if plan.up_to_date:
+        return UpToDate()
+    at, tree = onto, tree_of(git, onto)
+    mapping: dict[Oid, Oid] = {}
+    dropped = list(plan.already_there)
+    with _attributes_of(git, onto) as attributes:
+        for commit in plan.commits:
+            parent = commit.parents[0] if commit.parents else None
+            if parent == at:
+                at, tree = commit.id, commit.tree
+                mapping[commit.id] = at
+                continue
+            merged = _merge(git, attributes, commit, at=at, tree=tree)
+            if isinstance(merged, Conflict):
+                return merged
+            if merged == tree and not _changes_nothing(git, commit):
+                dropped.append(commit.id)
+                continue
+            at, tree = (
+                write_commit(
+                    git, tree=merged, parents=[at], message=commit.body, author=commit.author, committer=committer
+                ),
+                merged,
+            )  # fmt: skip
+            mapping[commit.id] = at
+    return Rebased(new_tip=at, mapping=MappingProxyType(mapping), dropped=tuple(dropped))
+
+
+def _changes_nothing(git: Git, commit: CommitInfo) -> bool:
+    """Tell whether a commit was empty from the start: such a one was meant, and stays."""
+    return bool(commit.parents) and tree_of(git, commit.parents[0]) == commit.tree
+
+
+def _merge(git: Git, attributes: Path, commit: CommitInfo, *, at: Oid, tree: Oid) -> Oid | Conflict:
+    """Return the tree of `commit` brought onto `at`, with the commit's parent as the base of the merge."""
+    parent = commit.parents[0] if commit.parents else None
+    if parent is not None and tree == tree_of(git, parent):
+        return commit.tree
+    options = ["--write-tree", "-z"]
+    ours = at
+    if parent is None:
+        options.append("--allow-unrelated-histories")
+        ours = _stand_in(git, tree, parents=[], like=commit)
+    elif git_version()[:2] >= _HAS_MERGE_BASE:
+        options.append(f"--merge-base={parent}")
+    else:
+        # before 2.40 the base cannot be said: a commit with our tree on the parent makes git find that one
+        ours = _stand_in(git, tree, parents=[parent], like=commit)
+    done = git.run(
+        "merge-tree", *options, ours, commit.id,
+        env={"GIT_WORK_TREE": str(attributes)}, check=False, write=True, timeout=600,
+    )  # fmt: skip
+    if done.status == 0:
+        return parse_oid(done.text.split("\0", 1)[0].strip())
+    if done.status == 1:
+        return _conflict(commit, done)
+    raise failure("merge-tree", done)
+
+
+def _stand_in(git: Git, tree: Oid, *, parents: list[Oid], like: CommitInfo) -> Oid:
+    return write_commit(
+        git, tree=tree, parents=parents, message="stand-in\n", author=like.author, committer=like.author
+    )
+
+
+def _conflict(commit: CommitInfo, done: Result) -> Conflict:
+    """Read `tree NUL (mode oid stage TAB path NUL)* NUL (count NUL path NUL... kind NUL text NUL)*`."""
+    fields = done.text.split("\0")
+    at = 1
+    stages: dict[str, list[tuple[int, str, Oid]]] = {}
+    while at < len(fields) and fields[at]:
+        head, _, path = fields[at].partition("\t")
+        mode, oid, stage = head.split(" ")
+        stages.setdefault(path, []).append((int(stage), mode, Oid(oid)))
+        at += 1
+    messages = []
+    at += 1
+    while at < len(fields) and fields[at].isdigit():
+        at += 1 + int(fields[at])
+        kind, text = fields[at], fields[at + 1]
+        if kind.startswith("CONFLICT"):
+            messages.append(clean_line(text, limit=300))
+        at += 2
+    files = tuple(ConflictFile(path, tuple(found)) for path, found in stages.items())
+    return Conflict(commit=commit, files=files, message="; ".join(messages))
+
+
+@contextmanager
+def _attributes_of(git: Git, commit: Oid) -> Iterator[Path]:
+    """Lend a folder that has the commit's attribute files and nothing else, for git to take as the work tree.
+
+    Merges obey attributes like `merge=union`, and git of this age reads them only from a work tree.
+    """
+    entries = [
+        entry
+        for entry in list_tree(git, commit)
+        if (entry.path == _ATTRIBUTES or entry.path.endswith("/" + _ATTRIBUTES))
+        and entry.mode.startswith("100")
+    ]
+    blobs = read_blobs(git, [entry.oid for entry in entries])
+    with tempfile.TemporaryDirectory(prefix="sixthbot-merge-") as name:
+        folder = Path(name)
+        for entry in entries:
+            place = folder / entry.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(blobs[entry.oid])
+        yield folder

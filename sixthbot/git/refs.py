@@ -1,0 +1,188 @@
+"""Refs: where they are, who has them checked out, and moving several of them at once or none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import GitFailed, RefMoved, WorkFailed
+from sixthbot.core.names import BranchName, Oid, clean_line
+from sixthbot.git.run import admin_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sixthbot.git.run import Git
+
+_HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True, slots=True)
+class RefMove:
+    """One change of a ref. `old` None: it must not exist yet. `new` None: it is deleted (and stays away when both are)."""
+
+    ref: str
+    old: Oid | None
+    new: Oid | None
+
+
+def tip(git: Git, branch: BranchName) -> Oid | None:
+    """Return the commit a local branch is at, or None when there is no such branch."""
+    return resolve(git, branch.ref)
+
+
+def resolve(git: Git, ref: str) -> Oid | None:
+    """Return the id a full ref name stands for, or None when it does not exist."""
+    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", ref, check=False)
+    return Oid(done.text.strip()) if done.status == 0 else None
+
+
+def all_refs(git: Git) -> dict[str, Oid]:
+    """Return every branch and tag by full name, a tag with what it finally names, and HEAD when it has a commit."""
+    done = git.run(
+        "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", _HEADS, "refs/tags/"
+    )
+    found: dict[str, Oid] = {}
+    for line in done.text.split("\n")[:-1]:
+        name, direct, peeled = line.split("\0")
+        found[name] = Oid(peeled or direct)
+    head = resolve(git, "HEAD")
+    return found if head is None else {**found, "HEAD": head}
+
+
+def head_ref(git: Git) -> str | None:
+    """Return the full name of the ref that the main worktree has checked out, None when its HEAD is detached."""
+    done = git.run("symbolic-ref", "--quiet", "HEAD", check=False)
+    return done.text.strip() if done.status == 0 else None
+
+
+def prefix_blocked(git: Git, prefix: str) -> bool:
+    """Tell whether a branch called `prefix`, or like a part of its path, leaves no room for branches below it."""
+    parts = prefix.split("/")
+    names = [_HEADS + "/".join(parts[: count + 1]) for count in range(len(parts))]
+    done = git.run("for-each-ref", "--format=%(refname)", *names)
+    return not set(names).isdisjoint(done.text.splitlines())
+
+
+def move_refs(git: Git, moves: Sequence[RefMove], *, message: str) -> None:
+    """Move all refs in one transaction, so that they survive what the repository's durability says.
+
+    `message` is for the reflog. Raise RefMoved when one is not where it was expected, GitFailed for anything else;
+    then none was moved.
+    """
+    if not moves:
+        return
+    lines = ["start", *(_command(move) for move in moves), "prepare", "commit"]
+    given = "".join(line if line.endswith("\0") else line + "\0" for line in lines)
+    reason = clean_line(message, limit=200) or "sixthbot"
+    done = git.run(
+        "update-ref", "--no-deref", "-m", reason, "--stdin", "-z",
+        stdin=given.encode("utf-8", "surrogateescape"), check=False, write=True,
+    )  # fmt: skip
+    if done.status:
+        raise _why_not(git, moves, done.complaint, done.stderr.decode("utf-8", "replace"))
+    if git.durability == "power":
+        _sync_folders(git.git_dir, moves)
+
+
+def _command(move: RefMove) -> str:
+    if move.new is None and move.old is None:
+        return f"verify {move.ref}\0\0"
+    if move.new is None:
+        return f"delete {move.ref}\0{move.old}\0"
+    if move.old is None:
+        return f"create {move.ref}\0{move.new}\0"
+    return f"update {move.ref}\0{move.new}\0{move.old}\0"
+
+
+def _why_not(git: Git, moves: Sequence[RefMove], complaint: str, stderr: str) -> WorkFailed:
+    for move in moves:
+        now = resolve(git, move.ref)
+        if now != move.old:
+            name = clean_line(move.ref, limit=120)
+            return RefMoved(
+                f"{name} is at {(now or 'nothing')[:12]}, not at {(move.old or 'nothing')[:12]} as expected",
+                stderr=stderr,
+            )
+    if "cannot create" in complaint and "exists" in complaint:
+        return GitFailed(
+            f"git cannot make the branch: {complaint}",
+            hint="a branch's name may not be the folder of another: rename or delete the one in the way",
+            stderr=stderr,
+        )
+    if ".lock" in complaint:
+        return GitFailed(
+            f"another git process holds a ref: {complaint}",
+            hint="if none is running, delete that .lock file",
+            stderr=stderr,
+        )
+    return GitFailed(f"git update-ref failed: {complaint}", stderr=stderr)
+
+
+def _sync_folders(git_dir: Path, moves: Sequence[RefMove]) -> None:
+    """Sync the folders of moved refs up to `refs`: git renames a ref into place and never syncs the folder."""
+    folders = {git_dir} if any(move.new is None for move in moves) else set()
+    for move in moves:
+        folder = (git_dir / move.ref).parent
+        while folder != git_dir:
+            folders.add(folder)
+            folder = folder.parent
+    for folder in sorted(folders, reverse=True):
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # git takes an emptied folder away with its last ref
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def checked_out(git: Git) -> dict[str, Path]:
+    """Return the refs that some worktree has checked out, or is in the middle of rebasing or bisecting, with its path."""
+    found: dict[str, Path] = {}
+    main = True
+    done = git.run("worktree", "list", "--porcelain", "-z")
+    for entry in done.text.split("\0\0"):
+        fields = dict(_field(line) for line in entry.split("\0") if line)
+        if "worktree" not in fields:
+            continue
+        path = Path(fields["worktree"])
+        if "branch" in fields:
+            found.setdefault(fields["branch"], path)
+        admin = git.git_dir if main else admin_dir(git.git_dir, path)
+        main = False
+        for ref in _under_way(admin) if admin is not None else ():
+            found.setdefault(ref, path)
+    return found
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(" ")
+    return name, value
+
+
+def _under_way(admin: Path) -> Iterator[str]:
+    """Yield the branches that a rebase or bisect in a worktree will come back to and move."""
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name"):
+        ref = _first_line(admin / name)
+        if ref.startswith(_HEADS):
+            yield ref
+    start = _first_line(admin / "BISECT_START")
+    if start:
+        yield _HEADS + start.removeprefix(_HEADS)
+    lines = _lines(admin / "rebase-merge" / "update-refs")
+    yield from (line for line in lines if line.startswith(_HEADS))
+
+
+def _first_line(path: Path) -> str:
+    return next(iter(_lines(path)), "")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,272 @@
+"""Runs git: one function, argument lists only, an environment of its own. Nothing else in the program starts git."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from sixthbot.core.errors import GitFailed, UsageError
+from sixthbot.core.names import clean_line
+from sixthbot.git.settings import current, guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+Durability: TypeAlias = Literal["power", "process"]
+"""What written objects and refs survive: a power cut, or only the end of the process."""
+
+OLDEST = (2, 38)
+"""The first git whose merge-tree merges without a work tree."""
+
+_BASE_SETTINGS = (
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false",
+    "core.sparseCheckout=false", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false",
+    "core.quotePath=false", "core.safecrlf=false", "core.filesRefLockTimeout=2000",
+    "core.packedRefsTimeout=5000", "core.warnAmbiguousRefs=false",
+    "gc.auto=0", "maintenance.auto=false", "submodule.recurse=false", "fetch.recurseSubmodules=no",
+    "push.recurseSubmodules=no", "push.followTags=false", "push.gpgSign=false", "log.showSignature=false",
+    "commit.gpgSign=false", "tag.gpgSign=false", "color.ui=false", "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8", "advice.addEmbeddedRepo=false",
+)  # fmt: skip
+_OFFLINE = ("protocol.allow=never",)
+_ONLINE = ("protocol.ext.allow=never",)
+# measured: without all of them a power cut loses acknowledged commits; an index is ours to throw away
+_FSYNC: Mapping[Durability, str] = {"power": "core.fsync=all,-index", "process": "core.fsync=none"}
+
+# Everything git reads from the environment goes, but where its programs and the user's settings are found ...
+_KEPT = frozenset({"GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
+# ... and, for the network, the user's own way there.
+_KEPT_ONLINE = ("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_")
+_OWN_ENVIRONMENT: Mapping[str, str] = {
+    "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true",
+    "SSH_ASKPASS_REQUIRE": "never", "GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_COMMITTER_NAME": "sixthbot", "GIT_COMMITTER_EMAIL": "sixthbot@localhost",
+    "GIT_AUTHOR_NAME": "sixthbot", "GIT_AUTHOR_EMAIL": "sixthbot@localhost",
+}  # fmt: skip
+# commands that put content through the repository's own filters and merge drivers
+_RUNS_PROGRAMS = frozenset({"add", "checkout", "merge-tree", "read-tree", "reset", "worktree"})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a git command ended and what it said, to the byte."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """The output as text; bytes that are no UTF-8 come back as they were when encoded with surrogateescape."""
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def complaint(self) -> str:
+        """The first line of what it complained about, fit for people."""
+        lines = self.stderr.decode("utf-8", "replace").splitlines()
+        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), "") or next(
+            (line for line in lines if line.strip()), ""
+        )
+        return clean_line(said.removeprefix("fatal:").removeprefix("error:"), limit=300)
+
+
+class Git:
+    """Runs git on one repository. Safe to use from several threads.
+
+    `git_dir` is the directory that all worktrees share. With `durability` "power", what a call with `write=True` made
+    survives a power cut once something is synced after it (see `refs.move_refs`).
+    """
+
+    def __init__(self, git_dir: Path, *, durability: Durability = "power") -> None:
+        self.git_dir = git_dir
+        self.durability: Durability = durability
+        self._trusted_settings: frozenset[bytes] = frozenset()
+
+    def trust_settings(self, settings: bytes) -> None:
+        """Let filters and merge drivers of the repository run while its settings are these bytes, and no others."""
+        self._trusted_settings |= {settings}
+
+    def executable_settings(self) -> bytes:
+        """Return the repository's own settings that name programs, in one fixed form; empty when there are none."""
+        return current(self.git_dir, self._settings)
+
+    def settings_trusted(self) -> bool:
+        """Whether the settings of the repository name no program, or only ones that were trusted."""
+        settings = self.executable_settings()
+        return not settings or settings in self._trusted_settings
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        cwd: Path | None = None,
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        timeout: float = 120,
+        write: bool = False,
+        network: bool = False,
+    ) -> Result:
+        """Run `git ARGS...` and return how it ended.
+
+        `cwd` is a linked worktree of the bot; without it git sees no work tree of the user. `index` is a private index
+        file. `write` makes new objects durable. `network` lets it speak to remotes. `timeout` is in seconds.
+        Raise GitFailed when it fails (unless `check` is false) or takes longer, UsageError when git is missing or old.
+        """
+        settings = (
+            *_BASE_SETTINGS,
+            *(_ONLINE if network else _OFFLINE),
+            *([_FSYNC[self.durability]] if write else []),
+        )
+        environment = {**self._place(cwd), **self._guard(args, cwd), **(env or {})}
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
+        command = [part for setting in settings for part in ("-c", setting)]
+        result = execute(
+            [*command, *args],
+            cwd=cwd or self.git_dir,
+            env=environment,
+            stdin=stdin,
+            timeout=timeout,
+            network=network,
+        )
+        if check and result.status:
+            raise failure(args[0], result)
+        return result
+
+    def _place(self, cwd: Path | None) -> dict[str, str]:
+        if cwd is None:
+            return {"GIT_DIR": str(self.git_dir)}
+        admin = admin_dir(self.git_dir, cwd)
+        if admin is None or not cwd.is_dir():
+            raise GitFailed(f"{cwd} is not a worktree of this repository any more")
+        # named outright: a command that ran in there may have pointed its `.git` file anywhere
+        return {"GIT_DIR": str(admin), "GIT_COMMON_DIR": str(self.git_dir), "GIT_WORK_TREE": str(cwd)}
+
+    def _guard(self, args: Sequence[str], cwd: Path | None) -> Mapping[str, str]:
+        # with a work tree, even writing an index may put a file through a filter, to see whether it changed
+        if cwd is None and args[0] not in _RUNS_PROGRAMS:
+            return {}
+        return {} if self.settings_trusted() else guard(self.executable_settings())
+
+    def _settings(self) -> Result:
+        return self.run("config", "--list", "--includes", "--show-scope", "-z")
+
+
+def failure(command: str, result: Result) -> GitFailed:
+    """Return the error for a git command that failed."""
+    return GitFailed(
+        f"git {command} failed: {result.complaint or f'exit status {result.status}'}",
+        exit_status=result.status,
+        stderr=result.stderr.decode("utf-8", "replace"),
+    )
+
+
+def admin_dir(git_dir: Path, worktree: Path) -> Path | None:
+    """Return the directory that git keeps for a linked worktree, or None when it is not one of this repository."""
+    wanted = os.path.realpath(worktree / ".git"), str(worktree / ".git")
+    for entry in _entries(git_dir / "worktrees"):
+        try:
+            named = (entry / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n")
+        except OSError:
+            continue
+        if named in wanted or os.path.realpath(named) in wanted:
+            return entry
+    return None
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def execute(
+    args: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    timeout: float = 120,
+    network: bool = False,
+) -> Result:
+    """Run git without choosing a repository for it; everything but opening one goes through `Git.run`."""
+    git_class = _git_class()
+    environment = {**_OWN_ENVIRONMENT, **env}
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        status, out, err = git_class(str(cwd)).execute(
+            [*_without_foreign(environment, network=network), "git", *args],
+            istream=given if stdin else None,
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            kill_after_timeout=timeout,
+            shell=False,
+            env=environment,
+            # no terminal to ask a question on, and Ctrl-C is the bot's to handle; a push ends with its command
+            start_new_session=not network,
+        )
+    if status < 0 and err.startswith("Timeout: "):
+        raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped")
+    return Result(status=status, stdout=out, stderr=os.fsencode(err))
+
+
+def _subcommand(args: Sequence[str]) -> str:
+    position = 0
+    while position < len(args) and args[position].startswith("-"):
+        position += 2 if args[position] == "-c" else 1
+    return args[position] if position < len(args) else ""
+
+
+def _without_foreign(own: Mapping[str, str], *, network: bool) -> list[str]:
+    """Return the command prefix that takes foreign `GIT_*` variables away.
+
+    GitPython lays its environment over the process's own and cannot leave anything out of it.
+    """
+    prefixes = ("GIT_PYTHON_", *_KEPT_ONLINE) if network else ("GIT_PYTHON_",)
+    foreign = sorted(
+        name
+        for name in os.environ
+        if name.startswith("GIT_") and name not in own and name not in _KEPT and not name.startswith(prefixes)
+    )
+    return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
+
+
+class _Runner(Protocol):
+    """The part of GitPython that is used: an argument list in; status, output and complaint out."""
+
+    def execute(self, command: Sequence[str], **options: object) -> tuple[int, bytes, str]: ...
+
+
+@cache
+def _git_class() -> Callable[[str], _Runner]:
+    """Return GitPython's runner after a look at the git it found; slow to load, so only where git is needed."""
+    try:
+        from git.cmd import Git as PythonGit  # noqa: PLC0415 - takes a tenth of a second and starts git
+    except ImportError:
+        raise UsageError("git was not found", hint="install git, or put it on PATH") from None
+    version = PythonGit().version_info
+    if version[:2] < OLDEST:
+        found, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
+        raise UsageError(
+            f"this is git {found}, which is too old", hint=f"sixthbot needs git {oldest} or newer"
+        )
+    return PythonGit  # type: ignore[return-value]  # its overloads do not tell what comes back
+
+
+@cache
+def git_version() -> tuple[int, ...]:
+    """Return the version of the git in use; raise UsageError when there is none that will do."""
+    _git_class()
+    from git.cmd import Git as PythonGit  # noqa: PLC0415 - as above
+
+    return PythonGit().version_info
