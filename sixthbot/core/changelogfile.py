@@ -185,11 +185,13 @@ def _group_lines(page: Page, block: _Block, like: Heading | None) -> list[str]:
 
 def _group_heading(page: Page, group: str, like: Heading | None) -> str:
     """Return a group's heading in the form that the file's groups have, else one level below its section."""
-    mark = page.group_mark
-    if not mark:
-        # bold is a heading to people in markdown and reStructuredText alike
-        in_hashes = like is None or like.form == "hash"
-        mark = ("##" if like is None else like.mark) + "#" if in_hashes else "**"
+    section_mark = "##" if like is None else like.mark
+    if like is not None and like.form != "hash":
+        mark = page.group_mark or "**"  # bold is a heading to people in markdown and reStructuredText alike
+    elif page.group_mark == "**" or len(page.group_mark) > len(section_mark):
+        mark = page.group_mark
+    else:
+        mark = section_mark + "#"
     return f"**{group}**" if mark == "**" else f"{mark} {group}"
 
 
@@ -218,8 +220,8 @@ def _text_of(item: Sequence[str]) -> str:
 
 def _section_end(page: Page, section: Heading) -> int:
     """Return the line behind the section's last line with text; link definitions at a file's end are not its."""
-    after = (heading.start for heading in page.headings if heading.start >= section.end)
-    end = next((start for start in after if page.level_at(start) <= section.level), len(page.lines))
+    after = (heading for heading in page.headings if heading.start >= section.end)
+    end = next((heading.start for heading in after if heading.level <= section.level), len(page.lines))
     while end > section.end and (
         page.blank(end - 1) or LINK.match(page.lines[end - 1]) or _ANCHOR.match(page.lines[end - 1])
     ):

@@ -22,7 +22,7 @@ LINK = re.compile(r" {0,3}\[[^\]]{1,200}\]:[ \t]*\S")
 _GROUP_NAMES = frozenset(
     {
         "added", "changed", "deprecated", "removed", "fixed", "security",
-        "features", "bug fixes", "fixes", "breaking changes", "changes", "enhancements",
+        "features", "bug fixes", "fixes", "breaking changes", "enhancements",
     }
 )  # fmt: skip
 _UNRELEASED = re.compile(r"\[?unreleased\b", re.IGNORECASE)
@@ -92,10 +92,6 @@ class Page:
     def item(self, at: int) -> bool:
         """Tell whether a list item begins on line `at`."""
         return ITEM.fullmatch(self.lines[at]) is not None
-
-    def level_at(self, start: int) -> int:
-        """Return the level of the heading that starts on line `start`."""
-        return next(heading.level for heading in self.headings if heading.start == start)
 
     def in_list(self, at: int, first: int) -> bool:
         """Tell whether line `at` belongs to a list item that begins on it or above, from `first` on."""

@@ -1,0 +1,1 @@
+"""Tests of core: values and decisions, no repository needed."""
