@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import InvalidName, NeedsPerson, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
-from sixthbot.core.names import BranchName, Oid, short_hash
+from sixthbot.core.names import BranchName, Oid
+from sixthbot.core.times import format_time
 from sixthbot.git.commits import log, person_from, write_commit
 from sixthbot.git.refs import RefMove, checked_out, move_refs, tip
-from sixthbot.store.operations import Operation
+from sixthbot.store.operations import Operation, operation_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,17 +106,20 @@ def guarded_move(ctx: Context, record: IssueRecord, branch: IssueBranch, new: Oi
 
 def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid, reason: str) -> None:
     """Move a branch from `old` (None: it must not exist) to `new` as one recorded operation; RefMoved if it is not there."""
-    now = ctx.clock()
+    now, change = ctx.clock(), (name.ref, old, new)
     operation = Operation(
-        id="o" + short_hash(ctx.task.id, name.ref, old or "", new, now.isoformat(), digits=12),
-        time=now,
+        id=operation_id(now, [change]),
+        time=format_time(now),
         task=ctx.task.id,
         reason=reason,
-        refs=((name.ref, old, new),),
-        state="begun",
+        refs=(change,),
     )
     ctx.store.operations.begin(operation)
-    move_refs(ctx.repo.git, [RefMove(name.ref, old, new)], message=f"sixthbot: {reason}")
+    try:
+        move_refs(ctx.repo.git, [RefMove(name.ref, old, new)], message=f"sixthbot: {reason}")
+    except RefMoved:
+        ctx.store.operations.revert(operation.id)
+        raise
     ctx.store.operations.finish(operation.id)
 
 

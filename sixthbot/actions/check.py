@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.base import Action, Context, NoArgs
@@ -45,7 +46,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     before = ctx.outputs.get("check", {})
     if before.get("tree") == tree and before.get("passed") and _commands(before) == commands:
         return Outcome({**before, "commit": branch.tip})
-    results = _run_all(ctx, record, commands, branch.tip)
+    results = [{**result, "tree": tree} for result in _run_all(ctx, record, commands, branch.tip)]
     return Outcome({**outputs, "passed": all(result["ok"] for result in results), "results": results})
 
 
@@ -82,6 +83,7 @@ def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dic
     why = f"stopped after its time limit of {format_duration(limit)}" if ran.timed_out else ""
     ctx.tell(f"check: {shown}: {'passed' if ran.ok else why or f'exit status {ran.status}'}")
     return {
+        "command": shlex.join(argv),
         "argv": argv,
         "ok": ran.ok,
         "exit": ran.status,
@@ -92,7 +94,15 @@ def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dic
 
 
 def _failed(argv: list[str], problem: str) -> dict[str, Any]:
-    return {"argv": argv, "ok": False, "exit": None, "duration": 0.0, "problem": problem, "output": ""}
+    return {
+        "command": shlex.join(argv),
+        "argv": argv,
+        "ok": False,
+        "exit": None,
+        "duration": 0.0,
+        "problem": problem,
+        "output": "",
+    }
 
 
 ACTION = Action(

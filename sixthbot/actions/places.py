@@ -15,7 +15,6 @@ from sixthbot.git.trees import edit_tree, read_blob, snapshot_worktree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import timedelta
 
     from sixthbot.actions.base import Context, Ran
     from sixthbot.core.names import Oid
@@ -39,7 +38,9 @@ def prepared(ctx: Context, commit: Oid) -> Iterator[Place]:
     Raise WorkFailed when a set-up command fails; ConfigError for a file to copy that lies outside the repository.
     """
     settings = ctx.config.worktree
-    key = short_hash(repr((settings.setup, settings.copy)), digits=16)
+    untouched = not settings.copy and not settings.setup
+    # without a key nothing that an earlier command left behind is kept
+    key = "" if untouched else short_hash(repr((settings.setup, settings.copy)), digits=16)
     with ctx.pool.take(commit, setup_key=key) as worktree:
         tree = tree_of(ctx.repo.git, commit)
         for name in settings.copy:
@@ -47,7 +48,6 @@ def prepared(ctx: Context, commit: Oid) -> Iterator[Place]:
         if worktree.fresh:
             for argv in settings.setup:
                 _set_up(ctx, worktree.path, argv)
-        untouched = not settings.copy and not settings.setup
         before = tree if untouched else snapshot_worktree(ctx.repo.git, worktree.path).tree
         yield Place(path=worktree.path, tree=tree, prepared=before)
 
@@ -94,7 +94,7 @@ def env_value(text: str, *, limit: int = 100_000) -> str:
     return text.replace("\0", "").encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
-def how_it_ended(ran: Ran, *, limit: timedelta | float | None) -> str:
+def how_it_ended(ran: Ran, *, limit: str) -> str:
     """Return in words how a program ended that did not end well, with the last line it printed."""
     last = next((line for line in reversed(ran.output.splitlines()) if line.strip()), "")
     said = f": {clean_line(last, limit=160)}" if last else ""
@@ -104,7 +104,7 @@ def how_it_ended(ran: Ran, *, limit: timedelta | float | None) -> str:
 
 
 def _set_up(ctx: Context, place: Path, argv: Sequence[str]) -> None:
-    timeout = ctx.config.worktree.timeout.total_seconds()
+    timeout = ctx.config.work.timeout.total_seconds()
     ran = run_in(ctx, place, argv, env=task_env(ctx), timeout=timeout)
     if not ran.ok:
         raise WorkFailed(

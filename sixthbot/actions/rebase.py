@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.base import Action, Context, NoArgs
-from sixthbot.actions.branches import guarded_move, look, require_movable
-from sixthbot.actions.rewriting import committer, conflict_files, heal_plan, without_changelog
+from sixthbot.actions.branches import guarded_move, is_own_changelog, look, require_movable
+from sixthbot.actions.rewriting import committer, conflict_files, heal_plan
 from sixthbot.core.errors import NeedsPerson
 from sixthbot.core.names import Oid, clean_line
 from sixthbot.core.tasks import Outcome
@@ -38,13 +38,14 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     if start is None:
         return _outcome(branch, reason=f"{branch.base} and {branch.name} have no commit in common")
     require_movable(ctx, record, branch)
-    stripped = without_changelog(ctx, record, branch)
     result = rebase_in_memory(
         ctx.repo.git,
-        branch_tip=stripped.tip,
+        branch_tip=branch.tip,
         upstream_base=start,
         onto=branch.base_tip,
         committer=committer(ctx),
+        # the changelog is written anew on the new base; as a commit to be merged it would conflict with everything
+        skip={commit.id for commit in branch.commits if is_own_changelog(commit, record.id)},
     )
     if isinstance(result, Conflict):
         raise _conflict(branch, result, ctx)
@@ -54,14 +55,15 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
 
 
 def _start(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Oid | None:
-    """Return the commit the branch's own work begins after.
+    """Return the commit that the branch's own work is counted from, None when there is no such thing.
 
-    Where it was made, as long as it still stands on that; a base that was rewritten would else give it commits of
-    the old base as its own.
+    Its base, or, where that was rewritten, the commit it was made at: the old base's commits are not its own.
     """
-    if record.base_commit and is_ancestor(ctx.repo.git, Oid(record.base_commit), branch.tip):
-        return Oid(record.base_commit)
-    return merge_base(ctx.repo.git, branch.base_tip, branch.tip)
+    git, made_at = ctx.repo.git, record.base_commit
+    rewritten = bool(made_at) and not is_ancestor(git, Oid(made_at), branch.base_tip)
+    if rewritten and is_ancestor(git, Oid(made_at), branch.tip):
+        return Oid(made_at)
+    return branch.base_tip if merge_base(git, branch.base_tip, branch.tip) is not None else None
 
 
 def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Rebased) -> Outcome:
@@ -69,6 +71,14 @@ def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Reba
     commits = log(ctx.repo.git, tip=result.new_tip, not_in=[branch.base_tip])
     heal_plan(ctx, record, commits)
     _remember_base(ctx, record, branch.base_tip)
+    ctx.store.journal.append(
+        "branch.rebased",
+        f"{branch.name} now stands on {branch.base} at {branch.base_tip[:12]}",
+        task=ctx.task.id,
+        issue=record.id,
+        commit=result.new_tip,
+        data={"mapping": dict(result.mapping)},
+    )
     for dropped in result.dropped:
         ctx.store.journal.append(
             "commit.dropped",
@@ -90,11 +100,10 @@ def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context) -> NeedsPer
     files = conflict_files(conflict)
     named = ", ".join(clean_line(path, limit=100) for path in files[:10])
     more = f" and {len(files) - 10} more" if len(files) > 10 else ""  # noqa: PLR2004 - a line's worth of names
-    culprit = next((one.subject for one in branch.commits if one.id == conflict.commit), "")
     name, base = shlex.quote(branch.name.value), shlex.quote(branch.base.value)
     return NeedsPerson(
         f"{branch.name} conflicts with {branch.base} in {named}{more}; "
-        f"the commit that does not fit is {conflict.commit[:12]} {clean_line(culprit, limit=100)}".rstrip(),
+        f"the commit that does not fit is {conflict.commit.id[:12]} {clean_line(conflict.commit.subject, limit=100)}",
         kind="conflict",
         hint=f"git worktree add ../resolve {name} && cd ../resolve && git rebase {base}; solve it, "
         f"git rebase --continue; cd - && git worktree remove ../resolve; "

@@ -31,22 +31,22 @@ class Stripped:
 def without_changelog(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Stripped:
     """Return the tip as it would be without the changelog commits of this issue; no ref is moved.
 
-    Where later commits build on one so that it cannot be taken out, it counts as theirs and stays.
+    Where later commits build on one so that it cannot be taken out, they all stay.
     """
-    tip, found = branch.tip, []
-    for commit in reversed([one for one in branch.commits if is_own_changelog(one, record.id)]):
-        parent = commit.parents[0]
-        if tip == commit.id:
-            tip = parent
-        else:
-            result = rebase_in_memory(
-                ctx.repo.git, branch_tip=tip, upstream_base=commit.id, onto=parent, committer=committer(ctx)
-            )
-            if not isinstance(result, Rebased):
-                continue
-            tip = result.new_tip
-        found.append(commit)
-    return Stripped(tip=tip, changelog=tuple(reversed(found)))
+    own = [commit for commit in branch.commits if is_own_changelog(commit, record.id)]
+    if not own:
+        return Stripped(tip=branch.tip, changelog=())
+    result = rebase_in_memory(
+        ctx.repo.git,
+        branch_tip=branch.tip,
+        upstream_base=own[0].parents[0],
+        onto=own[0].parents[0],
+        committer=committer(ctx),
+        skip={commit.id for commit in own},
+    )
+    if not isinstance(result, Rebased):
+        return Stripped(tip=branch.tip, changelog=())
+    return Stripped(tip=result.new_tip, changelog=tuple(own))
 
 
 def committer(ctx: Context) -> Person:

@@ -1,0 +1,107 @@
+"""The step `describe`: writes the draft's PR text, facts from records and a narrative by a model or its twin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sixthbot.actions import keeping
+from sixthbot.actions.base import Action, Context, NoArgs
+from sixthbot.actions.branches import look, read_issue
+from sixthbot.actions.facts import gather, story, template_values
+from sixthbot.actions.markdown import inline
+from sixthbot.actions.templating import fill
+from sixthbot.core.drafts import Draft, DraftStatus
+from sixthbot.core.events import EventKind, make_event
+from sixthbot.core.issues import IssueStatus
+from sixthbot.core.names import clean_line
+from sixthbot.core.tasks import Outcome
+from sixthbot.git.commits import merge_base
+from sixthbot.git.trees import tree_of
+from sixthbot.llm.twin import TEMPLATE, narrate
+
+if TYPE_CHECKING:
+    from sixthbot.actions.branches import IssueBranch
+    from sixthbot.actions.facts import Draftable
+    from sixthbot.core.issues import IssueRecord
+    from sixthbot.llm.twin import Prose
+
+_TEMPLATE = "pr.md.j2"
+
+
+def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
+    """Write the draft; outputs `draft` (the branch, empty when there is nothing to review), `head`, `prose`, `reason`.
+
+    Causes `draft.ready`. What a person edited in the draft of this very commit stays; a text for an older commit is
+    kept beside the issue when it gives way to a new one.
+    """
+    record = ctx.issue()
+    branch = look(ctx, record)
+    if not branch.commits:
+        return _nothing(ctx, record, branch)
+    start = merge_base(ctx.repo.git, branch.base_tip, branch.tip) or branch.base_tip
+    tree = tree_of(ctx.repo.git, branch.tip)
+    of = gather(ctx, record, read_issue(ctx, record), branch, start=start, tree=tree)
+    prose = narrate(story(of), ctx.writer, seconds=ctx.config.llm.timeout.total_seconds())
+    if prose.reason:
+        ctx.tell(f"the template tells the story: {prose.reason}")
+    written = _write(ctx, of, prose)
+    if record.status is not IssueStatus.IN_REVIEW and written.status is DraftStatus.AWAITING_REVIEW:
+        ctx.store.issues.save_record(replace(record, status=IssueStatus.IN_REVIEW))
+    ctx.tell(f"the draft of {branch.name} is ready: {clean_line(written.title)}")
+    fields = {"branch": branch.name.value, "issue": record.id, "title": written.title}
+    ready = make_event(EventKind.DRAFT_READY, fields, time=ctx.clock(), key=f"{branch.name} {branch.tip}")
+    outputs = {"draft": branch.name.value, "head": branch.tip, "prose": prose.by, "reason": prose.reason}
+    return Outcome(outputs, (ready,))
+
+
+def render(ctx: Context, of: Draftable, prose: Prose) -> str:
+    """Return the PR text. Only the narrative and the line naming its author depend on who wrote it."""
+    told = inline(prose.text, limit=2000) if prose.by == TEMPLATE else prose.text
+    return fill(ctx, _TEMPLATE, {**template_values(of), "prose": told, "prose_by": clean_line(prose.by)})
+
+
+def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:
+    fresh = Draft(
+        branch=of.branch.name,
+        base=of.branch.base.value,
+        head=of.branch.tip,
+        tree=of.tree,
+        issue=of.record.id,
+        title=clean_line(of.record.title),
+        text=render(ctx, of, prose),
+    )
+    there = keeping.current(ctx, fresh.branch)
+    if there is not None and there.head == fresh.head and keeping.was_edited(ctx, there):
+        ctx.tell("the draft was edited by a person and stays as it is")
+        return there
+    if there is not None and there.head == fresh.head:
+        # the same commit told again: a person's decision about it stands, and is void by itself if the text differs
+        fresh = replace(fresh, status=there.status, title=there.title)
+    elif there is not None:
+        keeping.set_aside(ctx, there)
+    keeping.remember(ctx, fresh)
+    ctx.store.drafts.write(fresh)
+    return fresh
+
+
+def _nothing(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Outcome:
+    """Say that there is nothing to review: no subtask left a commit that the base does not have."""
+    there = keeping.current(ctx, branch.name)
+    if there is not None:
+        keeping.set_aside(ctx, there)
+        ctx.store.drafts.remove(branch.name)
+    reason = f"{branch.name} has no commit that {branch.base} does not have"
+    ctx.store.journal.append("draft.none", reason, task=ctx.task.id, issue=record.id)
+    ctx.tell(f"there is nothing to review: {reason}")
+    ctx.store.issues.save_record(replace(record, status=IssueStatus.ENDED))
+    return Outcome({"draft": "", "head": branch.tip, "prose": "", "reason": reason})
+
+
+ACTION = Action(
+    name="describe",
+    summary="writes the draft: the PR text with its facts, and a narrative by a local model or the template",
+    Args=NoArgs,
+    run=run,
+    needs_trust=True,
+)
