@@ -1,0 +1,280 @@
+"""Rule files: the shipped ones and the repository's own, checked when they are read; one bad rule stops no other."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from sixthbot.core.errors import ConfigError, Refused
+from sixthbot.core.matching import check_rule
+from sixthbot.core.rules import DisabledRule, Mode, Rule, RuleTest, StepSpec
+from sixthbot.core.tasks import Lane
+from sixthbot.core.times import parse_duration
+from sixthbot.store.atomic import read_small
+from sixthbot.store.resources import read_shipped_rule_files
+from sixthbot.store.suggest import did_you_mean, shown
+from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
+from sixthbot.store.trust import files_below
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sixthbot.store.paths import Places
+    from sixthbot.store.trust import Trust
+
+SHIPPED = "shipped"
+_TABLE = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def _span(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("not a duration; write it like 2s, 15m, 2h or 1d")  # noqa: TRY004 - pydantic wants this one
+    try:
+        return parse_duration(value)
+    except ConfigError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
+def _pattern(value: object) -> object:
+    """Write a value as matching compares it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _step(value: object) -> object:
+    return {"use": value} if isinstance(value, str) else value
+
+
+Patterns = Annotated[
+    list[Annotated[str, BeforeValidator(_pattern)]], BeforeValidator(_as_list), Field(min_length=1)
+]
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$", max_length=200)]
+
+
+class _StepTable(BaseModel):
+    """One entry of `do`; what else stands in it are the action's arguments."""
+
+    model_config = ConfigDict(extra="allow")
+
+    use: Annotated[str, Field(min_length=1)]
+
+
+class _RuleTable(BaseModel):
+    """One `[[rule]]` table as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Line, Field(min_length=1)]
+    on: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    do: Annotated[list[Annotated[_StepTable, BeforeValidator(_step)]], Field(min_length=1)]
+    when: dict[str, Patterns] = Field(default_factory=dict)
+    condition: str = Field("", alias="if")
+    lane: Lane = Lane.NORMAL
+    key: Line = ""
+    mode: Mode = Mode.QUEUED
+    settle: Span = timedelta(0)
+    cooldown: Span = timedelta(0)
+    timeout: Span | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 3
+    react_to_self: bool = False
+    schedule: Line = ""
+    timezone: Line = ""
+    catch_up: Literal["once", "all", "skip"] = "once"
+    overlap: Literal["skip", "queue", "allow"] = "skip"
+    enabled: bool = True
+    description: str = ""
+
+
+class _TestTable(BaseModel):
+    """One `[[test]]` table as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    given: dict[str, Any]
+    expect: list[str]
+
+
+_RULE_KEYS = frozenset(field.alias or name for name, field in _RuleTable.model_fields.items())
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules in force, those that cannot be used, and the files that wait for trust.
+
+    `switched_off` are sound rules that say `enabled = false`. `digest` changes when any rule does.
+    """
+
+    rules: tuple[Rule, ...]
+    disabled: tuple[DisabledRule, ...]
+    untrusted: tuple[str, ...]
+    tests: tuple[RuleTest, ...]
+    digest: str
+    switched_off: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One rule file, read: its sound rules, what is wrong with others, and its tests."""
+
+    rules: tuple[Rule, ...] = ()
+    disabled: tuple[DisabledRule, ...] = ()
+    tests: tuple[RuleTest, ...] = ()
+
+
+def load_rules(places: Places, trust: Trust, disabled_names: Collection[str] = ()) -> RuleSet:
+    """Read all rules. A rule of the repository stands in for a shipped one of the same name.
+
+    A file of the repository counts only when its bytes are trusted; one that does not is named in `untrusted`.
+    `disabled_names` are switched off by the settings. Nothing in a file is an error: it disables the rule it is in.
+    """
+    shipped = [read_rule_file(data, name, SHIPPED) for name, data in read_shipped_rule_files()]
+    own, untrusted = [], []
+    for path, data, problem in _repository_files(places):
+        if data is None:
+            own.append(_File(disabled=(DisabledRule(path, problem),)))
+        elif trust.is_trusted(path, data):
+            own.append(read_rule_file(data, path, path))
+        else:
+            untrusted.append(path)
+    rules, disabled = _without_twins(shipped, own)
+    known = {rule.name for rule in rules}
+    disabled += [
+        DisabledRule(
+            name,
+            "switched off by rules.disabled" if name in known else "rules.disabled: no rule has this name",
+        )
+        for name in disabled_names
+    ]
+    chosen = [rule for rule in rules if rule.name not in disabled_names]
+    digest = hashlib.sha256("\0".join(f"{rule.name}\0{rule.digest}" for rule in chosen).encode()).hexdigest()
+    return RuleSet(
+        rules=tuple(rule for rule in chosen if rule.enabled),
+        disabled=tuple(disabled),
+        untrusted=tuple(untrusted),
+        tests=tuple(test for file in (*shipped, *own) for test in file.tests),
+        digest=digest,
+        switched_off=tuple(rule for rule in chosen if not rule.enabled),
+    )
+
+
+def _repository_files(places: Places) -> Iterator[tuple[str, bytes | None, str]]:
+    """Yield path and bytes of each rule file of the repository; no bytes, and why, for what cannot be read safely."""
+    for file in files_below(places.rules_dir):
+        path = file.relative_to(places.top).as_posix()
+        if not file.name.endswith(".toml") or file.name.startswith("."):
+            continue
+        try:
+            yield path, read_small(file, SIZE_LIMIT), ""
+        except (Refused, OSError) as error:
+            yield path, None, str(error)
+
+
+def _without_twins(shipped: list[_File], own: list[_File]) -> tuple[list[Rule], list[DisabledRule]]:
+    """Return the rules, each name once: the repository's own before a shipped one, the first of two of the same."""
+    disabled = [entry for file in (*shipped, *own) for entry in file.disabled]
+    chosen: dict[str, Rule] = {rule.name: rule for file in shipped for rule in file.rules}
+    seen: dict[str, Rule] = {}
+    for rule in (rule for file in own for rule in file.rules):
+        if rule.name in seen:
+            reason = f"{rule.origin}: {seen[rule.name].origin} has a rule of this name too, which serves"
+            disabled.append(DisabledRule(rule.name, reason))
+            continue
+        seen[rule.name] = chosen[rule.name] = rule
+    return list(chosen.values()), disabled
+
+
+def read_rule_file(data: bytes, name: str, origin: str) -> _File:
+    """Check one rule file; `name` stands in reasons, `origin` in its rules."""
+    try:
+        raw = parse_toml(data, name)
+    except ConfigError as error:
+        return _File(disabled=(DisabledRule(name, error.message),))
+    digest = hashlib.sha256(data).hexdigest()
+    text = data.decode("utf-8-sig", "replace")
+    lines = [text.count("\n", 0, match.start()) + 1 for match in _TABLE.finditer(text)]
+    disabled = [
+        DisabledRule(name, f"{name}: there is no such key: {key!r}; {did_you_mean(key, ('rule', 'test'))}")
+        for key in raw
+        if key not in {"rule", "test"}
+    ]
+    rules = []
+    for index, table in enumerate(_tables(raw, "rule")):
+        where = f"{name}:{lines[index]}" if index < len(lines) else name
+        rule, problems = _read_rule(table, origin, digest)
+        if rule is not None and not problems:
+            rules.append(rule)
+        else:
+            title = table.get("name") if isinstance(table, dict) else None
+            disabled.append(
+                DisabledRule(title if isinstance(title, str) else name, f"{where}: {'; '.join(problems)}")
+            )
+    tests, wrong = _read_tests(_tables(raw, "test"), name)
+    return _File(tuple(rules), (*disabled, *wrong), tests)
+
+
+def _tables(raw: dict[str, Any], key: str) -> list[Any]:
+    value = raw.get(key, [])
+    return value if isinstance(value, list) else [value]
+
+
+def _read_rule(table: object, origin: str, digest: str) -> tuple[Rule | None, list[str]]:
+    try:
+        read = _RuleTable.model_validate(table)
+    except ValidationError as error:
+        return None, [_describe(detail) for detail in error.errors(include_url=False)]
+    values = {name: getattr(read, name) for name in _RuleTable.model_fields}
+    rule = Rule(
+        **{
+            **values,
+            "on": tuple(read.on),
+            "do": tuple(StepSpec(step.use, MappingProxyType(step.model_extra or {})) for step in read.do),
+            "when": MappingProxyType({field: tuple(patterns) for field, patterns in read.when.items()}),
+            "origin": origin,
+            "digest": digest,
+        }
+    )
+    problems = check_rule(rule)
+    if "schedule" in rule.on and not rule.schedule:
+        problems.append('`on = "schedule"` needs `schedule`')
+    return rule, problems
+
+
+def _describe(detail: Any) -> str:
+    keys = [str(part) for part in detail["loc"]]
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"there is no such key: {keys[-1]!r}; {did_you_mean(keys[-1], _RULE_KEYS)}"
+        case "literal_error" | "enum":
+            message = f"{shown(detail['input'])} is not one of {detail['ctx']['expected']}"
+        case "missing":
+            message = "this key is needed"
+        case _:
+            said = "" if detail["type"] == "value_error" else f" (it is {shown(detail['input'])})"
+            message = f"{message[:1].lower()}{message[1:]}{said}"
+    return f"{'.'.join(keys)}: {message}"
+
+
+def _read_tests(tables: list[Any], name: str) -> tuple[tuple[RuleTest, ...], tuple[DisabledRule, ...]]:
+    tests, wrong = [], []
+    for number, table in enumerate(tables, 1):
+        try:
+            read = _TestTable.model_validate(table)
+        except ValidationError as error:
+            reasons = "; ".join(_describe(detail) for detail in error.errors(include_url=False))
+            wrong.append(DisabledRule(f"test {number}", f"{name}: test {number}: {reasons}"))
+        else:
+            tests.append(RuleTest(given=MappingProxyType(read.given), expect=tuple(read.expect)))
+    return tuple(tests), tuple(wrong)

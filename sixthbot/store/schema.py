@@ -1,0 +1,224 @@
+"""What there is to set, with defaults and limits; a key that is not here is an error, with a suggestion."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.times import format_duration, parse_duration
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ConfigError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("not a duration; write it like 2s, 15m, 2h or 1d")
+
+
+def _commands(value: object) -> object:
+    """Take one command, a list of words, for a list of one command."""
+    return (
+        [value]
+        if isinstance(value, list) and value and all(isinstance(word, str) for word in value)
+        else value
+    )
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Argv = Annotated[list[Word], Field(min_length=1)]
+Commands = Annotated[list[Argv], BeforeValidator(_commands)]
+Person = Annotated[str, StringConstraints(pattern=r"^[^<>\x00-\x1f]+ <[^<>\x00-\x20]+>$", max_length=200)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+LaneName = Literal["critical", "high", "normal", "low"]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _span(default: str, description: str) -> Any:
+    """Return a field for a duration; the schema shows its default as people write it."""
+    return Field(
+        default=parse_duration(default), description=description, json_schema_extra={"default": default}
+    )
+
+
+class Section(BaseModel):
+    """One table of a configuration file; a key it does not know is an error."""
+
+    model_config = _STRICT
+
+
+class BranchSettings(Section):
+    """How branches are named."""
+
+    name: str = Field(
+        "{prefix}/{slug}", description="Template; `{prefix}`, `{slug}` and `{id}` are filled in."
+    )
+    prefix: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", max_length=30)
+    ] = Field("sixth", description="What the bot's branches begin with.")
+
+
+class CommitSettings(Section):
+    """Who the bot's commits are by."""
+
+    author: Person = Field("sixthbot <sixthbot@localhost>", description="Author, as `Name <address>`.")
+    committer: Person = Field("sixthbot <sixthbot@localhost>", description="Committer, as `Name <address>`.")
+
+
+class LaneSettings(Section):
+    """A lane's share of the workers."""
+
+    workers: int = Field(0, ge=0, le=64, description="Workers that take from this lane only.")
+
+
+class BotSettings(Section):
+    """The bot itself."""
+
+    workers: int = Field(2, ge=1, le=64, description="Tasks worked on at the same time.")
+    durability: Literal["power", "process"] = Field(
+        "power",
+        description="What finished work survives: a power cut, or only the end of the process (faster).",
+    )
+
+
+class WorkSettings(Section):
+    """Work on subtasks."""
+
+    timeout: Duration = _span("15m", "How long a recipe may take that does not say.")
+
+
+class Recipe(Section):
+    """A command that an issue may ask for by name."""
+
+    run: Argv = Field(description="The program and its arguments.")
+    timeout: Duration | None = Field(
+        None, description="How long it may take; none: as long as `work.timeout`."
+    )
+    description: str = Field("", description="What it does, for people.")
+
+
+class CheckSettings(Section):
+    """What must hold before a draft is good."""
+
+    run: Commands = Field(default_factory=list, description="Commands, each a list of words, run in order.")
+    timeout: Duration = _span("15m", "How long each may take.")
+
+
+# not a BaseModel: those have a method called `copy`
+@checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", validate_default=True))
+class WorktreeSettings:
+    """The work trees that commands run in."""
+
+    setup: Commands = Field(
+        default_factory=list, description="Commands, each a list of words, run once in a fresh work tree."
+    )
+    copy: list[Word] = Field(
+        default_factory=list, description="Files to copy from the main work tree, such as `.env`."
+    )
+    env: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Word] = Field(
+        default_factory=dict, description="Environment variables for commands."
+    )
+    timeout: Duration = _span("15m", "How long each set-up command may take.")
+    confine: bool = Field(
+        default=True, description="Keep commands from writing to the repository, by Landlock."
+    )
+
+
+class PushSettings(Section):
+    """Where approved drafts go."""
+
+    remote: str = Field(
+        "", description="A remote's name; none: that of the base's upstream, else the only one."
+    )
+
+
+class NotifySettings(Section):
+    """How a person is told."""
+
+    run: list[Word] = Field(default_factory=list, description="The program called when a person is needed.")
+    timeout: Duration = _span("30s", "How long it may take.")
+
+
+class ChangelogSettings(Section):
+    """The changelog in each draft."""
+
+    enabled: bool = Field(default=True, description="Whether drafts carry a changelog entry.")
+    file: Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$")] = Field(
+        "CHANGELOG.md", description="The file, from the top of the repository."
+    )
+
+
+class RebaseSettings(Section):
+    """When a branch is rebased onto its base."""
+
+    policy: Literal["behind", "conflicted", "never"] = Field(
+        "behind", description="When it is behind, only when a merge would conflict, or never."
+    )
+
+
+class ModelSettings(Section):
+    """The local language model."""
+
+    enabled: bool = Field(default=True, description="Whether a model may write prose.")
+    url: str = Field("http://127.0.0.1:11434", description="Where the Ollama server answers.")
+    model: str = Field("", description="The model's name; none: the first that the server has.")
+    timeout: Duration = _span("20s", "How long a text may take before the template serves.")
+
+
+class DisplaySettings(Section):
+    """What the command line looks like; also taken from a repository that is not trusted."""
+
+    color: Literal["auto", "always", "never"] = Field("auto", description="When to use colour.")
+    pager: bool = Field(default=True, description="Whether long texts go through the pager.")
+
+
+class RulesSettings(Section):
+    """Rules."""
+
+    disabled: list[str] = Field(default_factory=list, description="Names of rules that are switched off.")
+
+
+class Config(Section):
+    """All settings."""
+
+    branch: BranchSettings = BranchSettings()
+    commit: CommitSettings = CommitSettings()
+    lanes: dict[LaneName, LaneSettings] = Field(
+        default_factory=dict, description="A lane's share of the workers."
+    )
+    bot: BotSettings = BotSettings()
+    work: WorkSettings = WorkSettings()
+    recipes: dict[Name, Recipe] = Field(
+        default_factory=dict, description="Commands that issues may ask for by name."
+    )
+    check: CheckSettings = CheckSettings()
+    worktree: WorktreeSettings = WorktreeSettings()
+    push: PushSettings = PushSettings()
+    notify: NotifySettings = NotifySettings()
+    changelog: ChangelogSettings = ChangelogSettings()
+    rebase: RebaseSettings = RebaseSettings()
+    llm: ModelSettings = ModelSettings()
+    display: DisplaySettings = DisplaySettings()
+    rules: RulesSettings = RulesSettings()
