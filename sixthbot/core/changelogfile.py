@@ -205,7 +205,7 @@ def _item_lines(page: Page, items: Iterable[Sequence[str]]) -> list[str]:
 
 def _merge_into(page: Page, section: Heading, blocks: Sequence[_Block], inserts: _Inserts) -> None:
     start, end = section.end, _section_end(page, section)
-    present = page.item_texts(start, end)
+    present = page.texts(start, end)
     groups = [heading for heading in page.groups if start <= heading.start < end]
     for block in blocks:
         items = tuple(item for item in block.items if _text_of(item) not in present)

@@ -101,17 +101,20 @@ class Page:
             at -= 1
         return False
 
-    def item_texts(self, start: int, end: int) -> set[str]:
-        """Return the list items between two lines, each with its further lines as one line of text."""
+    def texts(self, start: int, end: int) -> set[str]:
+        """Return the list items and paragraphs between two lines, each with its further lines as one line of text."""
+        over = {at for group in self.groups for at in range(group.start, group.end) if start <= at < end}
         texts: list[list[str]] = []
-        within = False
-        for line in self.lines[start:end]:
-            match = ITEM.fullmatch(line)
-            if match:
-                texts.append([match[3]])
-            elif within and line.strip():
-                texts[-1].append(line)
-            within = bool(match) or (within and bool(line.strip()))
+        current: list[str] | None = None
+        for at in range(start, end):
+            match = ITEM.fullmatch(self.lines[at])
+            if at in over or self.blank(at):
+                current = None
+            elif match or current is None:
+                current = [match[3] if match else self.lines[at]]
+                texts.append(current)
+            else:
+                current.append(self.lines[at])
         return {" ".join(" ".join(parts).split()) for parts in texts}
 
 

@@ -50,7 +50,7 @@ def check_rule(rule: Rule) -> list[str]:
     """Return what is wrong with a rule's `on`, `when`, `if` and `key`, one line each; empty when nothing is."""
     unknown = [kind for kind in rule.on if fields_of(kind) is None]
     if unknown or not rule.on:
-        kinds = sorted(EventKind)
+        kinds = sorted(kind.value for kind in EventKind)
         return [f"`on` names {kind!r}, which {_suggest(kind, kinds)}" for kind in unknown] or [
             "`on` names no event"
         ]

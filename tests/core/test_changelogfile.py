@@ -1,0 +1,156 @@
+"""The changelog file: it only ever gains lines, and a second run gains none."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sixthbot.core.changelogfile import HEADER, update, update_bytes
+from sixthbot.core.errors import WorkFailed
+
+RENDERED = "### Added\n\n- New (i-1)\n\n### Fixed\n\n- Mended\n  at last (i-1)\n"
+
+
+def is_kept(old: str, new: str) -> bool:
+    """Whether all lines of the old text are in the new one, in order and to the byte but for the last line's end."""
+    left = iter(new.split("\n"))
+    return all(line in left for line in old.split("\n"))
+
+
+def test_no_file_becomes_one_that_keeps_a_changelog() -> None:
+    for nothing in (None, "", " \n"):
+        assert update(nothing, RENDERED) == f"{HEADER}\n## [Unreleased]\n\n{RENDERED}"
+
+
+def test_items_join_the_groups_that_are_there_and_new_groups_go_to_their_place() -> None:
+    old = (
+        "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Old\n\n### Security\n- s\n\n"
+        "## [1.0.0] - 2020-01-01\n\n### Added\n- First\n\n[1.0.0]: http://x\n"
+    )
+    assert update(old, RENDERED) == (
+        "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Old\n- New (i-1)\n\n"
+        "### Fixed\n\n- Mended\n  at last (i-1)\n\n### Security\n- s\n\n"
+        "## [1.0.0] - 2020-01-01\n\n### Added\n- First\n\n[1.0.0]: http://x\n"
+    )
+
+
+def test_an_item_that_a_person_moved_or_wrapped_is_not_added_again() -> None:
+    old = "## [Unreleased]\n\n### Changed\n\n* New\n  (i-1)\n* Mended at last (i-1)\n"
+    assert update(old, RENDERED) == old
+
+
+SHAPES = {
+    "only a title": "# Changelog\n\nIntro.\n",
+    "no last newline": "# Changelog\n\n## 1.0\n- x",
+    "empty section": "# C\n\n## [Unreleased]\n\n## [1.0.0]\n- x\n",
+    "no blank lines": "# C\n## Unreleased\n## 1.0\n- x\n",
+    "bold groups": "# C\n\n## 1.2.0\n\n* x\n\n**Fixed**\n\n* y",
+    "crlf": "# C\r\n\r\n## 1.0\r\n- x\r\n",
+    "crlf with section": "# C\r\n\r\n## [Unreleased]\r\n\r\n### Added\r\n\r\n- x\r\n\r\n## 1.0\r\n- x\r\n",
+    "rst": "Changelog\n=========\n\n1.2 (2020-01-01)\n----------------\n\n* foo\n\n1.1\n---\n* bar\n",
+    "rst with overlines": "=========\nChangelog\n=========\n\n.. _v1:\n\n1.2\n~~~\n\n* foo\n",
+    "rst without a title": "1.2\n###\n\n* foo\n\n1.1\n###\n\n* bar\n",
+    "gnu": "2020-01-01  Ann  <a@b>\n\n\t* foo.c: bar\n",
+    "a plain list": "# Changes\n\n- did a\n- did b\n",
+    "releases on the first level": "# 2.0.0 (2020)\n\n### Bug Fixes\n* a\n\n# 1.0.0\n",
+    "links at the end": "# C\n\n## [Unreleased]\n- q\n\n[Unreleased]: http://x\n",
+    "in code and comments": "# C\n\n```\n## [Unreleased]\n```\n<!--\n## [Unreleased]\n-->\n\n## [1.0]\n",
+    "bom": "\ufeff# C\n",
+    "other headings": "# C\n\n## Notes\n\nhey\n",
+    "anchors": '# C\n\n<a name="1.0"></a>\n## 1.0\n',
+    "section last": "## [Unreleased]\n### Fixed\n- x",
+    "prose": "We changed things.\n\nThen more.\n",
+    "section in prose": "# C\n\n## Unreleased\n\nNothing yet.\n\n## 0.1\n",
+    "setext": "C\n=\n\nUnreleased\n----------\n\n* x\n\n1.0\n---\n\n* y\n",
+}
+
+
+@pytest.mark.parametrize("old", SHAPES.values(), ids=SHAPES.keys())
+def test_any_shape_of_file_gains_the_items_once_and_loses_nothing(old: str) -> None:
+    new = update(old, RENDERED)
+    assert is_kept(old, new)
+    assert new.count("New (i-1)") == 1
+    assert new.count("nreleased") - old.count("nreleased") in {0, 1}
+    assert update(new, RENDERED) == new
+    assert "\n\n\n" not in new
+    if "\r\n" in old:
+        assert new.count("\n") == new.count("\r\n")
+
+
+@pytest.mark.parametrize("old", SHAPES.values(), ids=SHAPES.keys())
+def test_published_sections_stay_as_they_are_to_the_byte(old: str) -> None:
+    published = next(
+        (old[old.index(mark) :] for mark in ("## [1.", "## 1.", "1.2", "# 2.0", "1.0\n") if mark in old), ""
+    )
+    assert update(old, RENDERED).endswith(published)
+
+
+def test_the_new_section_has_the_form_of_the_others() -> None:
+    rst = update(SHAPES["rst"], RENDERED)
+    assert "Unreleased\n----------\n\n**Added**\n\n* New (i-1)\n" in rst
+    assert rst.index("Unreleased") < rst.index("1.2 (2020")
+    assert "## Unreleased\n\n**Added**\n\n* New" in update(SHAPES["bold groups"], RENDERED)
+    assert update(SHAPES["releases on the first level"], RENDERED).startswith(
+        "# Unreleased\n\n### Added\n\n* New"
+    )
+
+
+def test_a_template_may_render_what_it_likes() -> None:
+    own = "## [Unreleased]\n\nA sentence.\n\n### Odd group\n* one\n  - nested\n* two\n"
+    new = update("# C\n\n## 1.0\n", own)
+    assert new == (
+        "# C\n\n## Unreleased\n\nA sentence.\n\n### Odd group\n\n- one\n  - nested\n- two\n\n## 1.0\n"
+    )
+    assert update(new, own) == new
+
+
+def test_nothing_to_say_changes_nothing() -> None:
+    assert update("# C\r\nx", " \n") == "# C\r\nx"
+    assert update(None, "### Added\n") == ""
+
+
+PIECES = [
+    "# C\n", "## [Unreleased]\n", "## 1.0\n", "### Added\n", "### Fixed\n", "**Added**\n", "- x\n", "* New (i-1)\n",
+    "  more\n", "\n", "text\n", "=====\n", "-----\n", "```\n", "<!--\n", "-->\n", "[a]: b\n", "Unreleased\n", "1.2\n",
+    "<a name=x>\n", ".. _x:\n", "\t- y\n", "\u2028", "tail", "---\n", "- \n", "- New\n", "##\n", "\x0c\n", "\r",
+]  # fmt: skip
+OLD = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+NEW = st.lists(
+    st.tuples(st.sampled_from(["Added", "Fixed", "Odd", "Security"]), st.lists(st.sampled_from(["a", "New (i-1)", "x", "b c"]), min_size=1, unique=True)),
+    max_size=4,
+    unique_by=lambda group: group[0],
+).map(lambda groups: "\n".join(f"### {name}\n\n" + "".join(f"- {item}\n" for item in items) for name, items in groups))  # fmt: skip
+
+
+@given(OLD, NEW)
+def test_a_second_run_changes_nothing_and_no_line_is_ever_lost(old: str, rendered: str) -> None:
+    new = update(old, rendered)
+    if old.strip():
+        assert is_kept(old, new)
+    assert update(new, rendered) == new
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_text_are_kept_or_refused(noise: bytes) -> None:
+    data = b"# C\n\n## 1.0\n" + noise
+    if b"\0" in data:
+        with pytest.raises(WorkFailed):
+            update_bytes(data, RENDERED)
+    else:
+        assert update_bytes(data, RENDERED).endswith(data[len(b"# C\n\n") :])
+
+
+def test_a_file_in_utf_16_is_refused() -> None:
+    with pytest.raises(WorkFailed, match="not UTF-8"):
+        update_bytes("# C".encode("utf-16"), RENDERED)
+
+
+def test_a_large_file_costs_little() -> None:
+    release = "## [1.{}.0] - 2020-01-01\n\n### Added\n\n" + "- a thing happened in the code\n" * 20 + "\n"
+    old = "# C\n\n" + "".join(release.format(n) for n in range(1000))
+    start = time.process_time()
+    assert update(old, RENDERED).endswith(old[len("# C\n\n") :])
+    assert time.process_time() - start < 1
