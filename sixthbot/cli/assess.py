@@ -1,0 +1,98 @@
+"""Looks at a draft as it is at this moment: where its branch is, whether an approval still holds, what its checks said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sixthbot.cli.checks import recorded_checks
+from sixthbot.core.drafts import DraftStatus, approved
+from sixthbot.core.errors import Refused, SixthError
+from sixthbot.core.names import BranchName
+from sixthbot.engine.answers import show_status
+from sixthbot.git import refs
+from sixthbot.git.commits import is_ancestor
+from sixthbot.git.remotes import choose_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sixthbot.cli.checks import CheckResult
+    from sixthbot.core.drafts import ApprovedDraft, Draft, PushTarget
+    from sixthbot.core.names import Oid
+    from sixthbot.engine.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A draft and what is true of it now.
+
+    `tip` is where its branch is, None when it is gone; `base_tip` the same of its base. `target` is None where no
+    remote can be chosen, and `unapproved` then says why. `unapproved` is why no approval holds, empty when one does.
+    `checks` are the results recorded for exactly this tree, empty when there are none. `base_moved` tells whether the
+    base has commits that the branch is not built on.
+    """
+
+    draft: Draft
+    tip: Oid | None
+    base_tip: Oid | None
+    target: PushTarget | None
+    unapproved: str
+    checks: Sequence[CheckResult]
+    base_moved: bool
+
+    @property
+    def moved(self) -> bool:
+        """Whether the branch is not where the draft describes it."""
+        return self.tip != self.draft.head
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """The check commands that failed on what would be pushed; empty when all is well."""
+        return [check.command for check in self.checks if not check.passed]
+
+
+def stand(services: Services, draft: Draft) -> Standing:
+    """Look at a draft. Where its file shows an approval that does not hold, the file is put right."""
+    git = services.repo.git
+    tip = refs.tip(git, draft.branch)
+    target: PushTarget | None = None
+    try:
+        target = choose_target(services, draft)
+        approved_draft(services, draft, target, tip=tip)
+        unapproved = ""
+    except SixthError as error:
+        unapproved = error.message
+    if unapproved and draft.status is DraftStatus.APPROVED:
+        draft = _put_right(services, draft, unapproved)
+    base_tip = refs.tip(git, BranchName.parse(draft.base)) if draft.base else None
+    return Standing(
+        draft=draft,
+        tip=tip,
+        base_tip=base_tip,
+        base_moved=base_tip is not None and not is_ancestor(git, base_tip, draft.head),
+        target=target,
+        unapproved=unapproved,
+        checks=recorded_checks(services.store, draft),
+    )
+
+
+def choose_target(services: Services, draft: Draft) -> PushTarget:
+    """Return where the draft would be pushed; raise UsageError when that cannot be told."""
+    configured = services.loaded.config.push.remote
+    return choose_remote(services.repo.git, configured=configured, base=BranchName.parse(draft.base))
+
+
+def approved_draft(services: Services, draft: Draft, target: PushTarget, *, tip: Oid | None) -> ApprovedDraft:
+    """Return the draft as approved; raise Refused, saying why, when no approval holds."""
+    if draft.status in {DraftStatus.REJECTED, DraftStatus.PUSHED}:
+        raise Refused(f"{draft.branch} is {draft.status.value}", hint=f"sixthbot review {draft.branch}")
+    return approved(draft, target, services.store.approvals.get(draft.branch), tip=tip)
+
+
+def _put_right(services: Services, draft: Draft, why: str) -> Draft:
+    services.store.approvals.void(draft.branch)
+    services.store.journal.append(
+        "draft.voided", f"the approval of {draft.branch} holds no longer: {why}", issue=draft.issue or None
+    )
+    return show_status(services, draft, DraftStatus.AWAITING_REVIEW)

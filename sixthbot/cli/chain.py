@@ -1,0 +1,196 @@
+"""Finds the chain behind a thing in the journal, queue, issues and drafts, and tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.cli.lookup import unique
+from sixthbot.cli.output import one_line
+from sixthbot.cli.records import record_json
+from sixthbot.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sixthbot.cli.session import Session
+    from sixthbot.core.drafts import Draft
+    from sixthbot.core.issues import IssueRecord, Plan
+    from sixthbot.core.tasks import Task
+    from sixthbot.store.journal import Record
+    from sixthbot.store.open import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Everything that belongs to one thing. `kind` and `id` name it; records are oldest first."""
+
+    kind: str
+    id: str
+    events: Sequence[Record] = ()
+    tasks: Sequence[Task] = ()
+    records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
+    issue: IssueRecord | None = None
+    plan: Plan | None = None
+    draft: Draft | None = None
+    commits: Sequence[Record] = ()
+
+
+@dataclass(slots=True)
+class _Known:
+    """What can be asked about, read once."""
+
+    store: Store
+    events: dict[str, Record] = field(default_factory=dict)
+    by_task: dict[str, list[Record]] = field(default_factory=dict)
+    by_commit: dict[str, list[Record]] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    issues: dict[str, IssueRecord] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, store: Store) -> _Known:
+        known = cls(store)
+        for record in store.journal.read():
+            if record.kind == "event" and record.event:
+                known.events.setdefault(record.event, record)
+                commit = _event_fields(record).get("id")
+                if isinstance(commit, str) and len(commit) in _OID_LENGTHS:
+                    known.by_commit.setdefault(commit, []).append(record)
+            elif record.task:
+                known.by_task.setdefault(record.task, []).append(record)
+            if record.commit:
+                known.by_commit.setdefault(record.commit, []).append(record)
+        known.tasks = {task.id: task for task in store.queue.all()}
+        known.issues = {record.id: record for record in store.issues.list()}
+        known.drafts = {draft.branch.value: draft for draft in store.drafts.list()}
+        return known
+
+    def branches(self) -> dict[str, str]:
+        """Return branches that events, issues and drafts name, each with the id of its issue or nothing."""
+        named = {str(_event_fields(record).get("branch", "")): "" for record in self.events.values()}
+        named |= {draft.branch.value: draft.issue for draft in self.drafts.values()}
+        named |= {record.branch: record.id for record in self.issues.values()}
+        return {branch: issue for branch, issue in named.items() if branch}
+
+
+_OID_LENGTHS = (40, 64)
+_KINDS = ("issue", "task", "event", "branch", "commit")
+
+
+def find_chain(session: Session, wanted: str) -> Chain:
+    """Return the chain of what `wanted` names, by id or unique prefix; raise UsageError for nothing or several."""
+    known = _Known.read(session.store())
+    names: dict[str, list[str]] = {
+        "issue": list(known.issues),
+        "task": sorted({*known.tasks, *known.by_task}),
+        "event": list(known.events),
+        "branch": list(known.branches()),
+        "commit": list(known.by_commit),
+    }
+    exact = [(kind, wanted) for kind in _KINDS if wanted in names[kind]]
+    near = [(kind, name) for kind in _KINDS for name in names[kind] if wanted and name.startswith(wanted)]
+    found = exact[:1] or near
+    if not found:
+        return _by_trailer(session, known, wanted)
+    # raises for several; an event and a task made of it may share a beginning, an issue and its branch may not
+    name = unique(wanted, [name for _, name in found], what="id", hint="give more of it")
+    return _chain_of(known, next(kind for kind, each in found if each == name), name)
+
+
+def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
+    """Ask git: a commit may be known by its trailers only, or under a name such as a tag."""
+    from sixthbot.cli.revision import commit_named  # noqa: PLC0415 - only the last resort needs git
+
+    commit = commit_named(session, wanted)
+    if commit is None:
+        raise UsageError(
+            f"nothing is known by {one_line(wanted, 80)!r}",
+            hint="an id stands in: sixthbot status, sixthbot queue list --all, sixthbot log",
+        )
+    if commit.id in known.by_commit:
+        return _chain_of(known, "commit", commit.id)
+    trailers = {key.lower(): value for key, value in commit.trailers}
+    for key, kind, there in (("sixth-task", "task", known.tasks), ("sixth-issue", "issue", known.issues)):
+        if trailers.get(key, "") in there:
+            return _chain_of(known, kind, trailers[key])
+    raise UsageError(
+        f"commit {commit.id[:12]} is there, but no event told of it",
+        hint="what was there before sixthbot init is no event, nor is what no branch leads to",
+    )
+
+
+def _chain_of(known: _Known, kind: str, name: str) -> Chain:
+    records = known.by_commit.get(name, []) if kind == "commit" else []
+    issue_id = {
+        "issue": name,
+        "task": known.tasks[name].issue if name in known.tasks else "",
+        "branch": known.branches().get(name, ""),
+        "commit": next((record.issue for record in records if record.issue), ""),
+    }.get(kind, "")
+    tasks = [task for task in known.tasks.values() if _belongs(task, kind, name, issue_id, records)]
+    wanted = {event.id for task in tasks for event in task.events} | ({name} if kind == "event" else set())
+    events = [record for key, record in known.events.items() if key in wanted or _tells(record, kind, name)]
+    return Chain(
+        kind=kind,
+        id=name,
+        events=events,
+        tasks=sorted(tasks, key=lambda task: task.created),
+        records={task.id: known.by_task.get(task.id, []) for task in tasks},
+        issue=known.issues.get(issue_id or ""),
+        plan=known.store.issues.plan(issue_id) if issue_id in known.issues else None,
+        draft=next(
+            (each for each in known.drafts.values() if issue_id and each.issue == issue_id),
+            known.drafts.get(name),
+        ),
+        commits=[record for record in records if record.kind != "event"],
+    )
+
+
+def _belongs(task: Task, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> bool:
+    if kind == "task":
+        return task.id == name
+    if kind == "event":
+        return any(event.id == name for event in task.events)
+    if kind == "commit" and any(record.task == task.id for record in records):
+        return True
+    if kind in {"branch", "commit"} and any(_about(event.fields, kind, name) for event in task.events):
+        return True
+    return bool(issue_id) and kind != "commit" and task.issue == issue_id
+
+
+def _about(fields: Mapping[str, Any], kind: str, name: str) -> bool:
+    return fields.get("id" if kind == "commit" else "branch") == name
+
+
+def _tells(record: Record, kind: str, name: str) -> bool:
+    return kind in {"branch", "commit"} and _about(_event_fields(record), kind, name)
+
+
+def _event_fields(record: Record) -> Mapping[str, Any]:
+    event = (record.data or {}).get("event")
+    fields = event.get("fields") if isinstance(event, dict) else None
+    return fields if isinstance(fields, dict) else {}
+
+
+def chain_json(chain: Chain) -> dict[str, Any]:
+    """Return a chain for programs."""
+    return {
+        "schema": 1,
+        "kind": chain.kind,
+        "id": chain.id,
+        "events": [record_json(record) for record in chain.events],
+        "tasks": [
+            {
+                "id": task.id,
+                "rule": task.rule,
+                "state": task.state.name,
+                "reason": str(getattr(task.state, "reason", "")),
+                "hint": str(getattr(task.state, "hint", "")),
+                "records": [record_json(record) for record in chain.records[task.id]],
+            }
+            for task in chain.tasks
+        ],
+        "issue": chain.issue.id if chain.issue else None,
+        "draft": chain.draft.branch.value if chain.draft else None,
+    }

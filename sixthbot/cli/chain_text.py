@@ -1,0 +1,91 @@
+"""Tells a chain to a person: events with verdicts, tasks with what they did, and what is waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.cli.issue import plan_lines
+from sixthbot.cli.output import one_line, paint, plural
+from sixthbot.cli.records import CHATTER, local_clock, message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from sixthbot.cli.chain import Chain
+    from sixthbot.core.tasks import Task
+    from sixthbot.store.journal import Record
+
+_EVENT_LIMIT = 10  # a branch may have thousands of events: the newest are told, the others counted
+
+
+def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[str]:
+    """Yield the lines of the story; `everything` shows each term of each rule and each step's beginning too."""
+    yield f"{paint(chain.kind, 'bold')} {paint(one_line(chain.id, 120), 'cyan')}"
+    if chain.issue is not None:
+        yield f"  issue {chain.issue.id}, {chain.issue.status.value}: {one_line(chain.issue.title, 100)}"
+        if chain.issue.branch:
+            yield f"  branch {chain.issue.branch} from {chain.issue.base}"
+    for record in chain.commits:
+        yield f"  {local_clock(record.time, now)}  {message_of(record)}"
+    if len(chain.events) > _EVENT_LIMIT:
+        yield f"\n({plural(len(chain.events) - _EVENT_LIMIT, 'earlier event')}: sixthbot log -n 0)"
+    for record in chain.events[-_EVENT_LIMIT:]:
+        yield ""
+        yield from _event(record, now, everything=everything)
+    for task in chain.tasks[-_EVENT_LIMIT:]:
+        yield ""
+        yield from _task(chain, task, now, everything=everything)
+    if chain.plan is not None and chain.kind in {"issue", "branch"}:
+        yield "\n" + paint("plan", "bold")
+        yield from (f"  {line}" for line in plan_lines(chain.plan))
+    if chain.draft is not None:
+        draft = chain.draft
+        yield f"\n{paint('draft', 'bold')} {draft.branch} at {draft.head[:9]}, {draft.status.value}"
+    yield from _ending(chain)
+
+
+def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
+    data: Mapping[str, Any] = record.data or {}
+    event = data.get("event", {})
+    yield (
+        f"{paint('event', 'bold')} {record.event}  {event.get('kind', '')}  {one_line(str(event.get('key', '')), 90)}"
+        f"  {paint(local_clock(record.time, now), 'dim')}"
+    )
+    verdicts = data.get("verdicts", [])
+    for verdict in sorted(verdicts, key=lambda verdict: not verdict["fired"]):
+        word = paint("fired", "green") if verdict["fired"] else paint("not fired", "dim")
+        yield f"  {word}  {one_line(verdict['rule'], 60)}: {one_line(verdict['reason'], 160)}"
+        for term in verdict.get("terms", ()) if everything else ():
+            value = f" (it is {one_line(term['value'], 80)})" if term["value"] else ""
+            yield f"      {'holds' if term['held'] else 'fails'}: {one_line(term['text'], 120)}{value}"
+    if not verdicts:
+        yield "  no rule is about events of this kind"
+
+
+def _task(chain: Chain, task: Task, now: datetime, *, everything: bool) -> Iterator[str]:
+    failed = f", {plural(task.attempts, 'failed attempt')}" if task.attempts else ""
+    yield (
+        f"{paint('task', 'bold')} {task.id}  {one_line(task.rule, 60)}  "
+        f"{task.state.name}, lane {task.lane.value}{failed}"
+    )
+    for record in chain.records[task.id]:
+        if everything or record.kind not in CHATTER:
+            yield f"  {paint(local_clock(record.time, now), 'dim')}  {message_of(record)}"
+
+
+def _ending(chain: Chain) -> Iterator[str]:
+    """Say what each unfinished task waits for, and what to type."""
+    for task in chain.tasks:
+        state = task.state
+        if state.name == "parked":
+            yield f"\n{paint('waits for you', 'yellow')}: {one_line(state.reason, 300)}"
+            if state.hint:
+                yield f"{paint('next', 'green')}: {one_line(state.hint, 300)}"
+        elif state.name == "failed":
+            yield f"\n{paint('failed', 'red')}: {one_line(state.reason, 300)}"
+            yield f"{paint('next', 'green')}: sixthbot queue retry {task.id}, once the cause is mended"
+        elif state.name == "waiting":
+            yield f"\nwaits until {state.until:%H:%M:%S} UTC: {one_line(state.reason, 300)}"
+        elif state.name in {"ready", "running"}:
+            yield f"\n{task.id} is {state.name}; sixthbot status says whether anybody works on it"

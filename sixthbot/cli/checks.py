@@ -1,0 +1,51 @@
+"""Reads the check results that belong to a draft from the checkpoints of the task that made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sixthbot.core.drafts import Draft
+    from sixthbot.store.open import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """How one check command ended. `problem` says what kept it from ending, `output` is the last of what it printed."""
+
+    command: str
+    passed: bool
+    duration: float
+    problem: str
+    output: str
+
+    @property
+    def ending(self) -> str:
+        """What is wrong, empty when it passed."""
+        return "" if self.passed else self.problem or "exit status not 0"
+
+
+def recorded_checks(store: Store, draft: Draft) -> Sequence[CheckResult]:
+    """Return the results of checks on exactly the draft's tree; empty when none were configured or kept."""
+    if not draft.issue:
+        return ()
+    tasks = [task for task in store.queue.all() if task.issue == draft.issue]
+    for task in sorted(tasks, key=lambda task: task.created, reverse=True):
+        for record in store.checkpoints.load(task.id).values():
+            if record.use == "check" and record.outputs.get("tree") == draft.tree:
+                results = record.outputs.get("results")
+                return tuple(map(_result, results)) if isinstance(results, list) else ()
+    return ()
+
+
+def _result(raw: Mapping[str, Any]) -> CheckResult:
+    return CheckResult(
+        command=str(raw.get("command") or " ".join(map(str, raw.get("argv", ())))),
+        passed=raw.get("ok") is True,
+        duration=float(raw.get("duration") or 0),
+        problem=str(raw.get("problem", "")),
+        output=str(raw.get("output", "")),
+    )

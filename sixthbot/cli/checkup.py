@@ -1,0 +1,206 @@
+"""The doctor's checks: each looks at one thing and returns what it found, with a way to mend it where that is safe."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sixthbot.core.errors import SixthError
+from sixthbot.core.times import format_duration
+from sixthbot.store.redact import redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sixthbot.cli.session import Session
+    from sixthbot.engine.services import Services
+    from sixthbot.store.paths import Places
+
+_FEW_BYTES = 200 << 20
+_FEW_WATCHES = 1024
+_LIMITS = Path("/proc/sys/fs/inotify")
+
+
+class Finding(NamedTuple):
+    """What one check found. `level` is ok, note, warn or bad; `mend` does what `--fix` may do and says what it did."""
+
+    level: str
+    what: str
+    message: str
+    hint: str = ""
+    mend: Callable[[], str] | None = None
+
+
+def examine(session: Session) -> Iterator[Finding]:
+    """Yield the findings of every check that can be made; where the repository cannot be opened, those before it."""
+    yield from _machine()
+    try:
+        places = session.places()
+    except SixthError as error:
+        yield Finding("bad", "repository", error.message, error.hint)
+        return
+    yield Finding("ok", "repository", str(places.top))
+    yield _disk(places)
+    yield _exclude(places)
+    yield _watcher(places)
+    yield from _damaged(session)
+    try:
+        services = session.services()
+    except SixthError as error:
+        yield Finding("bad", "settings", error.message, error.hint)
+        return
+    yield from _settings(services)
+    yield from _left_behind(services)
+    yield _remote(services)
+    yield _hooks(services)
+
+
+def _machine() -> Iterator[Finding]:
+    from sixthbot.git.run import git_version  # noqa: PLC0415 - lazy, see app
+
+    yield Finding("ok", "python", platform.python_version())
+    try:
+        yield Finding("ok", "git", ".".join(map(str, git_version())))
+    except SixthError as error:
+        yield Finding("bad", "git", error.message, error.hint)
+    yield _inotify()
+
+
+def _inotify() -> Finding:
+    try:
+        watches = int((_LIMITS / "max_user_watches").read_text())
+        instances = int((_LIMITS / "max_user_instances").read_text())
+    except (OSError, ValueError):
+        return Finding(
+            "note", "file events", "this system has no inotify: what happens is found by a look every 2 s"
+        )
+    if watches < _FEW_WATCHES:
+        return Finding(
+            "warn", "file events", f"only {watches} inotify watches: what happens may be found by a look every 2 s",
+            "sysctl fs.inotify.max_user_watches=65536",
+        )  # fmt: skip
+    return Finding("ok", "file events", f"inotify, {watches} watches, {instances} instances")
+
+
+def _disk(places: Places) -> Finding:
+    free = shutil.disk_usage(places.sixth).free
+    if free < _FEW_BYTES:
+        return Finding(
+            "bad", "disk", f"{free >> 20} MiB free", "make room: tasks wait while the disk is full"
+        )
+    return Finding("ok", "disk", f"{free >> 30} GiB free")
+
+
+def _exclude(places: Places) -> Finding:
+    from sixthbot.store.setup import initialise  # noqa: PLC0415 - lazy, see app
+
+    def mend() -> str:
+        return "made " + ", ".join(initialise(places) or ["nothing"])
+
+    text = places.exclude_file.read_text("utf-8", "replace") if places.exclude_file.exists() else ""
+    if ".sixth" not in text:
+        return Finding(
+            "bad",
+            "exclude",
+            ".git/info/exclude does not keep .sixth out of git's sight",
+            "sixthbot init",
+            mend,
+        )
+    missing = [name for name in ("inbox", "queue", "issues", "drafts") if not (places.sixth / name).is_dir()]
+    if missing:
+        return Finding("bad", "folders", f".sixth/{missing[0]} is missing", "sixthbot init", mend)
+    return Finding("ok", "exclude", "the bot's files are out of git's sight")
+
+
+def _watcher(places: Places) -> Finding:
+    from sixthbot.store.locks import held_by, is_free  # noqa: PLC0415 - lazy, see app
+
+    if is_free(places.watch_lock):
+        return Finding("note", "watcher", "not running", "sixthbot watch")
+    return Finding("ok", "watcher", f"running, pid {held_by(places.watch_lock) or 'unknown'}")
+
+
+def _damaged(session: Session) -> Iterator[Finding]:
+    store = session.store()
+    for name, reason in (*store.issues.damaged().items(), *store.drafts.damaged().items()):
+        yield Finding("bad", "damaged", f"{name}: {reason}", "mend the file by hand, or move it away")
+    for record in store.issues.list():
+        try:
+            store.issues.plan(record.id)
+        except SixthError as error:
+            yield Finding("bad", "damaged", error.message, error.hint or f"sixthbot plan {record.id} --edit")
+
+
+def _settings(services: Services) -> Iterator[Finding]:
+    if services.loaded.untrusted or not services.trusted or services.rules.untrusted:
+        yield Finding(
+            "warn", "trust", "this repository's settings are not trusted: shipped rules and defaults serve",
+            "sixthbot trust --show",
+        )  # fmt: skip
+    else:
+        yield Finding("ok", "trust", "nothing waits for your trust")
+    for disabled in services.rules.disabled:
+        yield Finding(
+            "bad", "rules", f"{disabled.name}: {disabled.reason}", "mend it, then sixthbot rules check"
+        )
+    yield Finding("ok", "rules", f"{len(services.rules.rules)} can be used")
+    config = services.loaded.config
+    commands = {f"recipe {name}": recipe.run for name, recipe in config.recipes.items()}
+    commands |= {f"check {number}": run for number, run in enumerate(config.check.run, 1)}
+    for name, argv in commands.items():
+        if argv and "/" not in argv[0] and shutil.which(argv[0], path=services.env.get("PATH")) is None:
+            yield Finding(
+                "bad", "programs", f"{name}: {argv[0]} is not on PATH", "install it, or mend [worktree] env"
+            )
+    if not config.check.run:
+        yield Finding(
+            "note", "checks", "none are configured: drafts say so", "[check] run in .sixth/config.toml"
+        )
+
+
+def _left_behind(services: Services) -> Iterator[Finding]:
+    from sixthbot.engine.recovery import recover  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.locks import is_free, lease_file  # noqa: PLC0415 - lazy, see app
+
+    dead = [name for name in services.store.queue.workers() if is_free(lease_file(services.places, name))]
+    begun = [each for each in services.store.operations.list() if each.state == "begun"]
+
+    def mend() -> str:
+        recover(services)
+        return "tasks of dead workers are back in the queue, unfinished operations settled"
+
+    if dead or begun:
+        yield Finding(
+            "warn", "left behind", f"{len(dead)} dead workers with tasks, {len(begun)} unfinished operations",
+            "sixthbot run, or sixthbot doctor --fix", mend,
+        )  # fmt: skip
+    for task in services.store.queue.all(states=("failed",)):
+        age = format_duration(services.clock() - task.created)
+        yield Finding("warn", "failed", f"task {task.id} ({task.rule}), {age} old", f"sixthbot why {task.id}")
+
+
+def _remote(services: Services) -> Finding:
+    from sixthbot.git.remotes import choose_remote  # noqa: PLC0415 - lazy, see app
+
+    base = services.repo.default_branch()
+    if base is None:
+        return Finding("warn", "remote", "this repository has no branch yet", "make a first commit")
+    try:
+        target = choose_remote(services.repo.git, configured=services.loaded.config.push.remote, base=base)
+    except SixthError as error:
+        return Finding("warn", "remote", error.message, error.hint)
+    return Finding("ok", "remote", f"{target.remote} ({redact_text(target.url)})")
+
+
+def _hooks(services: Services) -> Finding:
+    from sixthbot.cli.hooks import VERBS, installed  # noqa: PLC0415 - lazy, see app
+
+    there = installed(services.places.git_dir / "hooks")
+    if not there:
+        return Finding("note", "hooks", "none are installed; file events and a look every 2 s do without")
+    missing = sorted(set(VERBS) - set(there))
+    if missing:
+        return Finding("warn", "hooks", f"{', '.join(missing)} is not ours any more", "sixthbot init --hooks")
+    return Finding("ok", "hooks", ", ".join(there))

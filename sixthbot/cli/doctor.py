@@ -1,0 +1,58 @@
+"""`sixthbot doctor`: looks for what keeps the bot from working well, and mends what it safely can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.output import one_line, paint, plural
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import json_option, verb
+from sixthbot.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from sixthbot.cli.checkup import Finding
+
+_WORDS = {"ok": ("ok", "green"), "note": ("note", "cyan"), "warn": ("warn", "yellow"), "bad": ("bad", "red")}
+
+
+@verb(
+    ("sixthbot doctor", "look; exit code 1 when something is wrong"),
+    ("sixthbot doctor --fix", "mend what can be mended without asking"),
+)
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
+@json_option
+@pass_session
+def command(session: Session, *, fix: bool, as_json: bool) -> int:
+    """Look for what keeps the bot from working well."""
+    from sixthbot.cli.checkup import examine  # noqa: PLC0415 - lazy, see app
+
+    if fix:
+        refuse_inside_task("mending the bot's files")
+    findings = [_mended(finding) if fix and finding.mend else finding for finding in examine(session)]
+    bad = [finding for finding in findings if finding.level == "bad"]
+    if as_json:
+        listed = [
+            {"level": finding.level, "what": finding.what, "message": finding.message, "hint": finding.hint}
+            for finding in findings
+        ]
+        session.out.json({"schema": 1, "findings": listed})
+    else:
+        for finding in findings:
+            _tell(session, finding)
+        session.out.say(f"\n{plural(len(findings), 'check')}, {plural(len(bad), 'problem')}")
+    return ExitCode.FAILED if bad else ExitCode.OK
+
+
+def _mended(finding: Finding) -> Finding:
+    if finding.mend is None:
+        return finding
+    return finding._replace(level="ok", message=finding.mend(), hint="", mend=None)
+
+
+def _tell(session: Session, finding: Finding) -> None:
+    word, color = _WORDS[finding.level]
+    session.out.say(f"{paint(f'{word:<4}', color)}  {finding.what:<13}  {one_line(finding.message, 300)}")
+    if finding.hint:
+        session.out.say(f"      {'':<13}  {paint('next', 'green')}: {one_line(finding.hint, 300)}")

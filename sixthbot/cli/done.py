@@ -1,0 +1,32 @@
+"""`sixthbot done`: a person says that their part of an issue is finished."""
+
+from __future__ import annotations
+
+import click
+
+from sixthbot.cli.output import one_line
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import verb
+
+
+@verb(
+    ("sixthbot done tidy", "every subtask of that issue that waits for you is finished"),
+    ("sixthbot done tidy 3", "subtask 3 is"),
+)
+@click.argument("issue_id", metavar="ID")
+@click.argument("subtask", type=click.IntRange(min=1), required=False)
+@pass_session
+def command(session: Session, issue_id: str, subtask: int | None) -> None:
+    """Say that your subtask is finished and your commits are on the issue's branch.
+
+    The commits you put there are kept with you as their author; the bot may rebase them from now on.
+    """
+    from sixthbot.engine.answers import answer_subtask  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("finishing a person's subtask")
+    services = session.services()
+    wanted = services.store.issues.resolve(issue_id)
+    for number in answer_subtask(services, wanted, subtask):
+        text = services.store.issues.plan(wanted).get(number).text
+        session.out.say(f"subtask {number} is done: {one_line(text, 100)}")
+    session.out.talk("a running watch goes on from here; otherwise: sixthbot run")

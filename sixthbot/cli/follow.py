@@ -1,0 +1,36 @@
+"""Sees what is added to a journal from a moment on, whoever adds it; by looking again, so it needs no file events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixthbot.store.journal import parse_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sixthbot.store.journal import Journal, Record
+
+
+class Follower:
+    """Remembers how far it has read each actor's file; begins at the end of what is there when it is made."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._read = {path: path.stat().st_size for path in journal.paths()}
+
+    def fresh(self) -> list[Record]:
+        """Return the records that were added since the last call, in order of time."""
+        added = [record for path in self._journal.paths() for record in self._added(path)]
+        return sorted(added, key=lambda record: record.time)
+
+    def _added(self, path: Path) -> list[Record]:
+        start = self._read.get(path, 0)
+        if path.stat().st_size < start:
+            start = 0  # it was replaced by hand: told from its beginning
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]  # a line that is being written is told the next time
+        self._read[path] = start + len(whole)
+        return [record for line in whole.splitlines() if (record := parse_line(line)) is not None]

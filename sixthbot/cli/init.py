@@ -1,0 +1,81 @@
+"""`sixthbot init`: makes a repository the bot's home; says what it made, and changes nothing that a person wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.output import paint, plural
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import verb
+
+if TYPE_CHECKING:
+    from sixthbot.git.repository import Repository
+    from sixthbot.store.paths import Places
+
+
+@verb(
+    ("sixthbot init", "make .sixth/ here and keep it out of git's sight"),
+    ("sixthbot init --hooks", "and let git's hooks wake the bot at once"),
+    ("sixthbot init --no-hooks", "take the hooks out again, to the byte"),
+)
+@click.option("--hooks/--no-hooks", "hooks", default=None, help="Put git hook shims in, or take them out.")
+@pass_session
+def command(session: Session, *, hooks: bool | None) -> None:
+    """Make this repository the bot's home. Doing it again changes nothing that is there.
+
+    What exists now is the baseline: the bot works on what happens from here on, and on files already in the inbox.
+    """
+    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.paths import locate  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.setup import check_tracked, initialise  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("initialising a repository")
+    places = locate(session.start)
+    repo = open_repository(places.top, places.git_dir)
+    check_tracked(repo.tracked_under(".sixth"))
+    made = initialise(places)
+    baseline = _store_baseline(session, repo)
+    for name in made:
+        session.out.say(f"made {name}")
+    if baseline is not None:
+        session.out.say(f"stored the baseline: {plural(baseline, 'branch or tag', 'branches and tags')}")
+    if hooks is not None:
+        _change_hooks(session, places, repo, wanted=hooks)
+    if not made:
+        session.out.say(f"sixthbot is at home in {places.top}")
+    session.out.talk(
+        f"{paint('next', 'green')}: sixthbot watch, and drop an issue file into .sixth/inbox/ (or sixthbot new 'TITLE')"
+    )
+
+
+def _change_hooks(session: Session, places: Places, repo: Repository, *, wanted: bool) -> None:
+    from sixthbot.cli import hooks  # noqa: PLC0415 - lazy, see app
+
+    folder = places.git_dir / "hooks"
+    if wanted:
+        hooks.refuse_other_managers(repo.hooks_path())
+        added = hooks.install(folder)
+        session.out.say(f"hooks: {', '.join(added)}" if added else "hooks: all are there")
+        return
+    restored, changed = hooks.remove(folder)
+    session.out.say(
+        f"hooks: {', '.join(restored)} as before" if restored else "hooks: none of ours were there"
+    )
+    for hook in changed:
+        session.out.talk(
+            f"{hook} was changed since, so it stays; what was there before is kept as {hook}.before-sixthbot"
+        )
+
+
+def _store_baseline(session: Session, repo: Repository) -> int | None:
+    """Take what exists for seen, the first time; return how many refs that are, None when it was done before."""
+    from sixthbot.sources.tracker import RefsTracker, save_baseline  # noqa: PLC0415 - lazy, see app
+
+    store = session.store()
+    look = RefsTracker().look(store, repo.git)
+    if look.old is not None:
+        return None
+    save_baseline(store, look.new)
+    return len(look.new.refs)

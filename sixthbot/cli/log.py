@@ -1,0 +1,82 @@
+"""`sixthbot log`: the journal for people, newest last, and for programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.records import LEVELS, at_least, line_of, record_json
+from sixthbot.cli.session import Session, pass_session
+from sixthbot.cli.verbs import json_option, verb
+from sixthbot.store.clock import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sixthbot.store.journal import Record
+
+_LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothing for the machine
+
+
+@verb(
+    ("sixthbot log", "the last 30 things that happened"),
+    ("sixthbot log -f", "go on showing what happens, until Ctrl-C"),
+    ("sixthbot log --issue tidy-1a2b3c -n 0", "everything about one issue"),
+    ("sixthbot log --level warning --json", "what went wrong, for a program"),
+)
+@click.option("-f", "--follow", is_flag=True, help="Wait for more.")
+@click.option(
+    "-n", "count", type=click.IntRange(min=0), default=30, help="How many, 0 for all.  [default: 30]"
+)
+@click.option("--issue", metavar="ID", default="", help="Only what belongs to this issue.")
+@click.option("--task", metavar="ID", default="", help="Only what belongs to this task.")
+@click.option(
+    "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info, debug with -v]"
+)
+@json_option
+@pass_session
+def command(
+    session: Session, *, follow: bool, count: int, issue: str, task: str, level: str | None, as_json: bool
+) -> None:
+    """Show the journal: what happened, oldest first. With -f, JSON is one object a line."""
+    from sixthbot.cli.follow import Follower  # noqa: PLC0415 - lazy, see app
+
+    store = session.store()
+    wanted = _filter(
+        issue=issue, task=task, level=level or ("debug" if session.out.verbosity > 0 else "info")
+    )
+    follower = Follower(store.journal)
+    shown: list[Record] = []
+    for record in store.journal.read(newest_first=True):
+        if count and len(shown) == count:
+            break
+        if wanted(record):
+            shown.append(record)
+    shown.reverse()
+    if as_json and not follow:
+        session.out.json({"schema": 1, "records": [record_json(record) for record in shown]})
+        return
+
+    def show(record: Record) -> None:
+        session.out.say(json.dumps(record_json(record)) if as_json else line_of(record, now()))
+
+    for record in shown:
+        show(record)
+    while follow:
+        for record in filter(wanted, follower.fresh()):
+            show(record)
+        time.sleep(_LOOK_AGAIN)
+
+
+def _filter(*, issue: str, task: str, level: str) -> Callable[[Record], bool]:
+    def wanted(record: Record) -> bool:
+        return (
+            at_least(record, level)
+            and (not issue or (record.issue or "").startswith(issue))
+            and (not task or (record.task or "").startswith(task))
+        )
+
+    return wanted

@@ -1,0 +1,69 @@
+"""Finds what a person means by an id, a prefix of one, or a branch name; several that fit are named, none is guessed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixthbot.cli.output import one_line
+from sixthbot.core.errors import UsageError
+from sixthbot.core.names import BranchName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sixthbot.core.drafts import Draft
+    from sixthbot.core.tasks import Task
+    from sixthbot.store.open import Store
+
+
+def unique(wanted: str, names: Iterable[str], *, what: str, hint: str) -> str:
+    """Return the one name that is `wanted` or starts with it; raise UsageError for none or several."""
+    known = sorted(set(names))
+    if wanted in known:
+        return wanted
+    near = [name for name in known if wanted and name.startswith(wanted)]
+    if len(near) == 1:
+        return near[0]
+    if not near:
+        raise UsageError(f"there is no {what} {one_line(wanted, 80)!r}", hint=hint)
+    raise UsageError(
+        f"{one_line(wanted, 80)!r} fits {len(near)} of them: {', '.join(near[:5])}"
+        + (", ..." if near[5:] else ""),
+        hint="give more of it",
+    )
+
+
+def find_task(store: Store, wanted: str) -> Task:
+    """Return the task of that id or unique prefix."""
+    exact = store.queue.find(wanted)
+    if exact is not None:
+        return exact
+    tasks = {task.id: task for task in store.queue.all()}
+    return tasks[unique(wanted, tasks, what="task", hint="sixthbot queue list")]
+
+
+def find_draft(store: Store, wanted: str | None, *, statuses: Iterable[str] = ()) -> Draft:
+    """Return the draft of that branch, or of the issue named, or the only one there is when nothing was named.
+
+    `statuses` narrows the choice when nothing was named.
+    """
+    if wanted is None:
+        return _only_draft(store, tuple(statuses))
+    drafts = {draft.branch.value: draft for draft in store.drafts.list()}
+    if wanted in drafts:
+        return drafts[wanted]
+    for draft in drafts.values():
+        if wanted == draft.issue:
+            return draft
+    BranchName.parse(wanted)
+    return drafts[unique(wanted, drafts, what="draft of", hint="sixthbot draft list")]
+
+
+def _only_draft(store: Store, statuses: tuple[str, ...]) -> Draft:
+    drafts = [draft for draft in store.drafts.list() if not statuses or draft.status in statuses]
+    if len(drafts) == 1:
+        return drafts[0]
+    if not drafts:
+        raise UsageError("no draft waits for you", hint="sixthbot status shows what is under way")
+    names = ", ".join(draft.branch.value for draft in drafts[:5])
+    raise UsageError(f"there are {len(drafts)} drafts: {names}", hint="name one of them")

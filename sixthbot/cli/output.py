@@ -1,0 +1,157 @@
+"""Everything the commands print goes through here: people's text, talk, JSON, colour, alignment, cleaning."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from sixthbot.core.names import clean_line, has_unsafe_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TextIO
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+class ReaderGone(Exception):
+    """Whoever read our output has left (`sixthbot log | head`); there is nothing more to say."""
+
+
+def wants_color(choice: str | None, *, stream: TextIO) -> bool:
+    """Decide about colour on a stream: the flag, then NO_COLOR, FORCE_COLOR, a dumb or no terminal."""
+    if choice in {"always", "never"}:
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") != "0":
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class Output:
+    """Writes for one command: `say` to stdout, `talk` to stderr. `verbosity` is -1 for -q, 0, or the count of -v."""
+
+    def __init__(self, *, color_out: bool, color_err: bool, verbosity: int = 0) -> None:
+        self.color_out = color_out
+        self.color_err = color_err
+        self.verbosity = verbosity
+
+    def say(self, text: str = "") -> None:
+        """Write lines that were asked for to stdout; markup of `paint` stays only where colour is wanted."""
+        self._write(sys.stdout, text, color=self.color_out)
+
+    def talk(self, text: str) -> None:
+        """Write a line about progress to stderr, unless the person asked for quiet."""
+        if self.verbosity >= 0:
+            self._write(sys.stderr, text, color=self.color_err)
+
+    def detail(self, text: str) -> None:
+        """Write a line to stderr that only -v asks for."""
+        if self.verbosity > 0:
+            self._write(sys.stderr, text, color=self.color_err)
+
+    def json(self, data: Mapping[str, Any]) -> None:
+        """Write one JSON object to stdout."""
+        self.say(json.dumps(data, ensure_ascii=False, indent=2))
+
+    def raw(self, data: bytes) -> None:
+        """Write bytes to stdout as they are, after what was said before."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+    @staticmethod
+    def _write(stream: TextIO, text: str, *, color: bool) -> None:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        # a terminal that cannot show a character gets an escape instead of an error
+        safe = (text if color else unpaint(text)).encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            stream.write(safe + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+
+def paint(text: str, *styles: str) -> str:
+    """Return `text` in the given styles; `Output` takes them off again where no colour is wanted."""
+    codes = ";".join(_CODES[style] for style in styles)
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
+
+
+def unpaint(text: str) -> str:
+    """Take off what `paint` put on."""
+    if "\x1b" not in text:
+        return text
+    head, *rest = text.split("\x1b[")
+    return head + "".join(part.partition("m")[2] for part in rest)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Return untrusted text as one line that is safe on a terminal, at most `limit` characters, cut with `...`."""
+    line = clean_line(text, limit=limit + 1)
+    return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
+
+
+class _Visible(dict[int, str]):
+    """A translation table that is filled as characters are met, so that long text stays fast."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = shown = _visible(chr(code))
+        return shown
+
+
+_VISIBLE = _Visible()
+
+
+def clean_text(text: str) -> str:
+    """Return untrusted text of many lines with whatever could steer a terminal made visible."""
+    return text.translate(_VISIBLE)
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if char in "\n\t" or not has_unsafe_characters(char):
+        return char
+    if code < 32:  # noqa: PLR2004 - the C0 controls, in the caret form that less and git use
+        return "^" + chr(code + 64)
+    return "^?" if code == 127 else f"<U+{code:04X}>"  # noqa: PLR2004 - DEL
+
+
+def width(text: str) -> int:
+    """Return how many columns a terminal gives to `text`, paint not counted."""
+    plain = unpaint(text)
+    if plain.isascii():
+        return len(plain)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in plain
+    )
+
+
+def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), indent: str = "") -> str:
+    """Return rows as aligned columns, two spaces apart, the last one ragged; no lines for no rows."""
+    body = [tuple(row) for row in rows]
+    if not body:
+        return ""
+    lines = [tuple(paint(name, "dim") for name in head), *body] if head else body
+    widths = [max(width(row[column]) for row in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        indent
+        + "  ".join(
+            cell + " " * (0 if column == len(row) - 1 else widths[column] - width(cell))
+            for column, cell in enumerate(row)
+        ).rstrip()
+        for row in lines
+    )
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return `1 task`, `2 tasks`; `many` is the plural where an s does not make it."""
+    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"

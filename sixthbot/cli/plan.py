@@ -1,0 +1,85 @@
+"""`sixthbot plan`: an issue's subtasks, to read or to edit."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.issue import issue_json, plan_lines
+from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import json_option, verb
+from sixthbot.core.errors import ConfigError, WorkFailed
+
+if TYPE_CHECKING:
+    from sixthbot.core.issues import Plan
+    from sixthbot.store.open import Store
+
+
+@verb(
+    ("sixthbot plan tidy", "the subtasks of an issue and how far each is"),
+    ("sixthbot plan tidy --edit", "change their text, status or recipe in your editor"),
+)
+@click.argument("issue_id", metavar="ID")
+@click.option("--edit", "wants_edit", is_flag=True, help="Open the plan in your editor.")
+@json_option
+@pass_session
+def command(session: Session, issue_id: str, *, wants_edit: bool, as_json: bool) -> None:
+    """Show or edit the plan of an issue."""
+    store = session.store()
+    record = store.issues.record(store.issues.resolve(issue_id))
+    if wants_edit:
+        refuse_inside_task("editing a plan")
+        _edit(session, store, record.id)
+    plan = store.issues.plan(record.id)
+    if as_json:
+        session.out.json({"schema": 1, "issue": issue_json(record, plan)})
+        return
+    session.out.say(f"{paint(one_line(record.title), 'bold')}  {record.id}\n")
+    session.out.say("\n".join(plan_lines(plan)))
+
+
+def _edit(session: Session, store: Store, issue_id: str) -> None:
+    """Let the person edit a copy; what cannot be used is told and kept, and the plan stays as it was."""
+    from sixthbot.cli.programs import edit  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.planfile import plan_from_bytes  # noqa: PLC0415 - lazy, see app
+
+    repo = open_repository(store.places.top, store.places.git_dir)
+    before = store.issues.plan_path(issue_id).read_bytes()
+    folder = Path(tempfile.mkdtemp(prefix="sixthbot-plan-"))
+    copy = folder / "plan.toml"
+    copy.write_bytes(before)
+    edit(repo.git, copy)
+    after = copy.read_bytes()
+    if after == before:
+        session.out.talk("nothing was changed")
+    else:
+        try:
+            plan = _checked(plan_from_bytes(after, str(copy)), store, issue_id)
+        except ConfigError as error:
+            raise ConfigError(
+                error.message, hint=f"your text is kept in {copy}; the plan is as before"
+            ) from None
+        if store.issues.plan_path(issue_id).read_bytes() != before:
+            raise WorkFailed(
+                "the bot changed the plan meanwhile", hint=f"your text is kept in {copy}; edit it again"
+            )
+        store.issues.save_plan(issue_id, plan)
+        store.journal.append("plan.edited", "a person edited the plan", issue=issue_id)
+    shutil.rmtree(folder)
+
+
+def _checked(plan: Plan, store: Store, issue_id: str) -> Plan:
+    """Refuse a plan in which a number that was used is gone: commits and trailers refer to it."""
+    numbers = {subtask.n for subtask in plan.subtasks}
+    lost = [subtask.n for subtask in store.issues.plan(issue_id).subtasks if subtask.n not in numbers]
+    if lost:
+        raise ConfigError(
+            f'subtask {lost[0]} is gone: a number is never reused, so a subtask stays (status = "done" skips it)'
+        )
+    return plan

@@ -1,0 +1,55 @@
+"""Which pager and editor a person uses, found as git finds them: environment, git's settings, environment, default."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import WorkFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sixthbot.git.run import Git
+
+DEFAULT_PAGER = "less"
+DEFAULT_EDITOR = "vi"
+
+
+def pager_of(git: Git) -> str:
+    """Return the command line of the person's pager; "cat" or an empty text means none."""
+    return _first(
+        os.environ.get("GIT_PAGER"), _setting(git, "core.pager"), os.environ.get("PAGER"), DEFAULT_PAGER
+    )
+
+
+def editor_of(git: Git) -> str:
+    """Return the command line of the person's editor."""
+    return _first(
+        os.environ.get("GIT_EDITOR") or None,
+        _setting(git, "core.editor"),
+        os.environ.get("VISUAL") or None,
+        os.environ.get("EDITOR") or None,
+        DEFAULT_EDITOR,
+    )
+
+
+def edit(git: Git, path: Path) -> None:
+    """Let the person edit a file; raise WorkFailed when the editor could not be started or gave up."""
+    # an editor may be a shell line, as with git; the path is passed beside it, never inside
+    status = subprocess.call(["sh", "-c", f'{editor_of(git)} "$@"', "editor", str(path)])
+    if status:
+        raise WorkFailed(
+            f"the editor ended with status {status}; nothing was changed",
+            hint="GIT_EDITOR, git's core.editor, VISUAL or EDITOR name the editor",
+        )
+
+
+def _setting(git: Git, name: str) -> str | None:
+    found = git.run("config", "--get", name, check=False)
+    return found.text.rstrip("\n") if found.status == 0 else None
+
+
+def _first(*values: str | None) -> str:
+    return next(value for value in values if value is not None)

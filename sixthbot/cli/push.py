@@ -1,0 +1,84 @@
+"""`sixthbot push`: sends exactly the approved commit to the remote; refuses whatever is not approved or has moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.lookup import find_draft
+from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import verb
+from sixthbot.core.drafts import DraftStatus
+from sixthbot.core.errors import ExitCode, SixthError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sixthbot.core.drafts import ApprovedDraft, Draft
+    from sixthbot.engine.services import Services
+
+
+@verb(
+    ("sixthbot push sixth/tidy-the-notes", "push one approved draft"),
+    ("sixthbot push", "push every approved draft"),
+    ("sixthbot push --dry-run", "say what would be pushed where"),
+)
+@click.argument("branches", metavar="[BRANCH...]", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Push nothing.")
+@pass_session
+def command(session: Session, branches: tuple[str, ...], *, dry_run: bool) -> int:
+    """Push approved drafts. Exit code 4 when one is not approved or was changed or moved since."""
+    refuse_inside_task("pushing")
+    services = session.services()
+    drafts = _chosen(services, branches)
+    if not drafts:
+        session.out.say("no draft is approved; sixthbot draft list shows what waits")
+        return ExitCode.OK
+    worst = ExitCode.OK
+    for draft in drafts:
+        try:
+            _push(session, services, draft, dry_run=dry_run)
+        except SixthError as error:
+            if len(drafts) == 1:
+                raise
+            # the others are not held up by one that cannot go
+            session.out.say(f"{paint('not pushed', 'red')} {draft.branch}: {one_line(error.message, 500)}")
+            worst = max(worst, error.exit_code)
+    return worst
+
+
+def _chosen(services: Services, branches: Sequence[str]) -> list[Draft]:
+    """Return the drafts that were named, each once, or every approved one when none was."""
+    if branches:
+        named = {
+            draft.branch.value: draft for draft in (find_draft(services.store, name) for name in branches)
+        }
+        return list(named.values())
+    return [draft for draft in services.store.drafts.list() if draft.status is DraftStatus.APPROVED]
+
+
+def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) -> None:
+    from sixthbot.actions.push import send  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.answers import on_push  # noqa: PLC0415 - lazy, see app
+
+    ready = _approved(services, draft)
+    where = f"{one_line(ready.target.remote)}, branch {draft.branch}"
+    if dry_run:
+        session.out.say(f"would push {draft.head[:9]} to {where}")
+        return
+    report = send(services.repo.git, services.store, ready)
+    on_push(services, services.store.drafts.read(draft.branch))
+    word = "pushed" if report.sent else "it is already there:"
+    session.out.say(f"{word} {draft.head[:9]} to {where}")
+    for line in report.words:
+        session.out.talk(f"  {one_line(line, 300)}")
+
+
+def _approved(services: Services, draft: Draft) -> ApprovedDraft:
+    """Return the draft as approved, or raise Refused after putting a file right that shows an approval it has not."""
+    from sixthbot.cli.assess import approved_draft, choose_target, stand  # noqa: PLC0415 - lazy, see app
+
+    standing = stand(services, draft)
+    return approved_draft(services, draft, choose_target(services, draft), tip=standing.tip)

@@ -1,0 +1,60 @@
+"""`sixthbot run`: everything there is to do, now, in this process; then it exits."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sixthbot.cli.output import one_line, paint, plural
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.signals import until_told
+from sixthbot.cli.verbs import verb
+from sixthbot.cli.watching import told
+from sixthbot.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sixthbot.bot import RunReport
+
+
+@verb(
+    ("sixthbot run", "handle what happened, do every task, then exit"),
+    ("sixthbot -q run", "without a line for each thing, as in a cron job"),
+)
+@pass_session
+def command(session: Session) -> int:
+    """Handle every event and every task now, whatever its lane may wait; exit code 1 when a task failed.
+
+    It waits out settling and retries that are due within a minute. A running `watch` shares the queue with it.
+    """
+    from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("running the bot")
+    session.services()  # settings that cannot be used are told before anything is done
+    bot = Bot.open(session.start, env=os.environ)
+    with until_told() as stop, told(session.out, bot.services().store.journal):
+        report = bot.run(stop)
+    for line in _summary(report):
+        session.out.say(line)
+    if stop.is_set():
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED if report.failed else ExitCode.OK
+
+
+def _summary(report: RunReport) -> Iterator[str]:
+    counts = {
+        "done": report.over, "failed": len(report.failed), "waiting for you": len(report.parked),
+        "waiting for later": len(report.waiting),
+    }  # fmt: skip
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    yield f"{plural(report.events, 'event')}; tasks: {said or 'none'}"
+    for name, reason in report.rejected:
+        yield f"{paint('rejected', 'red')} {one_line(name, 80)}: {one_line(reason, 200)}"
+    for name in report.unsettled:
+        yield f"{paint('left in the inbox', 'yellow')} {one_line(name, 80)}: somebody is still writing it"
+    for task in report.failed:
+        yield f"{paint('failed', 'red')} {task.id}: {one_line(str(getattr(task.state, 'reason', '')), 200)}"
+        yield f"  {paint('next', 'green')}: sixthbot why {task.id}"
+    if report.parked:
+        yield f"{paint('next', 'green')}: sixthbot status says what waits for you"

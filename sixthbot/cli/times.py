@@ -1,0 +1,34 @@
+"""Times as people say them: `3 min ago`, `in 20 s`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.times import parse_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def ago(moment: datetime | str, now: datetime) -> str:
+    """Return how long before `now` a time was, or after it; an unreadable text comes back as it is."""
+    if isinstance(moment, str):
+        try:
+            moment = parse_time(moment)
+        except ConfigError:
+            return moment
+    seconds = (now - moment).total_seconds()
+    span = _span(abs(seconds))
+    if span is None:
+        return "just now" if seconds >= 0 else "now"
+    return f"{span} ago" if seconds > 0 else f"in {span}"
+
+
+def _span(seconds: float) -> str | None:
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return None

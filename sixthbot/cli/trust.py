@@ -1,0 +1,120 @@
+"""`sixthbot trust`: a person says that this repository's settings may run things on their machine."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.output import clean_text, paint, plural
+from sixthbot.cli.pager import paint_patch
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import verb
+from sixthbot.core.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sixthbot.store.trust import Trust
+
+
+@verb(
+    ("sixthbot trust --show", "what is not trusted yet, and how it differs from what was"),
+    ("sixthbot trust", "see it, then say yes or no"),
+    ("sixthbot trust --yes", "trust it without a question"),
+    ("sixthbot trust --revoke", "trust nothing here any more"),
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--show", is_flag=True, help="Only show what is not trusted.")
+@click.option("--revoke", is_flag=True, help="Trust nothing of this repository any more.")
+@pass_session
+def command(session: Session, *, yes: bool, show: bool, revoke: bool) -> None:
+    """Trust configuration, rules, templates and executable git settings of this repository, as they are now.
+
+    A changed byte ends it for that file; bytes that were trusted once are not asked about again.
+    """
+    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.trust import items_of  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("trusting a repository")
+    if yes + show + revoke > 1:
+        raise UsageError("--yes, --show and --revoke exclude each other")
+    store = session.store()
+    trust = store.trust
+    if revoke:
+        trust.revoke()
+        store.journal.append("trust.revoked", "nothing of this repository is trusted any more")
+        session.out.say("nothing of this repository is trusted any more")
+        return
+    repo = open_repository(store.places.top, store.places.git_dir)
+    contents = trust.collect(store.places, repo.exec_settings())
+    items = items_of(contents)
+    untrusted = trust.state(items).untrusted
+    if not untrusted:
+        session.out.say("everything here is trusted" if items else "there is nothing here that needs trust")
+        return
+    for line in _differences(trust, contents, untrusted):
+        session.out.say(line)
+    if show:
+        return
+    if not yes:
+        _ask(session, len(untrusted))
+    trust.trust([item for item in items if item.path in untrusted], contents)
+    store.journal.append("trust.given", f"{plural(len(untrusted), 'file')} trusted: {', '.join(untrusted)}")
+    session.out.say(f"trusted {', '.join(untrusted)}")
+    _go_on(session)
+
+
+def _ask(session: Session, count: int) -> None:
+    """Ask on the terminal, or read a yes from a pipe; raise Refused for anything else."""
+    session.out.talk("what these files name will be run on this machine, as you")
+    try:
+        agreed = click.confirm(f"trust {plural(count, 'file')}?", default=False, err=True)
+    except click.Abort:
+        raise Refused("nobody said yes", hint="sixthbot trust --yes, after sixthbot trust --show") from None
+    if not agreed:
+        raise Refused("not trusted", hint="tasks that need it stay parked")
+
+
+def _go_on(session: Session) -> None:
+    """Let tasks that waited for this go on, with the settings as they are trusted now."""
+    from sixthbot.engine.answers import trust_resumed  # noqa: PLC0415 - lazy, see app
+
+    tasks = trust_resumed(session.services())
+    if tasks:
+        session.out.talk(
+            f"{plural(len(tasks), 'task')} can go on; a running watch takes them up, or sixthbot run"
+        )
+
+
+def _differences(
+    trust: Trust, contents: Mapping[str, bytes | None], untrusted: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield each untrusted thing: as a diff against what was trusted last, or whole when nothing was."""
+    for path in untrusted:
+        data, before = contents[path], trust.last_trusted(path)
+        if data is None:
+            yield f"{paint(clean_text(path), 'bold')}  {paint('cannot be read safely, so never trusted', 'red')}"
+            continue
+        if path == "git-settings":
+            data, before = _settings_text(data), None if before is None else _settings_text(before)
+        if before is None:
+            yield f"{paint(clean_text(path), 'bold')}  {paint('never trusted', 'yellow')}"
+            yield from (f"    {line}" for line in _lines(data))
+        else:
+            yield f"{paint(clean_text(path), 'bold')}  {paint('changed since it was trusted', 'yellow')}"
+            diff = difflib.unified_diff(_lines(before), _lines(data), "trusted", "now", lineterm="")
+            yield paint_patch("\n".join(f"    {line}" for line in diff))
+        yield ""
+
+
+def _settings_text(data: bytes) -> bytes:
+    """Return `name NUL value NUL` pairs as lines `name = value`."""
+    fields = data.split(b"\0")
+    pairs = zip(fields[0::2], fields[1::2], strict=False)
+    return b"".join(name + b" = " + value + b"\n" for name, value in pairs)
+
+
+def _lines(data: bytes) -> list[str]:
+    return clean_text(data.decode("utf-8", "replace")).splitlines()

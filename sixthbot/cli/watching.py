@@ -1,0 +1,56 @@
+"""Prints what the bot does while it does it: one calm line for each notable thing in the journal."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sixthbot.cli.follow import Follower
+from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.records import CHATTER, at_least, line_of
+from sixthbot.store.clock import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sixthbot.cli.output import Output
+    from sixthbot.store.journal import Journal, Record
+
+_LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
+
+
+@contextmanager
+def told(out: Output, journal: Journal) -> Iterator[None]:
+    """Print the journal's notable records to stderr during a block; the last ones before it ends."""
+    follower = Follower(journal)
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(_LOOK_AGAIN):
+            _print(out, follower)
+
+    thread = threading.Thread(target=tell, name="journal-lines", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        _print(out, follower)
+
+
+def _print(out: Output, follower: Follower) -> None:
+    for record in follower.fresh():
+        if out.verbosity > 0 or notable(record):
+            out.talk(line_of(record, now()))
+            hint = (record.data or {}).get("hint")
+            if record.kind == "task.parked" and hint:
+                out.talk(f"          {paint('next', 'green')}: {one_line(str(hint), 300)}")
+
+
+def notable(record: Record) -> bool:
+    """Tell whether somebody who lets the bot work wants to read a record."""
+    if record.kind == "event":
+        return bool((record.data or {}).get("tasks"))
+    return at_least(record, "info") and record.kind not in CHATTER

@@ -1,0 +1,45 @@
+"""`sixthbot work`: one more worker process, for one lane, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+import click
+
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.signals import until_told
+from sixthbot.cli.verbs import verb
+from sixthbot.cli.watching import told
+from sixthbot.core.errors import ExitCode
+from sixthbot.core.tasks import Lane
+
+
+@verb(
+    ("sixthbot work --lane critical", "a worker that does nothing but the most urgent tasks"),
+    ("nice sixthbot work --lane low", "one that may take its time"),
+)
+@click.option(
+    "--lane", type=click.Choice([lane.value for lane in Lane]), required=True, help="The lane to serve."
+)
+@pass_session
+def command(session: Session, lane: str) -> int:
+    """Serve one lane of the queue until SIGINT or SIGTERM. What it has in hand then goes back to the queue.
+
+    It only works: events are handled by `watch` or `run`, beside it or later.
+    """
+    from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("starting a worker")
+    session.services()  # settings that cannot be used are told before anything starts
+    live = LiveServices(session.start, env=os.environ)
+    pool = WorkerPool(live, workers=1, lanes={Lane(lane)})
+    with ExitStack() as stack:
+        stop = stack.enter_context(until_told())
+        stack.enter_context(told(session.out, live().store.journal))
+        pool.start()
+        session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
+        stop.wait()
+        ended = pool.stop()
+    return ExitCode.OK if ended else ExitCode.FAILED
