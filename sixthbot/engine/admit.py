@@ -51,8 +51,8 @@ def wake_due(services: Services) -> list[Task]:
     woken = []
     for task in services.store.queue.due(now):
         after = lifecycle.step(task, lifecycle.TimeCame(), now)
-        services.store.queue.settle(task, after)
-        woken.append(after)
+        if services.store.queue.settle(task, after):
+            woken.append(after)
     return woken
 
 
@@ -131,7 +131,7 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
 
 
 def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
-    """Cancel a task in whatever state it is; return it as it is then, None when it is over already.
+    """Cancel a task in whatever state it is; return it as it is then, None when it is over or moved on meanwhile.
 
     A running one is told to stop and ends within a second, in its worker.
     """
@@ -141,7 +141,8 @@ def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
     if lifecycle.Cancelled not in lifecycle.TRANSITIONS[type(task.state)]:
         return None
     after = lifecycle.step(task, lifecycle.Cancelled(), services.clock())
-    services.store.queue.settle(task, after)
+    if not services.store.queue.settle(task, after):
+        return None
     services.store.journal.append(
         "task.cancelled", f"cancelled: {reason}", task=task.id, rule=task.rule, issue=task.issue or None
     )
@@ -170,8 +171,8 @@ def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) 
             continue
         until = min(now + rule.settle, task.created + _SETTLE_SPAN * rule.settle)
         after = replace(task, events=(*task.events, event), state=Waiting(until, SETTLING))
-        services.store.queue.settle(task, after)
-        return after
+        if services.store.queue.settle(task, after):
+            return after
     return None
 
 

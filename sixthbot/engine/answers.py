@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.branches import subtask_number
 from sixthbot.core import lifecycle
 from sixthbot.core.drafts import with_status
 from sixthbot.core.errors import UsageError
@@ -17,14 +18,14 @@ from sixthbot.git import refs
 from sixthbot.git.commits import log
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sixthbot.core.drafts import Draft, DraftStatus
     from sixthbot.core.issues import IssueRecord, Plan, Subtask
+    from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
     from sixthbot.git.commits import CommitInfo
 
-_SUBTASK_TRAILER = "sixth-subtask"
 _ANY_KIND = frozenset({"subtask", "review", "conflict", "untrusted", "frozen", "input"})
 
 
@@ -40,7 +41,7 @@ def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int
     if not answered:
         return []
     commits = accept_tip(services, record)
-    plan = _with_answers(plan, answered, commits)
+    plan = _with_answers(plan, answered, {commit.id: subtask_number(commit, issue_id) for commit in commits})
     services.store.issues.save_plan(issue_id, plan)
     for subtask in answered:
         services.store.journal.append(
@@ -104,7 +105,8 @@ def resume_parked(
         if redo:
             services.store.checkpoints.drop_from(task.id, redo)
         after = lifecycle.step(task, fact, services.clock())
-        services.store.queue.settle(task, after)
+        if not services.store.queue.settle(task, after):
+            continue  # somebody was faster: where it is now counts
         services.store.journal.append(
             "task.resumed", "goes on", task=task.id, rule=task.rule, issue=task.issue or None
         )
@@ -113,9 +115,15 @@ def resume_parked(
 
 
 def retry_task(services: Services, task: Task) -> Task:
-    """Bring a waiting, parked or failed task back with clean counts; raise IllegalTransition for another state."""
+    """Bring a waiting, parked or failed task back with clean counts; return it as it is then.
+
+    Raise IllegalTransition for another state, UsageError when it moved on meanwhile.
+    """
     after = lifecycle.step(task, lifecycle.Retried(), services.clock())
-    services.store.queue.settle(task, after)
+    if not services.store.queue.settle(task, after):
+        raise UsageError(
+            f"task {task.id} is not {task.state.name} any more", hint=f"sixthbot queue show {task.id}"
+        )
     services.store.journal.append(
         "task.retried",
         "tried again on a person's word",
@@ -228,13 +236,13 @@ def _answered(plan: Plan, n: int | None, issue_id: str) -> list[Subtask]:
     )
 
 
-def _with_answers(plan: Plan, answered: Sequence[Subtask], commits: Sequence[CommitInfo]) -> Plan:
+def _with_answers(plan: Plan, answered: Sequence[Subtask], named: Mapping[Oid, int | None]) -> Plan:
+    """Settle the answered subtasks, and those that a commit names; `named` are the new commits, oldest first."""
     first = answered[0].n
     numbers = {subtask.n for subtask in plan.subtasks}
     mapped: dict[int, list[str]] = {}
-    for commit in commits:
-        named = _named_subtask(commit)
-        mapped.setdefault(named if named in numbers else first, []).append(commit.id)
+    for commit, number in named.items():
+        mapped.setdefault(first if number is None or number not in numbers else number, []).append(commit)
     for subtask in plan.subtasks:
         theirs = tuple(mapped.get(subtask.n, ()))
         if subtask.n in {one.n for one in answered} or (theirs and not subtask.settled):
@@ -247,13 +255,6 @@ def _with_answers(plan: Plan, answered: Sequence[Subtask], commits: Sequence[Com
             )
             plan = plan.with_subtask(done)
     return plan
-
-
-def _named_subtask(commit: CommitInfo) -> int | None:
-    for key, value in commit.trailers:
-        if key.lower() == _SUBTASK_TRAILER and value.isascii() and value.isdigit():
-            return int(value[:9])
-    return None
 
 
 def _fact_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.actions import registry
 from sixthbot.actions.base import Context, run_step
 from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, WorkFailed
-from sixthbot.core.times import format_duration
+from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.confine import linked_worktrees
@@ -20,7 +21,7 @@ from sixthbot.store.logs import TaskLog
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sixthbot.actions.base import Processes
@@ -34,6 +35,8 @@ def find_rule(services: Services, task: Task) -> Rule:
     for rule in services.rules.rules:
         if rule.name == task.rule:
             return rule
+    if any(rule.name == task.rule for rule in services.rules.switched_off):
+        raise ConfigError(f"its rule {task.rule!r} is switched off", hint="sixthbot rules list")
     for disabled in services.rules.disabled:
         if disabled.name == task.rule:
             raise ConfigError(
@@ -54,7 +57,6 @@ class Attempt:
 
     services: Services
     task: Task
-    worker: str
     stopping: threading.Event
     held: Sequence[int] = ()
     rule: Rule = field(init=False)
@@ -63,13 +65,23 @@ class Attempt:
 
     def run(self) -> None:
         """Do every step; raise what a step raises, Cancelled when told to stop."""
-        self.rule = find_rule(self.services, self.task)
-        self.log = TaskLog(self.services.places, self.task.id)
-        if self.rule.timeout is not None:
-            self._deadline = time.monotonic() + self.rule.timeout.total_seconds()
-        try:
+        with self._opened():
+            if self.rule.timeout is not None:
+                self._deadline = time.monotonic() + self.rule.timeout.total_seconds()
             self._note_changed_rule()
             self._steps()
+
+    def notify(self, text: str) -> None:
+        """Tell a person, with the configured program; raise WorkFailed when that fails."""
+        with self._opened():
+            run_step(registry.get("notify"), self._context({}), {"text": text})
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        self.rule = find_rule(self.services, self.task)
+        self.log = TaskLog(self.services.places, self.task.id)
+        try:
+            yield
         finally:
             self.log.close()
 
@@ -144,7 +156,9 @@ class Attempt:
         # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
         if outcome.follow_ups:
             admit(self.services, outcome.follow_ups)
-        record = StepRecord(use=spec.use, outputs=outcome.outputs, finished=self.services.clock())
+        record = StepRecord(
+            use=spec.use, outputs=outcome.outputs, finished=format_time(self.services.clock())
+        )
         self.services.store.checkpoints.save(self.task.id, index, record)
         self.note(
             "step.finished",

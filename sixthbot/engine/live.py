@@ -35,7 +35,7 @@ class LiveServices:
         env: Mapping[str, str] | None = None,
         flags: Mapping[str, str] | None = None,
     ) -> None:
-        self._open = lambda: open_services(start, clock=clock, env=env, flags=flags or {})
+        self._start, self._clock, self._env, self._flags = start, clock, env, flags or {}
         self._lock = threading.Lock()
         self._services = self._open()
         self._seen = self._signature()
@@ -54,6 +54,9 @@ class LiveServices:
     def last(self) -> Services:
         """The services as last opened without an error."""
         return self._services
+
+    def _open(self) -> Services:
+        return open_services(self._start, clock=self._clock, env=self._env, flags=self._flags)
 
     def _signature(self) -> _Signature:
         places = self._services.places

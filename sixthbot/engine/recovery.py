@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sixthbot.core.tasks import Failed
+from sixthbot.core.times import parse_time
 from sixthbot.git import refs
-from sixthbot.store.locks import is_free, lease_file, try_hold
+from sixthbot.store.locks import lease_file, try_hold
 
 if TYPE_CHECKING:
     from sixthbot.core.tasks import Task
@@ -54,10 +55,16 @@ def recover(services: Services) -> Recovered:
 def _dead_workers_tasks(services: Services) -> list[Task]:
     tasks = []
     for worker in services.store.queue.workers():
-        lease = lease_file(services.places, worker)
-        if not is_free(lease):
+        path = lease_file(services.places, worker)
+        lease = try_hold(path)
+        if lease is None:
             continue  # it lives, or a program it started does
-        for task in services.store.queue.recover_worker(worker):
+        try:
+            recovered = services.store.queue.recover_worker(worker)
+            path.unlink(missing_ok=True)
+        finally:
+            lease.release()
+        for task in recovered:
             set_aside = isinstance(task.state, Failed)
             services.store.journal.append(
                 "task.failed" if set_aside else "task.recovered",
@@ -68,8 +75,7 @@ def _dead_workers_tasks(services: Services) -> list[Task]:
                 rule=task.rule,
                 data={"worker": worker, "crashes": task.crashes},
             )
-            tasks.append(task)
-        lease.unlink(missing_ok=True)
+        tasks += recovered
     return tasks
 
 
@@ -98,7 +104,7 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
 def _may_be_at_work(services: Services, operation: Operation, running: set[str]) -> bool:
     if operation.task:
         return operation.task in running
-    return services.clock() - operation.time < _SETTLED
+    return services.clock() - parse_time(operation.time) < _SETTLED
 
 
 def _moved(services: Services, operation: Operation) -> bool:

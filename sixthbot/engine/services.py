@@ -19,7 +19,7 @@ from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate, require_initialised
 from sixthbot.store.rulefiles import load_rules
 from sixthbot.store.setup import check_tracked
-from sixthbot.store.trust import Trust
+from sixthbot.store.trust import GIT_SETTINGS, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +79,9 @@ def open_services(
     durability = loaded.config.bot.durability
     repo = open_repository(places.top, places.git_dir, durability=durability)
     check_tracked(repo.tracked_under(".sixth"))
-    items = trust.scan(places, repo.exec_settings())
+    settings = repo.exec_settings()
+    if trust.is_trusted(GIT_SETTINGS, settings):
+        repo.trust_settings(settings)
     rules = with_checked_steps(load_rules(places, trust, tuple(loaded.config.rules.disabled)))
     store = open_store(places, durability=durability, clock=clock)
     return Services(
@@ -89,7 +91,7 @@ def open_services(
         pool=Pool(repo.git, places.pool_dir, serialise=worktree_lock(places)),
         loaded=loaded,
         rules=rules,
-        trusted=trust.state(items).trusted and not loaded.untrusted,
+        trusted=trust.state(trust.scan(places, settings)).trusted and not loaded.untrusted,
         processes=None,
         clock=clock,
         env=env,

@@ -75,9 +75,7 @@ class Worker:
             services = self._last = self._services()
         except SixthError as error:
             return lifecycle.Postponed(f"the settings cannot be used: {error.message}", _CONFIG_WAIT)
-        attempt = Attempt(
-            services=services, task=task, worker=self.name, stopping=self._stopping, held=self._held
-        )
+        attempt = Attempt(services=services, task=task, stopping=self._stopping, held=self._held)
         try:
             attempt.note("task.claimed", f"claimed by {self.name}", rule_hash=task.rule_hash)
             attempt.run()
@@ -98,11 +96,28 @@ class Worker:
         self._announce(services, after)
         self._record(services, after)
         self._show_on_issue(services, after)
-        services.store.queue.settle(task, after)
+        if not services.store.queue.settle(task, after):
+            return (
+                services.store.queue.find(task.id) or after
+            )  # moved by hand meanwhile: where it is now counts
         if isinstance(after.state, Done):
             with suppress(OSError):  # the task is over; what stays behind is only in nobody's way
                 services.store.checkpoints.clear(task.id)
+        if isinstance(after.state, Parked):
+            self._call_person(services, after, after.state)
         return after
+
+    def _call_person(self, services: Services, task: Task, state: Parked) -> None:
+        """Run the configured `[notify]` program; that it fails is worth a line, never the task."""
+        if not (services.trusted and services.loaded.config.notify.run):
+            return
+        attempt = Attempt(services=services, task=task, stopping=self._stopping, held=self._held)
+        subject = task.issue or task.rule
+        hint = f" ({state.hint})" if state.hint else ""
+        try:
+            attempt.notify(clean_line(f"{subject} needs a person: {state.reason}{hint}", limit=_REASON_LIMIT))
+        except SixthError as error:
+            attempt.note("notify.failed", _in_a_line(error), level="warning")
 
     def _expected(self, attempt: Attempt, error: SixthError) -> Fact:
         reason = _in_a_line(error)

@@ -1,0 +1,65 @@
+"""An action for tests that does what its argument says, and an honest record of each time it did."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sixthbot.actions.base import Action, Args
+from sixthbot.core.errors import Locked, NeedsPerson, TryLater, UsageError, WorkFailed
+from sixthbot.core.events import make_event
+from sixthbot.core.tasks import Outcome
+
+if TYPE_CHECKING:
+    from sixthbot.actions.base import Context
+
+
+class ProbeArgs(Args):
+    """`do` says what happens; each call adds a line to the file `record`."""
+
+    do: str = "nothing"
+    record: str = ""
+    run: tuple[str, ...] = ()
+
+
+def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
+    if args.record:
+        with Path(args.record).open("a", encoding="utf-8") as file:
+            file.write(f"{ctx.task.id} {os.getpid()} {args.do} {sorted(ctx.outputs)}\n")
+    error = _errors().get(args.do)
+    if error is not None:
+        raise error
+    match args.do:
+        case "nothing":
+            return Outcome({"pid": os.getpid()})
+        case "event":
+            event = make_event("start", {"args": "x"}, time=ctx.clock(), key=f"caused by {ctx.task.id}")
+            return Outcome({}, (event,))
+        case "run":
+            cwd = Path(args.record).parent
+            ran = ctx.processes.run(args.run, cwd=cwd, env={}, timeout=None)
+            return Outcome({"status": ran.status, "confined": ran.confined})
+        case "spin":
+            while True:
+                ctx.check_cancelled()
+                time.sleep(0.01)
+        case other:
+            raise AssertionError(f"the probe knows no {other!r}")
+
+
+def _errors() -> dict[str, Exception]:
+    return {
+        "fail": WorkFailed("it went wrong", hint="mend it"),
+        "bug": ZeroDivisionError("a mistake in the program"),
+        "ask": NeedsPerson("somebody has to look", kind="subtask", hint="look"),
+        "later": TryLater("not yet", seconds=7),
+        "locked": Locked("somebody holds it"),
+        "misuse": UsageError("it can never work"),
+        "full": OSError(errno.ENOSPC, "No space left on device"),
+    }
+
+
+ACTION = Action(name="probe", summary="For tests.", Args=ProbeArgs, run=_probe)

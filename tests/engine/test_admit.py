@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core.rules import Mode
+from sixthbot.core.tasks import Done, Lane, Waiting
+from sixthbot.engine.admit import SETTLING, admit
+from tests.engine.scene import SECOND, Scene, probe, rule
+from tests.support.clock import FixedClock
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+MINUTE = timedelta(minutes=1)
+
+
+def states(scene: Scene) -> list[tuple[str, list[str]]]:
+    return [
+        (task.state.name, [event.key for event in task.events]) for task in scene.services.store.queue.all()
+    ]
+
+
+def test_every_rule_that_fires_makes_one_task_with_its_lane(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(lane=Lane.HIGH), rule("two"), rule("other", on="hook.x"), clock=clock)
+    tasks = scene.admit()
+    assert [(task.rule, task.lane) for task in tasks] == [("probe it", Lane.HIGH), ("two", Lane.NORMAL)]
+    assert tasks[0].deadline == clock() + 5 * MINUTE
+    assert scene.services.store.queue.claim("w") == scene.task(tasks[0].id)
+
+
+def test_the_same_event_seen_again_makes_nothing_more(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    [task] = scene.admit()
+    assert scene.admit() == []
+    scene.perform()
+    assert scene.admit() == []
+    assert scene.task(task.id).state == Done("succeeded")
+
+
+def test_the_journal_tells_the_verdict_of_every_rule_that_names_the_event(repo: RepoDir) -> None:
+    scene = Scene(
+        repo.path, rule(), rule("never", condition="event.args == 'no'"), rule("other", on="hook.x")
+    )
+    scene.admit()
+    [record] = scene.journal("event")
+    assert record.event == scene.event().id
+    assert record.data is not None
+    assert [(one["rule"], one["fired"]) for one in record.data["verdicts"]] == [
+        ("probe it", True),
+        ("never", False),
+    ]
+    assert record.message == "start one: fired probe it"
+
+
+def test_an_event_that_no_rule_wants_is_still_in_the_journal(repo: RepoDir) -> None:
+    scene = Scene(repo.path)
+    assert scene.admit() == []
+    assert scene.journal("event")[0].message == "start one: no rule fired"
+
+
+def test_events_within_the_settle_time_become_one_task_that_carries_them_all(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(settle=2 * SECOND), clock=clock)
+    [task] = scene.admit("a")
+    assert task.state == Waiting(clock() + 2 * SECOND, SETTLING)
+    clock.advance(1.5)
+    [joined] = scene.admit("b")
+    assert joined.id == task.id
+    assert scene.admit("a", "b") == []
+    clock.advance(1.5)
+    assert scene.wake() == []
+    clock.advance(0.5)
+    assert len(scene.wake()) == 1
+    assert states(scene) == [("ready", ["a", "b"])]
+    scene.admit("c")
+    assert sorted(states(scene)) == [("ready", ["a", "b"]), ("waiting", ["c"])]
+
+
+def test_a_stream_without_a_pause_is_cut_into_tasks(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(settle=2 * SECOND), clock=clock)
+    for number in range(25):
+        scene.admit(str(number))
+        scene.wake()
+        clock.advance(1)
+    assert len(states(scene)) == 2
+
+
+def test_only_events_of_the_same_key_settle_together(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(settle=2 * SECOND, key="{args}"))
+    first, second = (scene.event(key, fields={"args": key}) for key in ("a", "b"))
+    assert len(admit(scene.services, [first, second])) == 2
+
+
+def test_a_cooldown_lets_nothing_in_for_its_key_and_says_until_when(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(cooldown=10 * MINUTE), clock=clock)
+    scene.admit("a")
+    clock.advance(599)
+    assert scene.admit("b") == []
+    data = scene.journal("event")[-1].data
+    assert data is not None
+    assert data["verdicts"][0]["fired"] is False
+    assert data["verdicts"][0]["reason"] == "cooling down for 10m, until 2026-01-02T03:14:05.000Z"
+    clock.advance(1)
+    assert len(scene.admit("c")) == 1
+
+
+def test_mode_single_lets_nothing_in_while_one_is_there(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(mode=Mode.SINGLE))
+    scene.admit("a")
+    assert scene.admit("b") == []
+    scene.perform()
+    assert len(scene.admit("c")) == 1
+
+
+def test_mode_restart_cancels_the_one_that_is_there(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(mode=Mode.RESTART))
+    [first] = scene.admit("a")
+    [second] = scene.admit("b")
+    assert scene.task(first.id).state == Done("cancelled")
+    scene.claim()
+    scene.admit("c")
+    assert scene.services.store.queue.cancel_requested(second.id)
+
+
+@pytest.mark.parametrize("mode", [Mode.QUEUED, Mode.PARALLEL])
+def test_other_modes_take_everything_in(repo: RepoDir, mode: Mode) -> None:
+    scene = Scene(repo.path, rule(mode=mode))
+    assert len(scene.admit("a", "b")) == 2
+
+
+def test_own_events_are_skipped_unless_a_rule_wants_them(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(), rule("self", react_to_self=True))
+    tasks = admit(scene.services, [scene.event(fields={"origin": "sixthbot"})])
+    assert [task.rule for task in tasks] == ["self"]
+
+
+def test_an_issue_brings_its_lane_intensity_and_budgets(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(on="issue.added", do=(probe("ask"),)))
+    services = scene.services
+    text = b"---\npriority: critical\nintensity: high\nmin_budget: 1h\nmax_budget: 2h\n---\n# Do it\n"
+    path = services.places.inbox / "it.md"
+    path.write_bytes(text)
+    from sixthbot.core.issuefile import parse_issue  # noqa: PLC0415 - here only
+
+    record = services.store.issues.accept(path, text, parse_issue(text, "it.md"), now=services.clock())
+    [task] = admit(services, [scene.event(record.id, kind="issue.added", fields={"id": record.id})])
+    assert (task.issue, task.lane, task.intensity, task.min_budget, task.max_budget) == (
+        record.id, Lane.CRITICAL, "high", "1h", "2h",
+    )  # fmt: skip
+    scene.perform()
+    assert services.store.issues.record(record.id).status == "waiting-for-person"

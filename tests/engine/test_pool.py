@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from sixthbot.core.rules import Mode
+from sixthbot.core.tasks import Done, Lane, Ready
+from sixthbot.engine.pool import WorkerPool
+from sixthbot.store.locks import is_free
+from tests.engine.scene import Scene, probe, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.repos import RepoDir
+
+
+def until(wanted: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if wanted():
+            return True
+        time.sleep(0.01)
+    return wanted()
+
+
+def done(scene: Scene) -> int:
+    return sum(
+        1 for task in scene.services.store.queue.all(states=("done",)) if task.state == Done("succeeded")
+    )
+
+
+def test_the_pool_does_everything_exactly_once(repo: RepoDir, tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    scene = Scene(repo.path, rule(do=(probe(record=str(record)),), mode=Mode.PARALLEL))
+    pool = WorkerPool(lambda: scene.services, workers=4)
+    pool.start()
+    tasks = scene.admit(*map(str, range(30)))
+    pool.wake()
+    assert until(lambda: done(scene) == 30)
+    assert pool.stop()
+    assert sorted(line.split()[0] for line in record.read_text().splitlines()) == sorted(
+        task.id for task in tasks
+    )
+
+
+def test_a_task_is_claimed_at_once_when_the_pool_is_woken(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    pool.start()
+    time.sleep(0.2)
+    started = time.monotonic()
+    scene.admit()
+    pool.wake()
+    assert until(lambda: done(scene) == 1)
+    assert time.monotonic() - started < 0.9  # well before the look that needs no waking
+    pool.stop()
+
+
+def most_at_once(scene: Scene, pool: WorkerPool, total: int) -> int:
+    most = 0
+    end = time.monotonic() + 20
+    while done(scene) < total and time.monotonic() < end:
+        most = max(most, len(pool.busy()))
+        time.sleep(0.005)
+    assert done(scene) == total
+    return most
+
+
+def test_tasks_of_one_key_run_one_after_the_other(repo: RepoDir, tmp_path: Path) -> None:
+    do = (probe("run", record=str(tmp_path / "record"), run=["sleep", "0.2"]),)
+    scene = Scene(repo.path, rule(do=do, mode=Mode.QUEUED))
+    pool = WorkerPool(lambda: scene.services, workers=3)
+    scene.admit("a", "b", "c")
+    pool.start()
+    assert most_at_once(scene, pool, 3) == 1
+    pool.stop()
+
+
+def test_tasks_of_a_parallel_rule_run_beside_each_other(repo: RepoDir, tmp_path: Path) -> None:
+    do = (probe("run", record=str(tmp_path / "record"), run=["sleep", "0.5"]),)
+    scene = Scene(repo.path, rule(do=do, mode=Mode.PARALLEL))
+    pool = WorkerPool(lambda: scene.services, workers=3)
+    scene.admit("a", "b", "c")
+    pool.start()
+    assert most_at_once(scene, pool, 3) >= 2
+    pool.stop()
+
+
+def test_a_stop_ends_stubborn_programs_and_gives_their_tasks_back_within_five_seconds(
+    repo: RepoDir, tmp_path: Path
+) -> None:
+    script = f"trap '' TERM INT; echo $$ > {tmp_path / 'pid'}; while :; do sleep 1; done"
+    do = (
+        probe(record=str(tmp_path / "record")),
+        probe("run", record=str(tmp_path / "record"), run=["sh", "-c", script]),
+    )
+    scene = Scene(repo.path, rule(do=do))
+    pool = WorkerPool(lambda: scene.services)
+    pool.start()
+    [task] = scene.admit()
+    pool.wake()
+    assert until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
+    started = time.monotonic()
+    assert pool.stop()
+    assert time.monotonic() - started < 3
+    after = scene.task(task.id)
+    assert (after.state, after.attempts, after.crashes) == (Ready(), 0, 0)
+    assert list(scene.services.store.checkpoints.load(task.id)) == [0]
+    assert not (tmp_path / "x").exists()
+    assert all(is_free(path) for path in scene.services.places.workers.glob("*.lock"))
+
+
+def test_a_pool_of_one_lane_takes_from_no_other(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(lane=Lane.LOW), rule("urgent", lane=Lane.CRITICAL))
+    pool = WorkerPool(lambda: scene.services, workers=1, lanes={Lane.LOW})
+    pool.start()
+    scene.admit()
+    pool.wake()
+    assert until(lambda: done(scene) == 1)
+    time.sleep(0.1)
+    [left] = scene.services.store.queue.all(states=("ready",))
+    assert left.lane is Lane.CRITICAL
+    pool.stop()
+
+
+def test_a_worker_outlives_a_disk_that_refuses_for_a_while(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    scene.admit()
+    target = scene.services.places.queue / "done"
+    kept = target.with_name("done.away")
+    if target.exists():
+        target.rename(kept)
+    target.write_text("in the way")
+    pool.start()
+    assert until(lambda: len(pool.busy()) == 1)
+    time.sleep(0.5)
+    target.unlink()
+    if kept.exists():
+        kept.rename(target)
+    else:
+        target.mkdir()
+    assert until(lambda: done(scene) == 1)
+    pool.stop()
+
+
+def test_a_no_op_task_costs_less_than_twenty_milliseconds_of_cpu(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(mode=Mode.PARALLEL))
+    worker = scene.worker()
+    scene.admit("warm")
+    worker.perform(scene.claim())
+    count = 100
+    before = os.times()
+    scene.admit(*map(str, range(count)))
+    for _ in range(count):
+        worker.perform(scene.claim())
+    after = os.times()
+    spent = sum(after[:4]) - sum(before[:4])
+    assert spent / count < 0.020

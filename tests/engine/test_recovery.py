@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core.names import BranchName
+from sixthbot.core.tasks import Done, Ready, Running
+from sixthbot.core.times import format_time
+from sixthbot.engine.recovery import Recovered, recover
+from sixthbot.git.refs import tip
+from sixthbot.store.locks import WorkerLease
+from sixthbot.store.operations import Operation, RefChange
+from tests.engine.scene import Scene, probe, rule
+from tests.support.clock import FixedClock
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+PROCESS = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    from sixthbot.engine.pool import WorkerPool
+    from tests.engine.scene import Scene, probe, rule
+    top, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    script = f"echo $PPID > {folder}/leash; echo $$ > {folder}/pid; sleep 100"
+    do = (probe(record=str(folder / "record")), probe("run", record=str(folder / "record"), run=["sh", "-c", script]))
+    scene = Scene(top, rule(do=do))
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    pool.start()
+    print("up", flush=True)
+    sys.stdin.read()
+    """
+)
+
+
+def start(repo: RepoDir, folder: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(repo.path), str(folder)], env=environment, stdin=subprocess.PIPE
+    )
+
+
+def number_in(path: Path) -> int:
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        if path.exists() and path.read_text().endswith("\n"):
+            return int(path.read_text())
+        time.sleep(0.01)
+    raise AssertionError(f"{path.name} never came")
+
+
+def test_a_killed_workers_task_has_no_second_executor_before_its_program_is_gone(
+    repo: RepoDir, tmp_path: Path
+) -> None:
+    record = tmp_path / "record"
+    scene = Scene(repo.path, rule(do=(probe(record=str(record)), probe(record=str(record)))))
+    [task] = scene.admit()
+    process = start(repo, tmp_path)
+    number_in(tmp_path / "pid")
+    leash = number_in(tmp_path / "leash")
+    assert isinstance(scene.task(task.id).state, Running)
+    os.kill(leash, signal.SIGSTOP)
+    process.kill()
+    process.communicate()
+    assert recover(scene.services) == Recovered()
+    assert isinstance(scene.task(task.id).state, Running)
+    os.kill(leash, signal.SIGCONT)
+    end = time.monotonic() + 1.5
+    recovered = recover(scene.services)
+    while not recovered.tasks and time.monotonic() < end:
+        time.sleep(0.02)
+        recovered = recover(scene.services)
+    [back] = recovered.tasks
+    assert (back.state, back.crashes) == (Ready(), 1)
+    assert recover(scene.services) == Recovered()
+    assert scene.perform().state == Done("succeeded")
+    steps = [line.split()[2] for line in record.read_text().splitlines()]
+    assert steps == ["nothing", "run", "nothing"]  # the finished first step was not done again
+    assert list(scene.services.places.workers.glob("*.lock")) == []
+
+
+def test_the_work_of_a_living_worker_is_left_alone(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    [task] = scene.admit()
+    lease = WorkerLease(scene.services.places, "alive")
+    lease.acquire()
+    scene.claim("alive")
+    assert recover(scene.services) == Recovered()
+    lease.release()
+    assert [one.id for one in recover(scene.services).tasks] == [task.id]
+
+
+def operation(scene: Scene, *refs: RefChange, task: str = "") -> Operation:
+    made = Operation(id="op-1", time=format_time(scene.clock()), task=task, reason="test", refs=refs)
+    scene.services.store.operations.begin(made)
+    return made
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_an_operation_that_was_cut_off_is_finished_or_reverted_as_git_has_it(
+    repo: RepoDir, *, moved: bool
+) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    head = tip(scene.services.repo.git, BranchName("main"))
+    assert head is not None
+    operation(scene, ("refs/heads/sixth/x", None, head), task="t1")
+    if moved:
+        repo.git("branch", "sixth/x", "main")
+    found = recover(scene.services)
+    assert (found.finished, found.reverted) == ((("op-1",), ()) if moved else ((), ("op-1",)))
+    assert scene.services.store.operations.get("op-1").state == ("done" if moved else "reverted")
+    assert recover(scene.services) == Recovered()
+
+
+def test_an_operation_that_may_be_at_work_is_left_alone(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [task] = scene.admit()
+    scene.claim()
+    lease = WorkerLease(scene.services.places, "w1")
+    lease.acquire()
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40), task=task.id)
+    assert recover(scene.services) == Recovered()
+    lease.release()
+    assert recover(scene.services).reverted == ("op-1",)
+
+
+def test_an_operation_of_a_command_is_left_alone_for_a_minute(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40))
+    assert recover(scene.services) == Recovered()
+    clock.advance(61)
+    assert recover(scene.services).reverted == ("op-1",)
+
+
+def test_only_the_stale_lock_of_an_own_unfinished_operation_is_removed(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    heads = scene.services.places.git_dir / "refs" / "heads"
+    (heads / "sixth").mkdir()
+    mine, theirs = heads / "sixth" / "x.lock", heads / "main.lock"
+    old = (clock() - timedelta(seconds=60)).timestamp()
+    for path in (mine, theirs):
+        path.touch()
+        os.utime(path, (old, old))
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40), task="t1")
+    assert recover(scene.services).locks == (str(mine),)
+    assert not mine.exists()
+    assert theirs.exists()
