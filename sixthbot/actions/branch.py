@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from sixthbot.actions.base import Action, Args, Context
-from sixthbot.actions.branches import move_recorded, parse_branch, read_issue
+from sixthbot.actions.branches import move_recorded, read_issue
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater
 from sixthbot.core.names import BranchName, branch_for, clean_line, short_hash, slug
 from sixthbot.core.tasks import Outcome
@@ -60,9 +60,7 @@ def _base(ctx: Context, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid
     retry = f"then: sixthbot queue retry {ctx.task.id}"
     wanted = issue.base or args.base
     if wanted:
-        base: BranchName | None = parse_branch(
-            wanted, what="base", retry=f"sixthbot issue cancel {ctx.task.issue}"
-        )
+        base: BranchName | None = BranchName.parse(wanted)
     else:
         base = ctx.repo.default_branch()
     commit = tip(ctx.repo.git, base) if base is not None else None
@@ -108,7 +106,7 @@ def _choose(ctx: Context, issue: Issue, record: IssueRecord, *, keep: BranchName
 
 def _asked_for(ctx: Context, wanted: str, taken: set[str]) -> BranchName:
     retry = f"sixthbot issue cancel {ctx.task.issue}, and drop it again with another branch"
-    name = parse_branch(wanted, what="branch", retry=retry)
+    name = BranchName.parse(wanted)
     folder = name.value.rpartition("/")[0]
     if name.value in taken or (folder and prefix_blocked(ctx.repo.git, folder)):
         raise NeedsPerson(f"the branch {name} that the issue asks for is taken", kind="input", hint=retry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import InvalidName, NeedsPerson, RefMoved, TryLater, WorkFailed
+from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
 from sixthbot.core.names import BranchName, Oid
@@ -184,11 +184,3 @@ def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord
 def _reachable(branch: IssueBranch) -> frozenset[str]:
     """Return the commits a known tip may be at: those of the branch, and the parents they start from."""
     return branch.ids | {parent for commit in branch.commits for parent in commit.parents}
-
-
-def parse_branch(text: str, *, what: str, retry: str) -> BranchName:
-    """Return a branch name an issue gave; raise NeedsPerson("input") when git would not take it."""
-    try:
-        return BranchName.parse(text)
-    except InvalidName as error:
-        raise NeedsPerson(f"{what}: {error.message}", kind="input", hint=retry) from None
