@@ -84,11 +84,15 @@ def plan_rebase(git: Git, *, tip: Oid, onto: Oid, base: Oid, skip: Collection[Oi
         "rev-list", "--no-merges", "--right-only", "--cherry-mark", "--stdin",
         stdin=f"{base}...{tip}\n".encode(),
     )  # fmt: skip
-    same = {line[1:] for line in done.text.splitlines() if line.startswith("=")}
+    marked = {line[1:] for line in done.text.splitlines() if line.startswith("=")}
+    # to git all empty commits look the same
+    same = {
+        commit.id for commit in commits if commit.id in marked and not _changes_nothing(git, commit)
+    } - set(skip)
     return RebasePlan(
         onto=onto,
         commits=tuple(commit for commit in commits if commit.id not in same and commit.id not in skip),
-        already_there=tuple(commit.id for commit in commits if commit.id in same and commit.id not in skip),
+        already_there=tuple(commit.id for commit in commits if commit.id in same),
     )
 
 

@@ -129,7 +129,7 @@ class Git:
         command = [part for setting in settings for part in ("-c", setting)]
         result = execute(
             [*command, *args],
-            cwd=cwd or self.git_dir,
+            cwd=environment.get("GIT_WORK_TREE", self.git_dir),
             env=environment,
             stdin=stdin,
             timeout=timeout,
@@ -190,7 +190,7 @@ def _entries(folder: Path) -> list[Path]:
 def execute(
     args: Sequence[str],
     *,
-    cwd: Path,
+    cwd: Path | str,
     env: Mapping[str, str],
     stdin: bytes = b"",
     timeout: float = 120,

@@ -128,7 +128,7 @@ def test_a_folder_that_is_no_worktree_of_it_is_refused(repo: RepoDir, tmp_path: 
         git_of(repo).run("status", cwd=other.path)
 
 
-def test_a_missing_git_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_git_that_is_too_old_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     class Old:
         version_info = (2, 30, 1)
 
@@ -136,7 +136,7 @@ def test_a_missing_git_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     run_module._git_class.cache_clear()
     try:
         with pytest.raises(UsageError, match=r"git 2\.30\.1, which is too old") as caught:
-            run_module.git_version()
+            run_module._git_class()
     finally:
         run_module._git_class.cache_clear()
     assert "2.38" in caught.value.hint
