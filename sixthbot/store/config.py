@@ -190,12 +190,9 @@ def _keys_of(path: list[str]) -> list[str]:
     schema = Config.model_json_schema()
     node: dict[str, Any] = schema
     for key in path:
-        patterns = list(node.get("patternProperties", {}).values())
-        inner = (
-            node.get("properties", {}).get(key)
-            or node.get("additionalProperties")
-            or next(iter(patterns), {})
-        )
+        named: dict[str, Any] = {**node.get("patternProperties", {}), **node.get("properties", {})}
+        any_name: dict[str, Any] = node.get("additionalProperties") or next(iter(named.values()), {})
+        inner: dict[str, Any] = named.get(key, any_name)
         ref = inner.get("$ref", "").rsplit("/", 1)[-1]
         node = schema["$defs"].get(ref, inner)
     return list(node.get("properties", {}))

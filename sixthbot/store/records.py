@@ -1,0 +1,111 @@
+"""One line of a journal: what it holds, and how a file of them is read from either end."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing that happened. `n` counts from 1 for each actor; `time` is RFC 3339; `duration` is in seconds.
+
+    `kind` is a dotted word, such as `task.claimed`; `level` is debug, info, warning or error. What does not apply
+    is None. `data` holds JSON values.
+    """
+
+    time: str
+    actor: str
+    n: int
+    kind: str
+    level: str
+    message: str
+    task: str | None = None
+    issue: str | None = None
+    event: str | None = None
+    rule: str | None = None
+    rule_hash: str | None = None
+    step: str | int | None = None
+    action: str | None = None
+    argv: tuple[str, ...] | None = None
+    commit: str | None = None
+    exit: int | None = None
+    duration: float | None = None
+    data: Mapping[str, Any] | None = None
+
+
+_NAMES = frozenset(field.name for field in fields(Record))
+DETAILS = _NAMES - {"time", "actor", "n", "kind", "level", "message"}
+"""The fields that whoever appends a record may give or leave out."""
+
+
+def line_of(record: Record) -> bytes:
+    """Return a record as the bytes of its line, without the newline; what is None is left out."""
+    data = {name: value for name in _ORDER if (value := getattr(record, name)) is not None}
+    return json.dumps(data, separators=(",", ":")).encode("ascii")
+
+
+_ORDER = tuple(field.name for field in fields(Record))
+
+
+def parse_line(line: bytes) -> Record | None:
+    """Return the record in one line of a journal; None for a torn line or something else."""
+    try:
+        data = json.loads(line)
+        if not isinstance(data, dict):
+            return None
+        known = {name: value for name, value in data.items() if name in _NAMES}
+        if isinstance(known.get("argv"), list):
+            known["argv"] = tuple(known["argv"])
+        return Record(**known) if _sound(known) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _sound(data: Mapping[str, Any]) -> bool:
+    texts = (data.get(name) for name in ("time", "actor", "kind", "level", "message"))
+    return isinstance(data.get("n"), int) and all(isinstance(text, str) for text in texts)
+
+
+def records(path: Path, *, backwards: bool) -> Iterator[Record]:
+    """Yield the records of one file from either end; lines that are torn or not records are left out."""
+    lines = lines_backwards(path) if backwards else _lines(path)
+    return (record for line in lines if (record := parse_line(line)) is not None)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+
+
+def lines_backwards(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file from the last to the first, reading only as far as is asked for."""
+    try:
+        with path.open("rb") as file:
+            left = file.seek(0, os.SEEK_END)
+            rest: list[bytes] = []
+            while left:
+                size = min(_BLOCK, left)
+                left -= size
+                file.seek(left)
+                first, *lines = file.read(size).split(b"\n")
+                if not lines:
+                    rest.append(first)
+                    continue
+                yield lines[-1] + b"".join(reversed(rest))
+                yield from reversed(lines[:-1])
+                rest = [first]
+            yield b"".join(reversed(rest))
+    except FileNotFoundError:
+        return

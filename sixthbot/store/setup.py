@@ -1,0 +1,145 @@
+"""What `init` makes: the folders of `.sixth`, a first configuration, and the lines that keep the rest out of git."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import Refused
+from sixthbot.core.names import clean_line
+from sixthbot.store.atomic import make_dirs, point, write_file
+from sixthbot.store.paths import FOLDERS, refuse_links
+from sixthbot.store.trust import Trust, items_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from sixthbot.store.paths import Places
+
+_CONFIG = point("init.config")
+_README = point("init.readme")
+_EXCLUDE = point("init.exclude")
+
+_BEGIN = b"# sixthbot begin: what the bot keeps for itself"
+_END = b"# sixthbot end"
+_BLOCK = b"\n".join(
+    (_BEGIN, b"/.sixth/*", b"!/.sixth/config.toml", b"!/.sixth/rules/", b"!/.sixth/templates/", _END, b"")
+)
+
+_README_TEXT = """\
+# .sixth: where sixthbot keeps its things
+
+Yours, and tracked by git if you like: `config.toml`, `rules/`, `templates/`. After editing them, `sixthbot trust`.
+
+Yours to write into: `inbox/` (drop issue files here), `drafts/` (titles and texts), `issues/<id>/plan.toml`.
+
+The bot's own, ignored through `.git/info/exclude`: everything else. In `queue/` each task is a file and its folder
+is its state; moving one by hand is fine. `local/` holds locks, logs and caches of this clone.
+"""
+
+_CONFIG_TEXT = """\
+# Settings of sixthbot for this repository. Everything here may be left out.
+# `sixthbot config show --origin` prints all settings; after editing, `sixthbot trust`.
+
+# Commands that issues may ask for by name, as in: - [ ] Sort the word list `do: sort-words`
+# What a recipe changes becomes one commit.
+#
+# [recipes.sort-words]
+# description = "sort the word list"
+# run = ["sort", "-o", "words.txt", "words.txt"]
+# timeout = "1m"
+
+# What must hold before a draft is good. Each command is a list of words, without a shell.
+#
+# [check]
+# run = [["make", "test"]]
+# timeout = "15m"
+
+# The work trees that commands run in.
+#
+# [worktree]
+# setup = [["make", "deps"]]
+# copy = [".env"]
+
+# Who is told when a person is needed.
+#
+# [notify]
+# run = ["notify-send", "sixthbot"]
+"""
+
+
+def initialise(places: Places) -> list[str]:
+    """Make the bot's home; return what was made, as paths below the repository. What is there stays as it is.
+
+    The configuration written here is trusted. Raises Refused when a part of `.sixth` is a symbolic link.
+    """
+    refuse_links(places)
+    made = []
+    missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
+    if missing:
+        made.append(".sixth/")
+    for name in missing:
+        make_dirs(places.sixth / name)
+    if _write_new(places.sixth / "README.md", _README_TEXT, point=_README):
+        made.append(".sixth/README.md")
+    if _write_new(places.config_file, _CONFIG_TEXT, point=_CONFIG):
+        made.append(".sixth/config.toml")
+    _trust_own_config(places)
+    if _exclude(places.exclude_file):
+        made.append(f"entries in {_shown(places.exclude_file, places)}")
+    return made
+
+
+def check_tracked(paths: Iterable[str]) -> None:
+    """Raise Refused when git tracks something of the bot's own: a clone could smuggle work in.
+
+    `paths` are the tracked paths below `.sixth`, from the top of the repository.
+    """
+    allowed = (".sixth/rules/", ".sixth/templates/")
+    foreign = [path for path in paths if path != ".sixth/config.toml" and not path.startswith(allowed)]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise Refused(
+            f"this repository tracks {clean_line(foreign[0], limit=80)}{more}, which belongs to the bot alone",
+            hint="git rm -r --cached the files below .sixth/ but config.toml, rules/ and templates/, and commit that",
+        )
+
+
+def _write_new(path: Path, text: str, *, point: str) -> bool:
+    if path.exists():
+        return False
+    write_file(path, text.encode(), point=point, durability="power")
+    return True
+
+
+def _trust_own_config(places: Places) -> None:
+    """Trust the configuration if it is, to the byte, the one that is written here."""
+    data = _CONFIG_TEXT.encode()
+    trust, name = Trust(places.data_dir), places.config_file.relative_to(places.top).as_posix()
+    if not trust.is_trusted(name, data) and places.config_file.read_bytes() == data:
+        trust.trust(items_of({name: data}), {name: data})
+
+
+def _exclude(path: Path) -> bool:
+    """Put the bot's lines into git's exclude file, once; tell whether that changed it."""
+    path = path.resolve()
+    try:
+        old, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        old, mode = b"", 0o644
+    start, end = old.find(_BEGIN), old.find(_END)
+    if 0 <= start < end:
+        after = end + len(_END) + old[end + len(_END) :].startswith(b"\n")
+        new = old[:start] + _BLOCK + old[after:]
+    else:
+        new = old + (b"\n" if old and not old.endswith(b"\n") else b"") + _BLOCK
+    if new == old:
+        return False
+    make_dirs(path.parent)
+    write_file(path, new, point=_EXCLUDE, durability="power", mode=mode)
+    return True
+
+
+def _shown(path: Path, places: Places) -> str:
+    return path.relative_to(places.top).as_posix() if path.is_relative_to(places.top) else str(path)
