@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from sixthbot.core.checkboxes import lines_outside_code
+from sixthbot.core.checkboxes import TextLine, lines_outside_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sixthbot.core.checkboxes import TextLine
 
 ITEM = re.compile(r"([ \t]*)([-*+])[ \t]+(\S.*)")
 """A list item: indent, bullet, text."""
@@ -126,7 +124,7 @@ def split_lines(text: str) -> list[str]:
 def read_page(text: str) -> Page:
     """Return the shape of a changelog's text."""
     lines = tuple(line.rstrip("\r\n") for line in split_lines(text))
-    open_lines = lines_outside_code("\n".join(lines), first_line=0).lines
+    open_lines = _open_lines(lines)
     headings = _headings(lines, open_lines)
     bold = [
         Heading(start=line.number, end=line.number + 1, level=9, title=match[1], mark="**", form="bold")
@@ -149,6 +147,20 @@ def read_page(text: str) -> Page:
         group_mark=next(marks, ""),
         bullet=first_item[2] if first_item else "-",
     )
+
+
+def _open_lines(lines: Sequence[str]) -> tuple[TextLine, ...]:
+    """Return the lines outside fences and comments, numbered from 0; a fence that is never closed is none here.
+
+    What is inserted at the end of such a file has to be found again.
+    """
+    outside = lines_outside_code("\n".join(lines))
+    found = [TextLine(line.number - 1, line.text) for line in outside.lines]
+    if outside.unclosed_fence:
+        first = outside.unclosed_fence - 1
+        found = [line for line in found if line.number < first]
+        found += [TextLine(at, lines[at]) for at in range(first, len(lines))]
+    return tuple(found)
 
 
 def _headings(lines: Sequence[str], open_lines: Sequence[TextLine]) -> tuple[Heading, ...]:

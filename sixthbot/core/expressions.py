@@ -197,7 +197,8 @@ class _Walk:
         """Return the fields in a term with their values, for people."""
         names = dict.fromkeys(_fields_in(node))
         return clean_line(
-            ", ".join(f"{name} is {show_value(self._fields[name])}" for name in names), limit=_VALUE_LIMIT
+            ", ".join(f"{name} is {show_value(self._fields.get(name, 'absent'))}" for name in names),
+            limit=_VALUE_LIMIT,
         )
 
     @staticmethod

@@ -58,6 +58,7 @@ SHAPES = {
     "releases on the first level": "# 2.0.0 (2020)\n\n### Bug Fixes\n* a\n\n# 1.0.0\n",
     "links at the end": "# C\n\n## [Unreleased]\n- q\n\n[Unreleased]: http://x\n",
     "in code and comments": "# C\n\n```\n## [Unreleased]\n```\n<!--\n## [Unreleased]\n-->\n\n## [1.0]\n",
+    "a fence that stays open": "# C\n\n```\ncode\n",
     "bom": "\ufeff# C\n",
     "other headings": "# C\n\n## Notes\n\nhey\n",
     "anchors": '# C\n\n<a name="1.0"></a>\n## 1.0\n',

@@ -106,6 +106,11 @@ def test_terms_tell_what_was_looked_at_and_with_which_value() -> None:
     ]
 
 
+def test_a_comparison_that_is_decided_early_does_not_need_its_last_field() -> None:
+    held, (term,) = compile_condition("event.files > 5 > event.nope").evaluate(FIELDS)
+    assert (held, term.value) == (False, "files is 3, nope is absent")
+
+
 ATOMS = st.sampled_from(
     [
         "event.files",
