@@ -12,6 +12,8 @@ from sixthbot.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sixthbot.core.names import Oid
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -139,3 +141,12 @@ class IssueRecord:
     base: str = ""
     base_commit: str = ""
     accepted_tips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of an issue's branch: it came into `into`, or was deleted (`into` empty); `tip` is the commit it was at."""
+
+    branch: str
+    tip: Oid
+    into: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.branches import subtask_number
@@ -21,21 +21,12 @@ from sixthbot.store.operations import Operation, operation_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sixthbot.core.issues import IssueRecord
+    from sixthbot.core.issues import Ending, IssueRecord
     from sixthbot.engine.services import Services
 
 _CLEANUP = "cleanup"
 _LIVE = ("ready", "waiting", "running", "parked", "failed")
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A branch that came into `into`, or was deleted (`into` empty), with the commit it was at."""
-
-    branch: str
-    tip: Oid
-    into: str = ""
 
 
 def take_up_commits(services: Services, tips: Mapping[str, Oid], in_use: Collection[str]) -> list[str]:
@@ -83,8 +74,7 @@ def hasten(services: Services) -> list[Task]:
     """
     hastened = []
     for task in services.store.queue.all(states=("waiting",)):
-        pausing = task.attempts > 0 and isinstance(task.state, Waiting) and "attempt" in task.state.reason
-        if not isinstance(task.state, Waiting) or task.state.reason == SETTLING or pausing:
+        if not isinstance(task.state, Waiting) or task.state.reason.startswith((SETTLING, "attempt ")):
             continue
         after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
         if services.store.queue.settle(task, after):

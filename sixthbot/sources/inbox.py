@@ -7,9 +7,10 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import SixthError
+from sixthbot.core.errors import SixthError, WorkFailed
 from sixthbot.core.events import Event, EventKind, make_event
 from sixthbot.core.issuefile import parse_issue
+from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line, has_unsafe_characters
 from sixthbot.sources.settling import HELD_OPEN_LOOK, Settling, held_open, signature_of
 from sixthbot.store.atomic import read_small
@@ -112,6 +113,10 @@ class Inbox:
                 self._settle(found, now=now, tally=tally)
         return tally.scan(more=False)
 
+    def waiting(self) -> bool:
+        """Tell whether there is any file to look at; cheap."""
+        return bool(self._candidates())
+
     def _candidates(self) -> list[_Found]:
         """Return what may be an issue file, least recently written first."""
         found: list[_Found] = []
@@ -146,6 +151,8 @@ class Inbox:
                 return
             issue = parse_issue(data, found.name)
             record = self._store.issues.accept(found.path, data, issue, now=now)
+        except WorkFailed:
+            tally.wait_for(found.name, self._settling.settled_after)  # it changed after all
         except SixthError as unfit:
             self._reject(found, unfit.message, tally)
         except OSError as error:
@@ -173,6 +180,23 @@ def issue_event(record: IssueRecord, issue: Issue, *, time: datetime) -> Event:
         "source": issue.source or "inbox",
     }
     return make_event(EventKind.ISSUE_ADDED, fields, time=time)
+
+
+def forgotten_issues(store: Store, *, known: Collection[str], now: datetime) -> list[Event]:
+    """Return events for accepted issues that nothing was ever done about: a crash came right after the acceptance.
+
+    `known` are the ids of issues that have a task, or that no rule wanted.
+    """
+    events = []
+    for record in store.issues.list():
+        if record.id in known or record.branch or record.status is not IssueStatus.OPEN:
+            continue
+        try:
+            issue = parse_issue(store.issues.issue_text(record.id), record.file_name)
+        except SixthError:
+            continue  # its file is still in the inbox and will be taken from there
+        events.append(issue_event(record, issue, time=now))
+    return events
 
 
 def _read(found: _Found) -> bytes | None:

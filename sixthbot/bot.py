@@ -1,0 +1,264 @@
+"""The bot: puts everything together and runs the main loop. Sources tell what happened, rules decide, workers work."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import SixthError
+from sixthbot.core.events import EventKind, make_event
+from sixthbot.core.times import format_time
+from sixthbot.engine import housekeeping
+from sixthbot.engine.admit import admit, wake_due
+from sixthbot.engine.answers import trust_resumed
+from sixthbot.engine.duties import Duty
+from sixthbot.engine.live import LiveServices
+from sixthbot.engine.patience import Patience, work_is_left
+from sixthbot.engine.pool import WorkerPool
+from sixthbot.engine.recovery import recover
+from sixthbot.git.commits import person_from
+from sixthbot.sources.intake import Intake, World
+from sixthbot.sources.snapshot import branches_in_use
+from sixthbot.sources.wake import Reason, Waker, Woken
+from sixthbot.store import clock as store_clock
+from sixthbot.store.listing import count_tasks
+from sixthbot.store.locks import hold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from sixthbot.core.tasks import Task
+    from sixthbot.engine.services import Services
+
+_POLL = 2.0
+"""Seconds between two looks at everything when nothing wakes the bot."""
+_SLICE = 0.5
+"""Seconds until a stop that was asked for is noticed."""
+_RUN_LOOK = 0.05
+"""Seconds between two looks of a run that waits for its workers."""
+_RUN_PATIENCE = 60.0
+"""Seconds for which a run waits for somebody to finish writing an inbox file."""
+_RECOVERY_EVERY = 10.0
+_EVERYTHING = Woken(frozenset({Reason.LOST}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What one `run` did. `events` is how many were let in, `over` how many tasks came to their end.
+
+    `failed` are tasks that were given up meanwhile, `parked` and `waiting` those that stay for a person or for later.
+    `rejected` are inbox files with the reason, `unsettled` those that somebody is still writing.
+    """
+
+    events: int
+    over: int
+    failed: tuple[Task, ...]
+    parked: tuple[Task, ...]
+    waiting: tuple[Task, ...]
+    rejected: tuple[tuple[str, str], ...]
+    unsettled: tuple[str, ...]
+
+
+class Bot:
+    """The bot of one repository. Calling `services` gives what it works with, as the files say now."""
+
+    def __init__(self, services: LiveServices) -> None:
+        self.services = services
+        self._last = services()
+        self._stop = threading.Event()
+        self._woken = Woken()
+        self._trouble = ""
+        self._intake = Intake(
+            self._last.store,
+            admit=lambda events: admit(self._last, events),
+            end=lambda endings: housekeeping.end_issues(self._last, endings),
+            interrupted=self._interrupted,
+        )
+        self._followed: tuple[object, object] = (None, None)
+        self._recovered_at = float("-inf")
+        self._duties = (
+            Duty("recovery", self._recover),
+            Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
+            Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
+            Duty("branches", self._follow_people),
+            Duty("waiting-tasks", _wake_due),
+        )
+
+    @classmethod
+    def open(
+        cls,
+        start: Path,
+        *,
+        clock: Callable[[], datetime] = store_clock.now,
+        env: Mapping[str, str] | None = None,
+        flags: Mapping[str, str] | None = None,
+    ) -> Bot:
+        """Open the bot of the repository around `start`; raise what `open_services` raises."""
+        return cls(LiveServices(start, clock=clock, env=env, flags=flags))
+
+    def watch(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then leave within 5 s with the work in hand given back.
+
+        Raise Locked when another `watch` runs on this repository.
+        """
+        self._stop = stop
+        places = self.services().places
+        with hold(places.watch_lock, what="watch"):
+            self._begin(announce=True)
+            waker, pool = Waker(places), WorkerPool(self.services)
+            waker.start()
+            pool.start()
+            try:
+                self._serve(waker, pool)
+            finally:
+                waker.stop()
+                pool.stop()
+
+    def run(self, stop: threading.Event | None = None) -> RunReport:
+        """Handle every event and do every task of every lane that is not paused; return what came of it.
+
+        Waits for settling and retries due within 60 s, and for tasks that other processes are doing. `stop` ends it
+        early, with the work in hand given back.
+        """
+        self._stop = stop or self._stop
+        queue, done = self.services().store.queue, self.services().places.queue / "done"
+        failed_before = {task.id for task in queue.all(states=("failed",))}
+        over_before = count_tasks(done)
+        self._begin(announce=False)
+        pool = WorkerPool(self.services)
+        pool.start()
+        try:
+            self._drain(pool)
+        finally:
+            pool.stop()
+        return RunReport(
+            events=self._intake.events,
+            over=count_tasks(done) - over_before,
+            failed=tuple(task for task in queue.all(states=("failed",)) if task.id not in failed_before),
+            parked=tuple(queue.all(states=("parked",))),
+            waiting=tuple(queue.all(states=("waiting",))),
+            rejected=tuple(self._intake.rejected),
+            unsettled=self._intake.unsettled,
+        )
+
+    def _interrupted(self) -> bool:
+        return self._stop.is_set()
+
+    def tick(self, woken: Woken) -> float:
+        """Look at everything once and do what follows, short of the work itself; return seconds until the next turn.
+
+        What goes wrong in one duty is told in the journal and tried again later; the others go on.
+        """
+        services = self._fresh()
+        self._woken = woken
+        tick = time.monotonic()
+        wishes = [duty.attempt(services, tick=tick) for duty in self._duties]
+        return min((wish for wish in wishes if wish is not None), default=_POLL)
+
+    def _begin(self, *, announce: bool) -> None:
+        """Take up what an earlier process, that may have died anywhere, left behind."""
+        services = self._last
+        self._intake.begin(services.store, services.clock())
+        if announce:
+            now = services.clock()
+            start = make_event(
+                EventKind.START, {"args": ()}, time=now, key=f"{os.getpid()} {format_time(now)}"
+            )
+            self._intake.let_in(services.store, [start])
+
+    def _serve(self, waker: Waker, pool: WorkerPool) -> None:
+        woken = _EVERYTHING
+        while not self._stop.is_set():
+            pause = self.tick(woken)
+            pool.wake()
+            waker.refresh()
+            woken = self._wait(waker, min(pause, _POLL))
+
+    def _wait(self, waker: Waker, seconds: float) -> Woken:
+        until = time.monotonic() + seconds
+        while not self._stop.is_set():
+            left = until - time.monotonic()
+            woken = waker.wait(min(left, _SLICE))
+            if woken.reasons or left <= _SLICE:
+                return woken
+        return Woken()
+
+    def _drain(self, pool: WorkerPool) -> None:
+        """Turn after turn until nothing is left that a run should wait for."""
+        patience, woken, left = Patience(), _EVERYTHING, True
+        give_up = time.monotonic() + _RUN_PATIENCE
+        while not self._stop.is_set():
+            events = self._intake.events
+            pause = self.tick(woken)
+            pool.wake()
+            woken = Woken()
+            if self._intake.events != events:
+                give_up = time.monotonic() + _RUN_PATIENCE
+            at_rest = self._intake.at_rest or time.monotonic() > give_up
+            # what workers left behind just before they finished is found by one more turn after that
+            if at_rest and self._intake.events == events and not left:
+                wait = patience.wait(self._last)
+                if wait is None:
+                    return
+                pause = min(pause, wait)
+            self._stop.wait(min(pause, _RUN_LOOK))
+            left = work_is_left(self._last)
+
+    def _fresh(self) -> Services:
+        """Return the services as the files say now, or as they said last while those cannot be used."""
+        try:
+            services = self.services()
+        except (SixthError, OSError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                message = f"the settings cannot be used, the last ones count: {error}"
+                self._last.store.journal.append("bot.trouble", message, level="error")
+            return self._last
+        self._trouble = ""
+        if services is not self._last:
+            self._last = services
+            if services.trusted:
+                trust_resumed(services)
+        return services
+
+    def _world(self, services: Services) -> World:
+        now = services.clock()
+        return World(
+            store=services.store,
+            repo=services.repo,
+            own_email=person_from(services.loaded.config.commit.committer, now).email,
+            now=now,
+            woken=self._woken,
+        )
+
+    def _follow_people(self, services: Services) -> float | None:
+        """Do what follows from branches that moved, or that somebody checked out or left."""
+        tips, in_use = self._intake.tips, branches_in_use(services.places.git_dir)
+        if (tips, in_use) == self._followed:
+            return None
+        housekeeping.take_up_commits(services, tips, in_use)
+        housekeeping.clean_up(services, tips, in_use)
+        if in_use != self._followed[1]:
+            housekeeping.hasten(services)
+        self._followed = (tips, in_use)
+        return None
+
+    def _recover(self, services: Services) -> float | None:
+        now = time.monotonic()
+        if now - self._recovered_at < _RECOVERY_EVERY:
+            return None
+        recover(services)
+        self._recovered_at = now
+        return None
+
+
+def _wake_due(services: Services) -> float | None:
+    if wake_due(services):
+        return 0.0
+    due = services.store.queue.next_due()
+    return None if due is None else max((due - services.clock()).total_seconds(), 0.0)

@@ -1,0 +1,213 @@
+"""Looks at every source in turn, hands on what happened, and moves a cursor only after that was taken safely."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sixthbot.core.events import EventKind
+from sixthbot.core.issues import Ending, IssueStatus
+from sixthbot.sources.inbox import Inbox, forgotten_issues
+from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
+from sixthbot.sources.snapshot import HEADS, Snapshot
+from sixthbot.sources.tracker import RefsTracker
+from sixthbot.sources.wake import Reason
+from sixthbot.store.locks import try_hold
+from sixthbot.store.notes import list_and_clear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sixthbot.core.events import Event
+    from sixthbot.core.names import Oid
+    from sixthbot.core.tasks import Task
+    from sixthbot.git.repository import Repository
+    from sixthbot.sources.wake import Woken
+    from sixthbot.store.open import Store
+
+_OTHER_IS_AT_IT = 0.05
+_INBOX_BATCH = 20
+_EVENT_BATCH = 50
+_OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What one turn looks at. `own_email` is the address in the bot's commits, `woken` why this turn came."""
+
+    store: Store
+    repo: Repository
+    own_email: str
+    now: datetime
+    woken: Woken
+
+
+class Intake:
+    """The sources of one repository.
+
+    `admit` puts what rules want done about events into the queue and returns the tasks, `end` ends the issues of
+    branches; both may be called again with the same. `interrupted` tells that the bot is to stop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        admit: Callable[[Sequence[Event]], list[Task]],
+        end: Callable[[Sequence[Ending]], object],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self._inbox = Inbox(store)
+        self._tracker = RefsTracker()
+        self._admit = admit
+        self._end = end
+        self._interrupted = interrupted
+        self._renamed: set[str] = set()
+        self._unadmitted: list[Event] = []
+        self._told: set[str] = set()
+        self._refs_wanted = True
+        self.tips: Mapping[str, Oid] = MappingProxyType({})
+        """All branches and tags as last seen, by full name."""
+        self.events = 0
+        """How many events were let in."""
+        self.rejected: list[tuple[str, str]] = []
+        """Names of rejected inbox files, with the reasons."""
+        self.unsettled: tuple[str, ...] = ()
+        """Names of inbox files that were not finished at the last look."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last looks left nothing to come back to soon."""
+        return not (self.unsettled or self._refs_wanted or self._unadmitted)
+
+    def begin(self, store: Store, now: datetime) -> None:
+        """Let in what an earlier process took from the inbox and died before letting in."""
+        known = {task.issue for task in store.queue.all()} | set(_unwanted(store))
+        self.let_in(store, forgotten_issues(store, known=known, now=now))
+
+    def let_in(self, store: Store, events: Sequence[Event]) -> None:
+        """Admit events; those of an attempt that failed are kept and come first the next time."""
+        self._unadmitted += events
+        if not self._unadmitted:
+            return
+        wanted = {task.issue for task in self._admit(self._unadmitted)}
+        added = {str(one.fields["id"]) for one in self._unadmitted if one.kind == EventKind.ISSUE_ADDED}
+        if added - wanted:
+            store.cursors.save("inbox", {"unwanted": sorted((added - wanted) | set(_unwanted(store)))})
+        self.events += len(self._unadmitted)
+        self._unadmitted = []
+
+    def look_at_inbox(self, world: World) -> float | None:
+        """Take what is finished in the inbox; return seconds until it wants to be looked at again, None for no wish."""
+        store = world.store
+        self.let_in(store, [])
+        self._renamed |= world.woken.renamed
+        self.unsettled = ()
+        if not self._inbox.waiting():
+            self._renamed.clear()
+            return None
+        with _alone(store) as alone:
+            if not alone:
+                self.unsettled = ("another process looks at the inbox",)
+                return _OTHER_IS_AT_IT
+            scan = self._inbox.scan(
+                now=world.now, tick=time.monotonic(), renamed=self._renamed, limit=_INBOX_BATCH
+            )
+            self.let_in(store, scan.events)
+        if not scan.more:
+            self._renamed.clear()
+        self.unsettled = scan.unsettled
+        self._tell(store, scan.rejected, scan.problems)
+        return 0.0 if scan.more else scan.next_look
+
+    def _tell(self, store: Store, rejected: Sequence[tuple[str, str]], problems: Sequence[str]) -> None:
+        for name, reason in rejected:
+            store.journal.append(
+                "issue.rejected", f"inbox/{name} was rejected: {reason}", level="warning", data={"file": name}
+            )
+        self.rejected += rejected
+        for problem in set(problems) - self._told:  # the same trouble at every look is told once
+            self._told.add(problem)
+            store.journal.append("issue.trouble", problem, level="error")
+
+    def look_at_refs(self, world: World) -> float | None:
+        """Let in what happened to branches and tags; return as `look_at_inbox` does."""
+        told = world.woken.reasons & {Reason.REFS, Reason.NOTE, Reason.LOST}
+        if told - {Reason.REFS}:
+            list_and_clear(world.store.places)
+        self._refs_wanted = bool(told) or self._refs_wanted or self._tracker.may_have_moved(world.store)
+        if not self._refs_wanted:
+            return None
+        with _alone(world.store) as alone:
+            if not alone:
+                return _OTHER_IS_AT_IT
+            look = self._tracker.look(world.store, world.repo.git)
+            if (
+                look.old is not None
+                and look.old != look.new
+                and not self._tell_refs(world, look.old, look.new)
+            ):
+                return 0.0
+            self._tracker.save(world.store, look)
+        self.tips = look.new.refs
+        self._refs_wanted = False
+        return None
+
+    def _tell_refs(self, world: World, old: Snapshot, new: Snapshot) -> bool:
+        """Let in what happened between two snapshots; tell whether that was done to the end."""
+        context = RefsContext(
+            git=world.repo.git,
+            default=world.repo.default_branch(),
+            own=OwnMoves.of(world.store.operations.list()),
+            own_email=world.own_email,
+            time=world.now,
+        )
+        events = events_between(context, old, new)
+        while batch := list(islice(events, _EVENT_BATCH)):
+            self.let_in(world.store, batch)
+            if self._interrupted():
+                return False
+        self._end(_endings(world, old, new))
+        return True
+
+
+def _endings(world: World, old: Snapshot, new: Snapshot) -> list[Ending]:
+    """Return the branches of issues that came into their base between the snapshots, or were deleted."""
+    issues = world.store.issues.list()
+    records = [record for record in issues if record.branch and record.status not in _OVER]
+    tips = {**old.refs, **new.refs}
+    wanted = {
+        record.branch: record.base
+        for record in records
+        if record.base and tips.get(HEADS + record.branch) != record.base_commit
+    }
+    merged = merged_into(world.repo.git, old, new, wanted)
+    endings = [Ending(branch=branch, tip=tip, into=base) for branch, base, tip in merged]
+    into = {branch for branch, _, _ in merged}
+    for record in records:
+        ref = HEADS + record.branch
+        if ref in old.refs and ref not in new.refs and record.branch not in into:
+            endings.append(Ending(branch=record.branch, tip=old.refs[ref]))
+    return endings
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[bool]:
+    """Keep other processes from taking in events at the same time; gives False when one is at it."""
+    held = try_hold(store.places.locks / "intake.lock")
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _unwanted(store: Store) -> list[str]:
+    """Return the issues that no rule wanted to do anything about."""
+    saved = (store.cursors.load("inbox") or {}).get("unwanted")
+    return [str(one) for one in saved] if isinstance(saved, list) else []
