@@ -62,12 +62,14 @@ def number_in(path: Path) -> int:
 def test_a_killed_workers_task_has_no_second_executor_before_its_program_is_gone(
     repo: RepoDir, tmp_path: Path
 ) -> None:
-    record = tmp_path / "record"
+    out = tmp_path / "out"
+    out.mkdir()
+    record = out / "record"
     scene = Scene(repo.path, rule(do=(probe(record=str(record)), probe(record=str(record)))))
     [task] = scene.admit()
-    process = start(repo, tmp_path)
-    number_in(tmp_path / "pid")
-    leash = number_in(tmp_path / "leash")
+    process = start(repo, out)
+    number_in(out / "pid")
+    leash = number_in(out / "leash")
     assert isinstance(scene.task(task.id).state, Running)
     os.kill(leash, signal.SIGSTOP)
     process.kill()
