@@ -165,7 +165,7 @@ def _entry(commit: CommitText, issue: str) -> Entry | None:
         description=f"Revert: {text}" if reverted else text,
         scope=_escaped(_scope(described)),
         breaking=parsed.breaking,
-        issue=own_trailers(commit.body).get(ISSUE_TRAILER, issue),
+        issue=_escaped(clean_line(own_trailers(commit.body).get(ISSUE_TRAILER, issue), limit=64)),
         commits=(commit.id,),
     )
 

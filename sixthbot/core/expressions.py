@@ -11,6 +11,7 @@ import difflib
 import operator
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,13 @@ class Condition:
         return held, tuple(walk.terms)
 
 
+@lru_cache(maxsize=256)
 def compile_condition(text: str) -> Condition:
-    """Read a condition; raise ConfigError, with the place, for whatever is not of the language."""
+    """Read a condition; raise ConfigError, with the place, for whatever is not of the language.
+
+    Conditions are kept once read: an event is matched with every rule, and switching Python's warnings off around
+    its parser is nothing to do in worker threads again and again.
+    """
     line = " ".join(text.split("\n")).strip()
     body = _parse(line)
     refusal = body if isinstance(body, str) else _refusal(body, _DEPTH_LIMIT)

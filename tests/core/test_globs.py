@@ -75,8 +75,8 @@ def test_no_pattern_fails(text: str, pattern: str) -> None:
 
 
 def test_hostile_patterns_are_not_slow() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not path_matches("a" * 4000, "*a" * 50 + "b")
     assert not path_matches("/".join(["a" * 10] * 400), "**/" + "*a/**/" * 30 + "b")
     assert not text_matches("a" * 4000, "*a" * 50 + "b")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
