@@ -86,9 +86,8 @@ def plan_rebase(git: Git, *, tip: Oid, onto: Oid, base: Oid, skip: Collection[Oi
     )  # fmt: skip
     marked = {line[1:] for line in done.text.splitlines() if line.startswith("=")}
     # to git all empty commits look the same
-    same = {
-        commit.id for commit in commits if commit.id in marked and not _changes_nothing(git, commit)
-    } - set(skip)
+    trees = _Trees(git, {commit.id: commit.tree for commit in commits})
+    same = {commit.id for commit in commits if commit.id in marked and not trees.same(commit)} - set(skip)
     return RebasePlan(
         onto=onto,
         commits=tuple(commit for commit in commits if commit.id not in same and commit.id not in skip),
@@ -113,6 +112,7 @@ def rebase_in_memory(
     if plan.up_to_date:
         return UpToDate()
     at, tree = onto, tree_of(git, onto)
+    trees = _Trees(git, {commit.id: commit.tree for commit in plan.commits})
     mapping: dict[Oid, Oid] = {}
     dropped = list(plan.already_there)
     with _attributes_of(git, onto) as attributes:
@@ -122,10 +122,13 @@ def rebase_in_memory(
                 at, tree = commit.id, commit.tree
                 mapping[commit.id] = at
                 continue
-            merged = _merge(git, attributes, commit, at=at, tree=tree)
+            if parent is not None and trees.of(parent) == tree:
+                merged: Oid | Conflict = commit.tree
+            else:
+                merged = _merge(git, attributes, commit, at=at, tree=tree)
             if isinstance(merged, Conflict):
                 return merged
-            if merged == tree and not _changes_nothing(git, commit):
+            if merged == tree and not trees.same(commit):
                 dropped.append(commit.id)
                 continue
             at, tree = (
@@ -138,16 +141,26 @@ def rebase_in_memory(
     return Rebased(new_tip=at, mapping=MappingProxyType(mapping), dropped=tuple(dropped))
 
 
-def _changes_nothing(git: Git, commit: CommitInfo) -> bool:
-    """Tell whether a commit was empty from the start: such a one was meant, and stays."""
-    return bool(commit.parents) and tree_of(git, commit.parents[0]) == commit.tree
+@dataclass(slots=True)
+class _Trees:
+    """Trees of commits, asked from git only where they are not known."""
+
+    git: Git
+    known: dict[Oid, Oid]
+
+    def of(self, commit: Oid) -> Oid:
+        if commit not in self.known:
+            self.known[commit] = tree_of(self.git, commit)
+        return self.known[commit]
+
+    def same(self, commit: CommitInfo) -> bool:
+        """Tell whether a commit was empty from the start: such a one was meant, and stays."""
+        return bool(commit.parents) and self.of(commit.parents[0]) == commit.tree
 
 
 def _merge(git: Git, attributes: Path, commit: CommitInfo, *, at: Oid, tree: Oid) -> Oid | Conflict:
     """Return the tree of `commit` brought onto `at`, with the commit's parent as the base of the merge."""
     parent = commit.parents[0] if commit.parents else None
-    if parent is not None and tree == tree_of(git, parent):
-        return commit.tree
     options = ["--write-tree", "-z"]
     ours = at
     if parent is None:

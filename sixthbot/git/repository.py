@@ -42,6 +42,14 @@ class Repository:
         done = self.git.run("ls-files", "-z", "--", prefix, check=False)
         return done.text.split("\0")[:-1]
 
+    def hooks_path(self) -> str:
+        """Return where the user told git to look for hooks (`core.hooksPath`), empty when they told it nothing."""
+        done = self.git.run("config", "--show-scope", "-z", "--get-all", "core.hooksPath", check=False)
+        fields = done.text.split("\0")
+        # the bot's own calls switch hooks off: that is the scope "command"
+        own = [path for scope, path in zip(fields[0::2], fields[1::2], strict=False) if scope != "command"]
+        return own[-1] if own else ""
+
     def head_branch(self) -> BranchName | None:
         """Return the branch that the main worktree has checked out, None when its HEAD is detached."""
         return _branch(head_ref(self.git) or "")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,6 @@ from tests.git.helpers import git_of, oid
 from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
 TOPIC = BranchName.parse("sixth/topic")
 
@@ -29,6 +30,25 @@ def test_a_branch_is_made_moved_and_deleted_with_its_old_value(repo: RepoDir) ->
     assert "make it" in repo.git("reflog", "sixth/topic")
     move_refs(git, [RefMove(TOPIC.ref, second, None)], message="delete")
     assert tip(git, TOPIC) is None
+
+
+def test_folders_of_moved_refs_are_synced_after_the_move(
+    repo: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        assert repo.tip(TOPIC.value)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    move_refs(Git(repo.git_dir), [RefMove(TOPIC.ref, None, oid(repo.head()))], message="x")
+    refs = f"{repo.path}/.git/refs"
+    assert synced == [f"{refs}/heads/sixth", f"{refs}/heads", refs]
+    move_refs(git_of(repo), [RefMove("refs/heads/x", None, oid(repo.head()))], message="x")
+    assert len(synced) == 3
 
 
 def test_a_ref_that_moved_stops_the_whole_transaction(repo: RepoDir) -> None:

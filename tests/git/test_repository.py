@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,17 +43,19 @@ def test_a_reftable_is_refused_with_a_way_out(repo: RepoDir) -> None:
     assert "migrate" in caught.value.hint
 
 
-def test_somebody_else_s_repository_is_refused(repo: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    if os.geteuid() != 0:
-        # git's own way to pretend
-        monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-        pytest.importorskip("sixthbot.git.run")
-    else:
-        os.chown(repo.path, 12345, 12345)
-        os.chown(repo.path / ".git", 12345, 12345)
-        with pytest.raises(Refused, match="another user") as caught:
-            open_repository(repo.path, repo.path / ".git")
-        assert "safe.directory" in caught.value.hint
+def test_somebody_else_s_repository_is_refused(
+    repo: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # git's own way to pretend; the environment is cleaned of it, so it is handed on by a git that sets it
+    real = shutil.which("git")
+    other = tmp_path / "bin/git"
+    other.parent.mkdir()
+    other.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{real}" "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{other.parent}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(Refused, match="another user") as caught:
+        open_repository(repo.path, repo.path / ".git")
+    assert "safe.directory" in caught.value.hint
 
 
 def test_tracked_paths_below_a_folder_are_listed(repo: RepoDir) -> None:
@@ -60,6 +63,14 @@ def test_tracked_paths_below_a_folder_are_listed(repo: RepoDir) -> None:
     repo.commit("tracks state")
     assert _open(repo).tracked_under(".sixth") == [".sixth/config.toml", ".sixth/queue/ready/x.json"]
     assert _open(repo).tracked_under("*") == []
+
+
+def test_the_user_s_hooks_path_is_told_and_not_the_bot_s(repo: RepoDir, sealed: Path) -> None:
+    assert _open(repo).hooks_path() == ""
+    (sealed / "gitconfig").write_text("[core]\n\thooksPath = /global/hooks\n")
+    assert _open(repo).hooks_path() == "/global/hooks"
+    repo.git("config", "core.hooksPath", ".husky")
+    assert _open(repo).hooks_path() == ".husky"
 
 
 def test_the_default_branch_is_what_the_remote_says(repo: RepoDir, remote: RepoDir, tmp_path: Path) -> None:

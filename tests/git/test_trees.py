@@ -149,17 +149,19 @@ def test_submodules_stay_as_they_were(repo: RepoDir, tmp_path: Path) -> None:
     assert TreeEntry("sub", "160000", oid(library.head())) in list_tree(git, tree)
 
 
-def test_what_cannot_be_read_is_a_failure_that_names_it(repo: RepoDir, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        with pool_of(repo, tmp_path).take(oid(repo.head())) as worktree:
-            os.mkfifo(worktree.path / "pipe")
-            tree = snapshot_worktree(git_of(repo), worktree.path).tree
-        assert tree == tree_of(git_of(repo), oid(repo.head()))
-        return
+def test_what_git_cannot_keep_is_passed_over(repo: RepoDir, tmp_path: Path) -> None:
+    head = oid(repo.head())
+    with pool_of(repo, tmp_path).take(head) as worktree:
+        os.mkfifo(worktree.path / "pipe")
+        (worktree.path / "empty").mkdir()
+        assert snapshot_worktree(git_of(repo), worktree.path).tree == tree_of(git_of(repo), head)
+
+
+def test_what_cannot_be_added_is_a_failure_in_git_s_words(repo: RepoDir, tmp_path: Path) -> None:
+    repo.commit("attributes", {".gitattributes": "*.x working-tree-encoding=UTF-16\n"})
     with pool_of(repo, tmp_path).take(oid(repo.head())) as worktree:
-        (worktree.path / "secret").write_text("s")
-        (worktree.path / "secret").chmod(0)
-        with pytest.raises(WorkFailed, match="secret"):
+        (worktree.path / "bad.x").write_bytes(b"odd")
+        with pytest.raises(WorkFailed, match=r"cannot be committed: .*bad\.x"):
             snapshot_worktree(git_of(repo), worktree.path)
 
 
