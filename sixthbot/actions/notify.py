@@ -10,9 +10,9 @@ from sixthbot.actions.templating import fill
 from sixthbot.core.errors import WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
+from sixthbot.core.times import format_duration
 
 _TEMPLATE = "notify.txt.j2"
-_SECONDS = 30.0
 
 
 class NotifyArgs(Args):
@@ -24,22 +24,24 @@ class NotifyArgs(Args):
 def run(ctx: Context, args: NotifyArgs) -> Outcome:
     """Call `[notify] run` with the text as its last argument and in SIXTH_TEXT; outputs `notified` and `text`.
 
-    Raise WorkFailed when the program fails or takes longer than half a minute.
+    Raise WorkFailed when the program fails or takes longer than `notify.timeout`.
     """
     text = args.text or _said(ctx)
     ctx.tell(clean_line(text))
     command = ctx.config.notify.run
     if not command:
         return Outcome({"notified": False, "text": text})
+    limit = ctx.config.notify.timeout
     ran = ctx.processes.run(
         [*command, env_value(text, limit=4000)],
         cwd=ctx.store.places.local,
         env={**task_env(ctx), "SIXTH_TEXT": env_value(text)},
-        timeout=_SECONDS,
+        timeout=limit.total_seconds(),
     )
     if not ran.ok:
         raise WorkFailed(
-            f"notify.run {how_it_ended(ran, limit=f'{_SECONDS:.0f}s')}", hint="sixthbot config show notify"
+            f"notify.run {how_it_ended(ran, limit=format_duration(limit))}",
+            hint="sixthbot config show notify",
         )
     return Outcome({"notified": True, "text": text})
 

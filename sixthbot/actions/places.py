@@ -104,7 +104,7 @@ def how_it_ended(ran: Ran, *, limit: str) -> str:
 
 
 def _set_up(ctx: Context, place: Path, argv: Sequence[str]) -> None:
-    timeout = ctx.config.work.timeout.total_seconds()
+    timeout = ctx.config.worktree.timeout.total_seconds()
     ran = run_in(ctx, place, argv, env=task_env(ctx), timeout=timeout)
     if not ran.ok:
         raise WorkFailed(

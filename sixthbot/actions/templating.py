@@ -27,7 +27,7 @@ def fill(ctx: Context, name: str, values: Mapping[str, Any]) -> str:
     template cannot be used, or makes a text of more than two megabytes.
     """
     text, origin = read_template(ctx.store.places, name, ctx.store.trust)
-    return fill_text(text, values, origin=origin)
+    return fill_text(text, values, origin=f"{name} (shipped)" if origin == "shipped" else origin)
 
 
 def fill_text(text: str, values: Mapping[str, Any], *, origin: str) -> str:

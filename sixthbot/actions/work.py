@@ -12,6 +12,7 @@ from sixthbot.actions.branches import (
     adopt,
     commit_as_bot,
     guarded_move,
+    known_tips,
     look,
     read_issue,
     require_movable,
@@ -50,8 +51,13 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
 
 
 def _with_found_commits(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Plan:
-    """Settle each subtask that a commit of the branch says it does; this is what makes repeating the step safe."""
+    """Settle each subtask that a commit of the branch says it does; this is what makes repeating the step safe.
+
+    A tip that nobody handed over says nothing: its commits may be anybody's.
+    """
     plan = ctx.store.issues.plan(record.id)
+    if branch.tip not in known_tips(ctx, record, branch):
+        return plan
     numbers = {subtask.n for subtask in plan.subtasks if not subtask.settled}
     for commit in branch.commits:
         n = subtask_number(commit, record.id)

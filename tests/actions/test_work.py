@@ -8,7 +8,6 @@ import pytest
 from sixthbot.core.errors import ConfigError, NeedsPerson, TryLater, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from tests.support.fingerprint import fingerprint
-from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +46,6 @@ def one(shop: Workshop, script: str, *, timeout: str = "30s") -> None:
     shop.recipe("it", script, timeout=timeout)
     shop.drop("# Do it\n\n- [ ] Do it now `do: it`\n")
     shop.steps("branch", "plan")
-
-
-def by_hand(shop: Workshop, path: Path, message: str, files: dict[str, str | bytes | None]) -> str:
-    """Commit on the issue's branch as a person does: in a worktree of their own, left again."""
-    shop.dir.git("worktree", "add", "--quiet", str(path), shop.branch)
-    commit = RepoDir(path).commit(message, files)
-    shop.dir.git("worktree", "remove", "--force", str(path))
-    return commit
 
 
 def test_each_recipe_is_one_commit_with_the_trailers_and_the_tree_of_the_user_is_untouched(
@@ -247,7 +238,7 @@ def test_a_persons_commit_with_the_trailer_is_taken_and_kept(ready: Workshop, tm
     ready.steps("branch", "plan")
     with pytest.raises(NeedsPerson):
         ready.step("work")
-    commit = by_hand(ready, tmp_path / "mine", "rename it\n\nSixth-Subtask: 1\n", {"helper": "new\n"})
+    commit = ready.by_hand(tmp_path / "mine", "rename it\n\nSixth-Subtask: 1\n", {"helper": "new\n"})
     ready.step("work")
     assert ready.plan.get(1).by == "person"
     assert ready.plan.get(1).commits == (commit,)
@@ -258,7 +249,7 @@ def test_a_persons_commit_with_the_trailer_is_taken_and_kept(ready: Workshop, tm
 def test_a_persons_commit_without_a_word_freezes_the_branch(ready: Workshop, tmp_path: Path) -> None:
     ready.drop("# T\n\n- [ ] Sort `do: sort-words`\n")
     ready.steps("branch", "plan")
-    commit = by_hand(ready, tmp_path / "mine", "something", {"x": "1\n"})
+    commit = ready.by_hand(tmp_path / "mine", "something", {"x": "1\n"})
     with pytest.raises(NeedsPerson, match="somebody else") as caught:
         ready.step("work")
     assert caught.value.kind == "frozen"
@@ -274,7 +265,7 @@ def test_a_persons_commit_without_a_word_freezes_the_branch(ready: Workshop, tmp
 def test_a_trailer_that_does_not_fit_is_no_word(ready: Workshop, tmp_path: Path, trailer: str) -> None:
     ready.drop("# T\n\n- [ ] Sort `do: sort-words`\n")
     ready.steps("branch", "plan")
-    by_hand(ready, tmp_path / "mine", f"x\n\n{trailer}\n", {"x": "1\n"})
+    ready.by_hand(tmp_path / "mine", f"x\n\n{trailer}\n", {"x": "1\n"})
     with pytest.raises(NeedsPerson) as caught:
         ready.step("work")
     assert caught.value.kind == "frozen"

@@ -16,6 +16,7 @@ from sixthbot.actions.base import Context, Ran, run_step
 from sixthbot.core.errors import WorkFailed
 from sixthbot.core.events import Event, make_event
 from sixthbot.core.issuefile import parse_issue
+from sixthbot.core.names import BranchName
 from sixthbot.core.rules import Rule, StepSpec
 from sixthbot.core.tasks import Lane, Outcome, Task, task_id
 from sixthbot.git.repository import Repository, open_repository
@@ -23,15 +24,17 @@ from sixthbot.git.worktrees import Pool
 from sixthbot.store.config import Config
 from sixthbot.store.open import Store, open_store
 from sixthbot.store.paths import Places, locate
+from sixthbot.store.setup import initialise
 from tests.support.clock import FixedClock
+from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from sixthbot.core.drafts import Draft
     from sixthbot.core.issues import IssueRecord, Plan
     from sixthbot.llm.port import Writer
-    from tests.support.repos import RepoDir
 
 ISSUE_STEPS = ("branch", "plan", "work", "rebase", "changelog", "check", "describe")
 
@@ -107,6 +110,24 @@ class Workshop:
         run = [sys.executable, "-c", script]
         self.config.setdefault("recipes", {})[name] = {"run": run, "timeout": timeout}
 
+    def template(self, name: str, text: str) -> None:
+        """Put a template of the repository's own in place, trusted."""
+        path = self.places.templates_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        trust = self.store.trust
+        trust.trust(trust.scan(self.places, b""), trust.collect(self.places, b""))
+
+    def draft(self) -> Draft:
+        return self.store.drafts.read(BranchName.parse(self.branch))
+
+    def by_hand(self, path: Path, message: str, files: Mapping[str, str | bytes | None]) -> str:
+        """Commit on the issue's branch as a person does: in a worktree of their own, left again."""
+        self.dir.git("worktree", "add", "--quiet", str(path), self.branch)
+        commit = RepoDir(path).commit(message, files)
+        self.dir.git("worktree", "remove", "--force", str(path))
+        return commit
+
     def drop(self, text: str, *, name: str = "issue.md") -> IssueRecord:
         """Accept an issue as the inbox would."""
         path = self.places.inbox / name
@@ -180,8 +201,7 @@ class Workshop:
 def open_workshop(repo: RepoDir) -> Workshop:
     """Initialise a repository for the bot, as far as actions need it."""
     places = locate(repo.path)
-    for folder in (places.inbox, places.issues, places.drafts, places.local, places.operations):
-        folder.mkdir(parents=True, exist_ok=True)
+    initialise(places)
     clock = FixedClock()
     repository = open_repository(places.top, places.git_dir, durability="process")
     store = open_store(places, durability="process", clock=clock)
