@@ -122,6 +122,7 @@ class _Leash:
         self.words, words = os.pipe()
         self.output, output = os.pipe()
         passed = [output, *order["keep"], *([order["ruleset"]] if order["ruleset"] is not None else [])]
+        self.process: subprocess.Popen[bytes] | None = None
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_LEASH)],
@@ -149,14 +150,18 @@ class _Leash:
 
     def kill(self, program: int) -> None:
         """End leash and program group at once: the last means, for a leash that does not answer or was killed."""
-        self.process.kill()
+        if self.process is not None:
+            self.process.kill()
         with suppress(ProcessLookupError, PermissionError):
             if program:
                 os.killpg(program, signal.SIGKILL)
 
     def close(self) -> None:
-        """End everything and give the pipes back."""
+        """End everything, wait for that, and give the pipes back."""
         self.end()
+        if self.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_LEASH_LIMIT)
         os.close(self.words)
         os.close(self.output)
 
@@ -195,7 +200,6 @@ class _Watch:
                 self._leash.kill(self._program)
                 self.error = "its supervisor was killed"
             self._drain(selector)
-        self._leash.process.wait()
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -85,8 +85,8 @@ def _start(order: dict[str, Any], libc: Any) -> int:
     if pid == 0:
         try:
             _become(order, libc, parent)
-        except OSError as error:
-            os.write(failing, f"{error.strerror or error}".encode())
+        except (OSError, ValueError) as error:  # ValueError: a NUL character where none can be
+            os.write(failing, f"{getattr(error, 'strerror', None) or error}".encode())
         os._exit(127)
     os.close(failing)
     problem = b"".join(iter(lambda: os.read(failed, 4096), b""))

@@ -47,23 +47,25 @@ class WorkerPool:
         self._wake = threading.Condition()
         self._stopping = threading.Event()
         self._claiming = threading.Lock()
+        self._reviving = threading.Lock()
         self._generation = 0
         self._busy: dict[str, Task] = {}
-        self._threads = [
-            threading.Thread(target=self._serve, args=(share,), name=f"worker {number}", daemon=True)
-            for number, share in enumerate(_shares(services(), workers, lanes), 1)
-        ]
+        self._shares = _shares(services(), workers, lanes)
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the threads; each takes its lease before its first claim."""
-        for thread in self._threads:
-            thread.start()
+        """Take a lease for each worker and start its thread; raise Refused where leases do not hold."""
+        self._threads = [self._start(share) for share in self._shares]
 
     def wake(self) -> None:
-        """Let idle workers look at the queue now."""
-        with self._wake:
-            self._generation += 1
-            self._wake.notify_all()
+        """Let idle workers look at the queue now; a worker that a mistake ended is replaced."""
+        with self._reviving:
+            if self._threads and not self._stopping.is_set():
+                self._threads = [
+                    thread if thread.is_alive() else self._start(share)
+                    for thread, share in zip(self._threads, self._shares, strict=True)
+                ]
+        self._ring()
 
     def busy(self) -> list[Task]:
         """Return the tasks that are being done by this pool right now."""
@@ -78,48 +80,59 @@ class WorkerPool:
         self.wake()
         until = time.monotonic() + grace
         for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(until - time.monotonic(), 0))
+            thread.join(max(until - time.monotonic(), 0))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _serve(self, lanes: Collection[Lane] | None) -> None:
+    def _start(self, lanes: Collection[Lane] | None) -> threading.Thread:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         lease = WorkerLease(self._services().places, name)
         lease.acquire()
         worker = Worker(name, self._services, held=[lease.fileno()], stopping=self._stopping)
-        settled = True
-        while not self._stopping.is_set():
-            seen = self._generation
-            task = self._claim(worker, lanes)
-            if task is None:
-                self._rest(seen)
-            else:
-                settled = self._do(worker, task)
-        if settled:
-            lease.release()  # otherwise it ends with the process, and recovery finds the task
+        thread = threading.Thread(
+            target=self._serve, args=(worker, lease, lanes), name=f"worker {name}", daemon=True
+        )
+        thread.start()
+        return thread
 
-    def _do(self, worker: Worker, task: Task) -> bool:
+    def _serve(self, worker: Worker, lease: WorkerLease, lanes: Collection[Lane] | None) -> None:
+        try:
+            while not self._stopping.is_set():
+                seen = self._generation
+                task = self._claim(worker, lanes)
+                if task is None:
+                    self._rest(seen)
+                else:
+                    self._do(worker, task)
+        finally:
+            lease.release()  # no child is left; a task that could not be put away is found by recovery
+
+    def _do(self, worker: Worker, task: Task) -> None:
         self._busy[worker.name] = task
         try:
             fact = worker.work(task)
-            return self._settle(worker, task, fact)
+            self._settle(worker, task, fact)
         finally:
             del self._busy[worker.name]
-            self.wake()  # the next one of its key may go now
+            self._ring()  # the next one of its key may go now
 
-    def _settle(self, worker: Worker, task: Task, fact: Fact) -> bool:
-        """Put the task away, trying again as long as the disk refuses; tell if that worked before the stop."""
+    def _settle(self, worker: Worker, task: Task, fact: Fact) -> None:
+        """Put the task away, trying again as long as the disk refuses and until the stop."""
         while True:
             try:
                 worker.settle(task, fact)
             except (OSError, SixthError) as error:
                 _log.error("cannot put task %s away: %s", task.id, error)
                 if not self._still_held(worker, task):
-                    return True  # it got there after all, or a person moved its file
+                    return  # it got there after all, or a person moved its file
                 if self._stopping.wait(_TROUBLE_WAIT):
-                    return False
+                    return
             else:
-                return True
+                return
+
+    def _ring(self) -> None:
+        with self._wake:
+            self._generation += 1
+            self._wake.notify_all()
 
     def _still_held(self, worker: Worker, task: Task) -> bool:
         try:

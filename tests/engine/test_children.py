@@ -88,7 +88,7 @@ def test_secrets_and_variables_of_git_are_not_handed_on() -> None:
     assert child_environment(own) == {"PATH": "/bin"}
 
 
-@pytest.mark.parametrize("argv", [["no-such-program-at-all"], ["./no/such/file"], ["/"]])
+@pytest.mark.parametrize("argv", [["no-such-program-at-all"], ["./no/such/file"], ["/"], ["echo", "a\0b"]])
 def test_a_missing_program_is_said_with_a_hint(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(WorkFailed, match="cannot run") as caught:
         processes().run(argv, cwd=tmp_path, env={}, timeout=10)
