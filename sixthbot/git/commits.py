@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, InvalidName
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIELDS = ("%H", "%T", "%P", "%an", "%ae", "%ad", "%cn", "%ce", "%cd", "%B")
 _FORMAT = "--format=tformat:" + "%x00".join(_FIELDS)
+_SHA1 = 40
 _PERSON = re.compile(r"([^<>\n\0]*)<([^<>\n\0]*)>")
 
 
@@ -120,6 +124,13 @@ def write_commit(
 
     It is written as bytes, not by `commit-tree`, which would rewrite names it does not like.
     """
+    data = compose(tree=tree, parents=parents, message=message, author=author, committer=committer)
+    done = git.run("hash-object", "-t", "commit", "-w", "--stdin", "--no-filters", stdin=data, write=True)
+    return parse_oid(done.text.strip())
+
+
+def compose(*, tree: Oid, parents: Sequence[Oid], message: str, author: Person, committer: Person) -> bytes:
+    """Return the bytes of a commit object."""
     header = [
         f"tree {tree}",
         *(f"parent {parent}" for parent in parents),
@@ -127,9 +138,29 @@ def write_commit(
         f"committer {_stamp(committer)}",
     ]
     text = "\n".join(header) + "\n\n" + message.replace("\0", "")
-    data = text.encode("utf-8", "surrogateescape")
-    done = git.run("hash-object", "-t", "commit", "-w", "--stdin", "--no-filters", stdin=data, write=True)
-    return parse_oid(done.text.strip())
+    return text.encode("utf-8", "surrogateescape")
+
+
+def id_of(data: bytes, *, like: Oid) -> Oid:
+    """Return the id that a commit object of these bytes has in a repository with ids like `like`."""
+    whole = b"commit %d\0" % len(data) + data
+    digest = hashlib.sha1(whole, usedforsecurity=False) if len(like) == _SHA1 else hashlib.sha256(whole)
+    return Oid(digest.hexdigest())
+
+
+def write_composed(git: Git, commits: Sequence[bytes]) -> list[Oid]:
+    """Write commit objects from `compose` with one git process and return their ids, in order."""
+    if not commits:
+        return []
+    with tempfile.TemporaryDirectory(prefix="sixthbot-commits-") as folder:
+        paths = [Path(folder, str(number)) for number in range(len(commits))]
+        for path, data in zip(paths, commits, strict=True):
+            path.write_bytes(data)
+        given = "".join(f"{path}\n" for path in paths).encode("utf-8", "surrogateescape")
+        done = git.run(
+            "hash-object", "-t", "commit", "-w", "--stdin-paths", "--no-filters", stdin=given, write=True
+        )
+    return [parse_oid(line) for line in done.text.split()]
 
 
 def _stamp(person: Person) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
-from sixthbot.git.commits import is_ancestor, log, write_commit
-from sixthbot.git.run import failure, git_version
+from sixthbot.git.commits import compose, id_of, is_ancestor, log, write_commit, write_composed
+from sixthbot.git.run import failure
 from sixthbot.git.trees import list_tree, read_blobs, tree_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git, Result
 
-_HAS_MERGE_BASE = (2, 40)
 _ATTRIBUTES = ".gitattributes"
 
 
@@ -115,6 +115,7 @@ def rebase_in_memory(
     trees = _Trees(git, {commit.id: commit.tree for commit in plan.commits})
     mapping: dict[Oid, Oid] = {}
     dropped = list(plan.already_there)
+    written: list[bytes] = []
     with _attributes_of(git, onto) as attributes:
         for commit in plan.commits:
             parent = commit.parents[0] if commit.parents else None
@@ -125,19 +126,21 @@ def rebase_in_memory(
             if parent is not None and trees.of(parent) == tree:
                 merged: Oid | Conflict = commit.tree
             else:
-                merged = _merge(git, attributes, commit, at=at, tree=tree)
+                merged = _merge(git, attributes, commit, tree=tree)
             if isinstance(merged, Conflict):
                 return merged
             if merged == tree and not trees.same(commit):
                 dropped.append(commit.id)
                 continue
-            at, tree = (
-                write_commit(
-                    git, tree=merged, parents=[at], message=commit.body, author=commit.author, committer=committer
-                ),
-                merged,
-            )  # fmt: skip
+            data = compose(
+                tree=merged, parents=[at], message=commit.body, author=commit.author, committer=committer
+            )
+            at, tree = id_of(data, like=onto), merged
             mapping[commit.id] = at
+            written.append(data)
+    # one process for all of them, once it is sure that there is no conflict
+    if written and write_composed(git, written)[-1] != at:
+        raise GitFailed("git gave a rebased commit another id than its bytes have")
     return Rebased(new_tip=at, mapping=MappingProxyType(mapping), dropped=tuple(dropped))
 
 
@@ -158,21 +161,23 @@ class _Trees:
         return bool(commit.parents) and self.of(commit.parents[0]) == commit.tree
 
 
-def _merge(git: Git, attributes: Path, commit: CommitInfo, *, at: Oid, tree: Oid) -> Oid | Conflict:
-    """Return the tree of `commit` brought onto `at`, with the commit's parent as the base of the merge."""
-    parent = commit.parents[0] if commit.parents else None
-    options = ["--write-tree", "-z"]
-    ours = at
-    if parent is None:
-        options.append("--allow-unrelated-histories")
-        ours = _stand_in(git, tree, parents=[], like=commit)
-    elif git_version()[:2] >= _HAS_MERGE_BASE:
-        options.append(f"--merge-base={parent}")
-    else:
-        # before 2.40 the base cannot be said: a commit with our tree on the parent makes git find that one
-        ours = _stand_in(git, tree, parents=[parent], like=commit)
+def _merge(git: Git, attributes: Path, commit: CommitInfo, *, tree: Oid) -> Oid | Conflict:
+    """Return the tree of `commit` brought onto `tree`, with the commit's parent as the base of the merge.
+
+    merge-tree finds the base by itself, and before 2.40 it cannot be told: so a commit is made that has our tree and
+    the same parent.
+    """
+    options = () if commit.parents else ("--allow-unrelated-histories",)
+    ours = write_commit(
+        git,
+        tree=tree,
+        parents=commit.parents[:1],
+        message="stand-in\n",
+        author=commit.author,
+        committer=commit.author,
+    )
     done = git.run(
-        "merge-tree", *options, ours, commit.id,
+        "merge-tree", "--write-tree", "-z", *options, ours, commit.id,
         env={"GIT_WORK_TREE": str(attributes)}, check=False, write=True, timeout=600,
     )  # fmt: skip
     if done.status == 0:
@@ -180,12 +185,6 @@ def _merge(git: Git, attributes: Path, commit: CommitInfo, *, at: Oid, tree: Oid
     if done.status == 1:
         return _conflict(commit, done)
     raise failure("merge-tree", done)
-
-
-def _stand_in(git: Git, tree: Oid, *, parents: list[Oid], like: CommitInfo) -> Oid:
-    return write_commit(
-        git, tree=tree, parents=parents, message="stand-in\n", author=like.author, committer=like.author
-    )
 
 
 def _conflict(commit: CommitInfo, done: Result) -> Conflict:

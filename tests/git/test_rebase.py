@@ -64,6 +64,21 @@ def test_authors_messages_and_trees_stay_and_only_the_committer_is_new(repo: Rep
     assert repo.git("ls-tree", "-r", "--name-only", done.new_tip).split() == ["README.md", "a", "b", "c"]
 
 
+def test_a_repository_with_sha256_ids_works_too(tmp_path: Path) -> None:
+    (tmp_path / "sha256").mkdir()
+    repo = RepoDir(tmp_path / "sha256")
+    repo.git("init", "-q", "-b", "main", "--object-format=sha256")
+    repo.commit("base", {"a": "1\n"})
+    _fork(repo)
+    repo.commit("side", {"b": "1\n"})
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    assert len(done.new_tip) == 64
+    assert repo.git("ls-tree", "--name-only", done.new_tip).split() == ["a", "b", "c"]
+
+
 def test_a_conflict_names_commit_files_and_stages_and_moves_nothing(repo: RepoDir) -> None:
     repo.commit("base", {"a": "1\n", "gone": "1\n"})
     _fork(repo)

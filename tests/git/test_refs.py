@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +12,6 @@ from sixthbot.git.refs import RefMove, all_refs, checked_out, head_ref, move_ref
 from sixthbot.git.run import Git
 from tests.git.helpers import git_of, oid
 from tests.support.repos import RepoDir
-
-if TYPE_CHECKING:
 
 TOPIC = BranchName.parse("sixth/topic")
 
