@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.cli.lookup import unique
+from sixthbot.cli.lookup import plan_of, unique
 from sixthbot.cli.output import one_line
 from sixthbot.cli.records import record_json
 from sixthbot.core.errors import UsageError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sixthbot.core.drafts import Draft
     from sixthbot.core.issues import IssueRecord, Plan
     from sixthbot.core.tasks import Task
-    from sixthbot.store.journal import Record
     from sixthbot.store.open import Store
+    from sixthbot.store.records import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
         tasks=sorted(tasks, key=lambda task: task.created),
         records={task.id: known.by_task.get(task.id, []) for task in tasks},
         issue=known.issues.get(issue_id or ""),
-        plan=known.store.issues.plan(issue_id) if issue_id in known.issues else None,
+        plan=plan_of(known.store.issues, issue_id) if issue_id in known.issues else None,
         draft=next(
             (each for each in known.drafts.values() if issue_id and each.issue == issue_id),
             known.drafts.get(name),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sixthbot.cli.chain import Chain
     from sixthbot.core.tasks import Task
-    from sixthbot.store.journal import Record
+    from sixthbot.store.records import Record
 
 _EVENT_LIMIT = 10  # a branch may have thousands of events: the newest are told, the others counted
 

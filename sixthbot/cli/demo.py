@@ -261,7 +261,7 @@ def _approve(tour: _Tour) -> None:
     )
     tour.sixthbot("approve", _BRANCH)
     tour.sixthbot("push")
-    remote = tour.person.git("--git-dir=../remote.git", "rev-parse", _BRANCH)
+    remote = tour.person.git(f"--git-dir={tour.folder}/remote.git", "rev-parse", _BRANCH)
     if remote != tour.person.git("rev-parse", _BRANCH):
         raise WorkFailed("the remote does not have the approved commit", hint=f"look into {tour.folder}")
     tour.note(f"{tour.folder}/remote.git has {_BRANCH} at {remote[:9]} now, the approved commit")

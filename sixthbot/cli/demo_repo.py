@@ -184,7 +184,7 @@ def make_repository(folder: Path, *, seed: int, now: datetime) -> tuple[Person, 
     person.git("fast-import", "--quiet", stdin=history.stream(int(now.timestamp())))
     person.git("reset", "--quiet", "--hard", "main")
     person.git("init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    person.git("remote", "add", "origin", "../remote.git")
+    person.git("remote", "add", "origin", str(remote))
     person.git("push", "--quiet", "--set-upstream", "origin", "main")
     return person, len(history.commits)
 

@@ -6,8 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from sixthbot.cli.output import ReaderGone, one_line, paint, unpaint, wants_color
 from sixthbot.core.errors import ExitCode, SixthError
 
@@ -32,28 +30,37 @@ def guarded(call: Callable[[], Any], arguments: Sequence[str]) -> int:
 
 def _ending(error: BaseException, arguments: Sequence[str]) -> tuple[int, str, str]:
     """Return exit code, message and hint for what ended a command; no message where there is nothing to say."""
-    ending: tuple[int, str, str]
     match error:
         case ReaderGone():
             _drop_stdout()
-            ending = ExitCode.OK, "", ""
-        case click.Abort() | KeyboardInterrupt():
-            ending = ExitCode.INTERRUPTED, "interrupted", ""
+            return ExitCode.OK, "", ""
+        case KeyboardInterrupt():
+            return ExitCode.INTERRUPTED, "interrupted", ""
+        case SixthError():
+            return error.exit_code, error.message, error.hint
+        case OSError():
+            return ExitCode.FAILED, *_os_words(error)
+        case _:
+            return _of_click(error) or (ExitCode.FAILED, *_unexpected(error, arguments))
+
+
+def _of_click(error: BaseException) -> tuple[int, str, str] | None:
+    """Do the same for what click raises; None for anything else."""
+    import click  # noqa: PLC0415 - `status` does without, unless it fails
+
+    match error:
+        case click.Abort():
+            return ExitCode.INTERRUPTED, "interrupted", ""
         case click.exceptions.NoArgsIsHelpError():
             sys.stderr.write(error.format_message() + "\n")
-            ending = ExitCode.USAGE, "", ""
+            return ExitCode.USAGE, "", ""
         case click.UsageError():
             path = error.ctx.command_path if error.ctx else "sixthbot"
-            ending = ExitCode.USAGE, error.format_message().removesuffix("."), f"{path} --help"
+            return ExitCode.USAGE, error.format_message().removesuffix("."), f"{path} --help"
         case click.ClickException():
-            ending = ExitCode.FAILED, error.format_message(), ""
-        case SixthError():
-            ending = error.exit_code, error.message, error.hint
-        case OSError():
-            ending = ExitCode.FAILED, *_os_words(error)
+            return ExitCode.FAILED, error.format_message(), ""
         case _:
-            ending = ExitCode.FAILED, *_unexpected(error, arguments)
-    return ending
+            return None
 
 
 def _tell(message: str, hint: str, arguments: Sequence[str]) -> None:

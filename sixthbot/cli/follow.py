@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sixthbot.store.journal import parse_line
+from sixthbot.store.records import parse_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sixthbot.store.journal import Journal, Record
+    from sixthbot.store.journal import Journal
+    from sixthbot.store.records import Record
 
 
 class Follower:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sixthbot.cli.lookup import plan_of
 from sixthbot.cli.output import clean_text, one_line, paint, plural, table
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import VerbGroup, json_option
@@ -50,11 +51,11 @@ def list_issues(session: Session, *, everything: bool, as_json: bool) -> None:
     store = session.store()
     records = store.issues.list()
     if as_json:
-        issues = [issue_json(record, store.issues.plan(record.id)) for record in records]
+        issues = [issue_json(record, plan_of(store.issues, record.id)) for record in records]
         session.out.json({"schema": 1, "issues": issues})
         return
     shown = [record for record in records if everything or record.status not in _OVER]
-    rows = [_row(record, store.issues.plan(record.id)) for record in shown]
+    rows = [_row(record, plan_of(store.issues, record.id)) for record in shown]
     head = ("issue", "status", "done", "branch", "title")
     session.out.say(table(rows, head=head) or "no open issues; sixthbot new 'TITLE' makes one")
     if len(records) > len(shown):
@@ -97,7 +98,7 @@ def show(session: Session, issue_id: str, *, as_json: bool) -> None:
     """Show an issue: where it stands, its plan, what it waits for, its text."""
     store = session.store()
     record = store.issues.record(store.issues.resolve(issue_id))
-    plan = store.issues.plan(record.id)
+    plan = plan_of(store.issues, record.id)
     text = store.issues.issue_text(record.id).decode("utf-8", "replace")
     if as_json:
         more = {"base": record.base, "received": record.received, "file": record.file_name, "text": text}

@@ -16,7 +16,7 @@ from sixthbot.store.clock import now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sixthbot.store.journal import Record
+    from sixthbot.store.records import Record
 
 _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothing for the machine
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.output import one_line
 from sixthbot.core.errors import UsageError
+from sixthbot.core.issues import Plan, Subtask, SubtaskStatus
 from sixthbot.core.names import BranchName
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from sixthbot.core.drafts import Draft
     from sixthbot.core.tasks import Task
+    from sixthbot.store.issues import Issues
     from sixthbot.store.open import Store
 
 
@@ -67,3 +69,14 @@ def _only_draft(store: Store, statuses: tuple[str, ...]) -> Draft:
         raise UsageError("no draft waits for you", hint="sixthbot status shows what is under way")
     names = ", ".join(draft.branch.value for draft in drafts[:5])
     raise UsageError(f"there are {len(drafts)} drafts: {names}", hint="name one of them")
+
+
+def plan_of(issues: Issues, issue_id: str) -> Plan:
+    """Return an issue's plan; one that a person broke is shown as a single subtask that says so."""
+    try:
+        return issues.plan(issue_id)
+    except (UsageError, OSError) as error:
+        reason = getattr(error, "message", str(error))
+        return Plan(
+            (Subtask(n=1, text="the plan cannot be read", status=SubtaskStatus.FAILED, reason=reason),)
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sixthbot.cli.issue import issue_json, plan_lines
+from sixthbot.cli.lookup import plan_of
 from sixthbot.cli.output import one_line, paint
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import json_option, verb
@@ -35,7 +36,7 @@ def command(session: Session, issue_id: str, *, wants_edit: bool, as_json: bool)
     if wants_edit:
         refuse_inside_task("editing a plan")
         _edit(session, store, record.id)
-    plan = store.issues.plan(record.id)
+    plan = plan_of(store.issues, record.id)
     if as_json:
         session.out.json({"schema": 1, "issue": issue_json(record, plan)})
         return

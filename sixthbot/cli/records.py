@@ -12,7 +12,7 @@ from sixthbot.core.times import parse_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sixthbot.store.journal import Record
+    from sixthbot.store.records import Record
 
 LEVELS = ("debug", "info", "warning", "error")
 """From least to most important."""

@@ -54,8 +54,9 @@ def command(session: Session, *, yes: bool, show: bool, revoke: bool) -> None:
     if not untrusted:
         session.out.say("everything here is trusted" if items else "there is nothing here that needs trust")
         return
-    for line in _differences(trust, contents, untrusted):
-        session.out.say(line)
+    if not yes:
+        for line in _differences(trust, contents, untrusted):
+            session.out.say(line)
     if show:
         return
     if not yes:

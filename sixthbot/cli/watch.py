@@ -14,9 +14,12 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import told
+from sixthbot.store.locks import held_by
 
 if TYPE_CHECKING:
     from sixthbot.bot import Bot
+
+_LOOK_AGAIN = 0.02  # seconds
 
 
 @verb(
@@ -43,7 +46,9 @@ def command(session: Session, folders: tuple[Path, ...]) -> None:
         servers = [_Server(bot, stop) for bot in bots]
         for server in servers:
             server.start()
-            session.out.talk(f"watching {server.bot.services().places.top}; Ctrl-C ends it")
+        for server in servers:
+            if server.is_up():
+                session.out.talk(f"watching {server.bot.services().places.top}; Ctrl-C ends it")
         for server in servers:
             server.join()
         session.out.talk("stopped")
@@ -56,10 +61,17 @@ class _Server(threading.Thread):
     """One bot in a thread of its own. When it fails, all are told to stop."""
 
     def __init__(self, bot: Bot, stop: threading.Event) -> None:
-        super().__init__(name="bot")
+        super().__init__(name="bot", daemon=True)
         self.bot = bot
         self.failure: BaseException | None = None
         self._told_to_stop = stop
+
+    def is_up(self) -> bool:
+        """Wait until the bot has its lock and return true, or false when it could not begin."""
+        lock = self.bot.services().places.watch_lock
+        while self.is_alive() and held_by(lock) != os.getpid():
+            self.join(_LOOK_AGAIN)
+        return self.is_alive()
 
     def run(self) -> None:
         """Serve until told to stop; keep what went wrong for the main thread to raise."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sixthbot.cli.output import Output
-    from sixthbot.store.journal import Journal, Record
+    from sixthbot.store.journal import Journal
+    from sixthbot.store.records import Record
 
 _LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
 

@@ -10,7 +10,8 @@ import click
 import pytest
 
 from sixthbot import __version__
-from sixthbot.cli.app import COMMANDS, LazyGroup, cli
+from sixthbot.cli.app import COMMANDS
+from sixthbot.cli.group import LazyGroup, cli
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
