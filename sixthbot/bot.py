@@ -200,14 +200,14 @@ class Bot:
             if self._intake.events != events:
                 give_up = time.monotonic() + _RUN_PATIENCE
             at_rest = self._intake.at_rest or time.monotonic() > give_up
+            was_left, left = left, work_is_left(self._last)
             # what workers left behind just before they finished is found by one more turn after that
-            if at_rest and self._intake.events == events and not left:
+            if at_rest and self._intake.events == events and pause > 0 and not (was_left or left):
                 wait = patience.wait(self._last)
                 if wait is None:
                     return
                 pause = min(pause, wait)
             self._stop.wait(min(pause, _RUN_LOOK))
-            left = work_is_left(self._last)
 
     def _fresh(self) -> Services:
         """Return the services as the files say now, or as they said last while those cannot be used."""

@@ -12,6 +12,7 @@ from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, Oid, parse_oid
 from sixthbot.core.tasks import Parked, Task, Waiting
+from sixthbot.core.times import format_time
 from sixthbot.engine.admit import SETTLING, cancel
 from sixthbot.engine.answers import answer_subtask
 from sixthbot.git.commits import log
@@ -146,7 +147,9 @@ def _delete(services: Services, ref: str, tip: Oid) -> bool:
     name = ref.removeprefix("refs/heads/")
     reason = f"delete {name}, which was merged"
     change = (ref, str(tip), None)
-    operation = Operation(id=operation_id(now, [change]), time=now, task="", reason=reason, refs=(change,))
+    operation = Operation(
+        id=operation_id(now, [change]), time=format_time(now), task="", reason=reason, refs=(change,)
+    )
     services.store.operations.begin(operation)
     try:
         move_refs(services.repo.git, [RefMove(ref, tip, None)], message=f"sixthbot: {reason}")
