@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sixthbot.actions import registry
-from sixthbot.cli.app import cli
+from sixthbot.cli.group import cli
 from sixthbot.core import lifecycle
 from sixthbot.store.config import Config
 
@@ -33,7 +33,9 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def _walk(group: click.Group, path: str, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+def _walk(
+    group: click.Group, path: str, context: click.Context
+) -> Iterator[tuple[str, click.Command, click.Context]]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
@@ -111,7 +113,11 @@ def _toml(value: Any) -> str:
 
 def actions() -> str:
     """Return the action reference from the action table."""
-    lines = [NOTE, "# Actions\n", "What a rule's `do` can name. `sixthbot rules list --actions` prints the same.\n"]
+    lines = [
+        NOTE,
+        "# Actions\n",
+        "What a rule's `do` can name. `sixthbot rules list --actions` prints the same.\n",
+    ]
     for name in registry.names():
         action = registry.get(name)
         if not action.in_rules:
@@ -145,7 +151,9 @@ def main() -> int:
         DOCS / "actions.md": actions(),
         page: architecture(page.read_text(encoding="utf-8")),
     }
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     if "--check" in sys.argv[1:]:
         for path in stale:
             print(f"{path.relative_to(DOCS.parent)} is stale: run ./dev docs", file=sys.stderr)

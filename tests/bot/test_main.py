@@ -49,8 +49,8 @@ def test_a_hook_verb_imports_nothing_but_the_package_itself(repo: RepoDir) -> No
     initialised(repo)
     program = (
         "import os, sys; before = set(sys.modules); sys.argv = ['sixthbot', 'on-commit'];"
-        "from sixthbot.__main__ import main; code = main();"
-        "print(code, sorted(set(sys.modules) - before))"
+        "os._exit = lambda code: sys.exit(print(code, sorted(set(sys.modules) - before)));"
+        "from sixthbot.__main__ import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

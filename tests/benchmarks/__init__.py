@@ -1,0 +1,1 @@
+"""Speed, as ratios within one run. Run by hand: `./dev bench`."""

@@ -1,0 +1,166 @@
+"""Prints the speed table of the README: `python -m tests.benchmarks [--rounds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sixthbot.bot import Bot
+from tests.benchmarks.measure import Row, medians, own_cpu
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable
+
+
+def main() -> int:
+    """Measure, print the table, return 0 when every target holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds for each comparison of commands")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="sixthbot-bench-") as folder:
+        _seal(Path(folder))
+        repo = _repository(Path(folder) / "repo")
+        rows = [_status(repo, rounds), _on_commit(repo, rounds), _drop_to_claim(repo), _noop_task(repo)]
+    print("| what | measured | wanted | holds |\n|---|---|---|---|")
+    for row in rows:
+        print(row)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def _seal(home: Path) -> None:
+    for name in [name for name in os.environ if name.startswith(("GIT_", "SIXTH", "XDG_"))]:
+        del os.environ[name]
+    os.environ.update(HOME=str(home), GIT_CONFIG_NOSYSTEM="1", SIXTH_LLM="off", PYTHONPATH=str(ROOT))
+
+
+def _run(repo: Path, *argv: str) -> None:
+    subprocess.run(argv, cwd=repo, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _repository(repo: Path) -> Path:
+    repo.mkdir()
+    _run(repo, "git", "init", "--initial-branch=main")
+    _run(
+        repo,
+        "git",
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "--allow-empty",
+        "-m",
+        "chore: begin",
+    )
+    _run(repo, PYTHON, "-m", "sixthbot", "init")
+    rule = '[[rule]]\nname = "nothing"\non = "issue.added"\ndo = [{ use = "notify", text = "seen" }]\n'
+    (repo / ".sixth" / "rules").mkdir(exist_ok=True)
+    (repo / ".sixth" / "rules" / "bench.toml").write_text(rule)
+    (repo / ".sixth" / "config.toml").write_text('[rules]\ndisabled = ["work on an issue"]\n')
+    _run(repo, PYTHON, "-m", "sixthbot", "trust", "--yes")
+    return repo
+
+
+def _status(repo: Path, rounds: int) -> Row:
+    spent = medians(
+        {
+            "status": [PYTHON, "-m", "sixthbot", "status"],
+            "click": [PYTHON, "-c", "import click"],
+            "git": ["git", "rev-parse", "HEAD"],
+        },
+        cwd=repo,
+        rounds=rounds,
+    )
+    ratio = spent["status"] / (spent["click"] + spent["git"])
+    return Row(
+        "`status`, CPU / (`import click` + `git rev-parse`)", f"{ratio:.2f}", "at most 1.5", ratio <= 1.5
+    )
+
+
+def _on_commit(repo: Path, rounds: int) -> Row:
+    spent = medians(
+        {"hook": [PYTHON, "-m", "sixthbot", "on-commit"], "bare": [PYTHON, "-c", "pass"]},
+        cwd=repo,
+        rounds=3 * rounds,
+    )
+    ratio = spent["hook"] / spent["bare"]
+    return Row("`on-commit`, CPU / bare Python", f"{ratio:.2f}", "at most 1.5", ratio <= 1.5)
+
+
+def _records(repo: Path) -> Iterator[dict[str, object]]:
+    for path in sorted((repo / ".sixth" / "journal").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def _claims(repo: Path) -> dict[str, float]:
+    """Return when each issue's task was claimed, in seconds of the epoch."""
+    claimed = {}
+    for record in _records(repo):
+        if record.get("kind") == "task.claimed" and record.get("issue"):
+            claimed[str(record["issue"])] = datetime.fromisoformat(str(record["time"])).timestamp()
+    return claimed
+
+
+def _drop_to_claim(repo: Path, files: int = 30) -> Row:
+    watcher = subprocess.Popen(
+        [PYTHON, "-m", "sixthbot", "watch"], cwd=repo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(3)
+        dropped = {}
+        for number in range(files):
+            name = f"bench-{number}"
+            (repo / ".sixth" / "inbox" / f"{name}.md").write_text(
+                f"---\nid: {name}\n---\nNothing to do {number}\n"
+            )
+            dropped[name] = time.time()
+            time.sleep(0.4)
+        time.sleep(2)
+    finally:
+        watcher.send_signal(signal.SIGTERM)
+        watcher.wait(10)
+    claimed = _claims(repo)
+    late = [1000 * (claimed[name] - moment) for name, moment in dropped.items() if name in claimed]
+    if len(late) < files:
+        return Row(
+            "file dropped to task claimed, median",
+            f"{files - len(late)} never claimed",
+            "under 100 ms",
+            holds=False,
+        )
+    middle = statistics.median(late)
+    return Row("file dropped to task claimed, median", f"{middle:.0f} ms", "under 100 ms", middle < 100)
+
+
+def _noop_task(repo: Path, tasks: int = 200) -> Row:
+    bot = Bot.open(repo)
+    bot.run()
+    for number in range(tasks):
+        (repo / ".sixth" / "inbox" / f"noop-{number}.md").write_text(f"Nothing to do, number {number}\n")
+    time.sleep(0.2)
+    before = own_cpu()
+    bot.run()
+    spent = 1000 * (own_cpu() - before) / tasks
+    done = sum(1 for record in _records(repo) if record.get("kind") == "task.succeeded")
+    what = "a no-op task from file to done, CPU"
+    if done < tasks:
+        return Row(what, f"only {done} of {tasks} done", "under 20 ms", holds=False)
+    return Row(what, f"{spent:.1f} ms", "under 20 ms", spent < 20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
