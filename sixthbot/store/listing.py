@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import insort
 from typing import TYPE_CHECKING
 
 from sixthbot.store.taskfile import SUFFIX
@@ -26,7 +27,7 @@ class Listing:
     """Names of the task files in one folder, in order of deadline. Not for use by two threads at once.
 
     While the folder changes all the time the list may be two seconds old: a name in it may be gone, a newer one
-    not there yet. An empty list is never an old one.
+    not there yet. An empty list is never an old one, and what this process put there is always in it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,6 +67,11 @@ class Listing:
         self._gone.add(name)
         while self._first < len(self._names) and self._names[self._first] in self._gone:
             self._first += 1
+
+    def add(self, name: str) -> None:
+        """Hand out a name that this process has just put into the folder, in its turn."""
+        self._gone.discard(name)
+        insort(self._names, name, lo=self._first)
 
     def __iter__(self) -> Iterator[str]:
         names = self._names

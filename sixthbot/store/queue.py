@@ -21,7 +21,7 @@ from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, wr
 from sixthbot.store.known import KnownIds
 from sixthbot.store.listing import Listing, folder_names, task_names
 from sixthbot.store.switches import Switches
-from sixthbot.store.taskfile import in_folder, is_task_id
+from sixthbot.store.taskfile import file_name, in_folder, is_task_id
 from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, count_queue
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Queue(Switches):
             data, target = taskfile.encode(task), self._files.path_for(task)
             temporary = write_temporary(self.root, data, point=_PUT, durability=durability)
             move(temporary, target, point=_PUT, durability=durability)
+            self._now_ready(task)
         return True
 
     def find(self, task_id: str) -> Task | None:
@@ -186,7 +187,13 @@ class Queue(Switches):
             return False
         if isinstance(before.state, Running) and not isinstance(after.state, Running):
             self.clear_cancel(after.id)
+        self._now_ready(after)
         return True
+
+    def _now_ready(self, task: Task) -> None:
+        if isinstance(task.state, Ready):
+            with self._guard:
+                self._ready[task.lane].add(file_name(task))
 
     def _settle_shared(self, source: Path, after: Task) -> None:
         """Move with a change of content where others may take the file meanwhile: take it, write, move it on."""

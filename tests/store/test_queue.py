@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sixthbot.core import lifecycle
+from sixthbot.core.errors import UsageError
+from sixthbot.core.lifecycle import step
+from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Task, Waiting
+from sixthbot.store import taskfile
+from sixthbot.store.queue import Queue
+from tests.store.support import START, make_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / ".sixth" / "queue"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def queue(root: Path) -> Queue:
+    return Queue(root, "process")
+
+
+def claimed(queue: Queue, worker: str = "w1") -> Task:
+    task = queue.claim(worker)
+    assert task is not None
+    return task
+
+
+def files(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.json*"))
+
+
+def test_a_task_comes_back_as_it_was_put(queue: Queue, root: Path) -> None:
+    task = make_task(3, lane=Lane.HIGH, key="k é \ud800", issue="i", intensity="low", attempts=2)
+    assert queue.put(task)
+    assert files(root) == [f"ready/high/20260102T030408000Z-{task.id}.json"]
+    assert queue.find(task.id) == task
+    assert list(queue.all()) == [task]
+
+
+def test_a_task_is_put_once_whatever_became_of_it(queue: Queue) -> None:
+    task = make_task()
+    assert queue.put(task)
+    assert not queue.put(replace(task, deadline=START + timedelta(days=1)))
+    running = claimed(queue)
+    assert not queue.put(task)
+    assert queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    assert not queue.put(task)
+    assert not Queue(queue.root, "process").put(task)
+
+
+def test_another_process_knows_what_was_put_since_it_started(root: Path) -> None:
+    one, two = Queue(root, "process"), Queue(root, "process")
+    assert two.find("tnothing") is None
+    assert one.put(make_task())
+    assert not two.put(make_task())
+    assert two.find(make_task().id) == make_task()
+
+
+def test_a_task_whose_file_a_person_removed_can_be_put_again(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    (root / files(root)[0]).unlink()
+    assert queue.find(make_task().id) is None
+    assert queue.put(make_task())
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 65, "a b", "a\n"])
+def test_an_id_that_is_no_file_name_is_refused(queue: Queue, name: str) -> None:
+    with pytest.raises(UsageError):
+        queue.put(make_task(id=name))
+    assert queue.find(name) is None
+    assert not queue.cancel_requested(name)
+
+
+def test_the_earliest_deadline_is_claimed_first_over_all_lanes(queue: Queue) -> None:
+    for number, lane in ((5, Lane.CRITICAL), (1, Lane.LOW), (3, Lane.HIGH), (2, Lane.LOW)):
+        queue.put(make_task(number, lane=lane))
+    order = [claimed(queue).deadline.second - START.second for _ in range(4)]
+    assert order == [1, 2, 3, 5]
+    assert queue.claim("w1") is None
+
+
+def test_only_the_lanes_asked_for_and_not_paused_are_claimed_from(queue: Queue) -> None:
+    for number, lane in enumerate(Lane):
+        queue.put(make_task(number, lane=lane))
+    assert claimed(queue, "w").lane is Lane.CRITICAL
+    task = queue.claim("w", lanes={Lane.LOW})
+    assert task is not None
+    assert task.lane is Lane.LOW
+    queue.pause(Lane.HIGH)
+    assert queue.paused() == {Lane.HIGH}
+    assert claimed(queue).lane is Lane.NORMAL
+    assert queue.claim("w") is None
+    queue.resume(Lane.HIGH)
+    assert claimed(queue).lane is Lane.HIGH
+
+
+def test_of_a_queue_that_is_paused_as_a_whole_one_lane_can_be_resumed(queue: Queue) -> None:
+    queue.pause(None)
+    assert queue.paused() == set(Lane)
+    queue.resume(Lane.LOW)
+    assert queue.paused() == set(Lane) - {Lane.LOW}
+    queue.resume(None)
+    assert queue.paused() == set()
+
+
+def test_blocked_tasks_are_passed_over_and_stay(queue: Queue) -> None:
+    queue.put(make_task(1, key="a"))
+    queue.put(make_task(2, key="b"))
+    assert queue.claim("w", blocked=lambda task: task.key == "a") == replace(
+        make_task(2, key="b"), state=Running("w")
+    )
+    assert queue.claim("w", blocked=lambda task: task.key == "a") is None
+    assert claimed(queue).key == "a"
+
+
+def test_a_task_put_by_another_process_is_seen_at_the_next_claim(root: Path) -> None:
+    one, two = Queue(root, "process"), Queue(root, "process")
+    assert one.claim("w") is None
+    two.put(make_task())
+    assert one.claim("w") is not None
+
+
+def test_settling_writes_what_changed_and_moves_the_file(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    failed_once = step(running, lifecycle.AttemptFailed("no", retries=1), START)
+    assert queue.settle(running, failed_once)
+    assert queue.find(running.id) == failed_once
+    assert isinstance(failed_once.state, Waiting)
+    ready = step(failed_once, lifecycle.TimeCame(), START)
+    assert queue.settle(failed_once, ready)
+    again = claimed(queue)
+    assert again.attempts == 1
+    for fact in (lifecycle.PersonNeeded("subtask", "wait", "hint"), lifecycle.Answered()):
+        after = step(again, fact, START)
+        assert queue.settle(again, after)
+        assert queue.find(again.id) == after
+        again = after
+    again = claimed(queue)
+    done = step(again, lifecycle.Cancelled(), START)
+    assert queue.settle(again, done)
+    assert queue.find(again.id) == done
+    assert [path for path in files(root) if "/" in path] == [f"done/{taskfile.file_name(done)}"]
+
+
+def test_an_ack_with_nothing_changed_is_only_a_rename(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    before = (root / files(root)[0]).stat()
+    running = claimed(queue)
+    queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    after = (root / files(root)[0]).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_task_moves_to_another_lane_with_its_deadline(queue: Queue, root: Path) -> None:
+    task = make_task()
+    queue.put(task)
+    moved = replace(task, lane=Lane.CRITICAL, deadline=START - timedelta(hours=1))
+    assert queue.settle(task, moved)
+    assert files(root) == [f"ready/critical/{taskfile.file_name(moved)}"]
+    assert claimed(queue).lane is Lane.CRITICAL
+
+
+def test_settling_what_is_gone_changes_nothing(queue: Queue) -> None:
+    task = make_task()
+    queue.put(task)
+    running = claimed(queue)
+    assert not queue.settle(task, step(task, lifecycle.Cancelled(), START))
+    assert queue.find(task.id) == running
+
+
+def test_waiting_tasks_are_due_in_their_order(queue: Queue) -> None:
+    assert queue.next_due() is None
+    for number, seconds in ((1, 30), (2, 10), (3, 20)):
+        queue.put(make_task(number, state=Waiting(START + timedelta(seconds=seconds), "later")))
+    assert queue.next_due() == START + timedelta(seconds=10)
+    due = queue.due(START + timedelta(seconds=20))
+    assert [task.deadline.second - START.second for task in due] == [2, 3]
+    assert queue.due(START) == []
+    queue.settle(due[0], step(due[0], lifecycle.TimeCame(), START))
+    assert queue.next_due() == START + timedelta(seconds=20)
+
+
+def test_counts_are_by_folder_alone(queue: Queue) -> None:
+    for number in range(3):
+        queue.put(make_task(number, lane=Lane.LOW))
+    queue.put(make_task(7, state=Parked("input", "", "")))
+    queue.put(make_task(8, state=Failed("")))
+    claimed(queue)
+    assert queue.counts() == {
+        "ready": {"critical": 0, "high": 0, "normal": 0, "low": 2},
+        "waiting": 0, "running": 1, "parked": 1, "failed": 1,
+    }  # fmt: skip
+
+
+def test_a_request_to_cancel_lasts_until_the_task_stops_running(queue: Queue) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    assert not queue.cancel_requested(running.id)
+    queue.request_cancel(running.id)
+    assert queue.cancel_requested(running.id)
+    queue.settle(running, step(running, lifecycle.Cancelled(), START))
+    assert not queue.cancel_requested(running.id)
+
+
+def test_old_finished_tasks_can_be_removed(queue: Queue) -> None:
+    for number in (1, 5):
+        queue.put(make_task(number))
+        running = claimed(queue)
+        queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    assert queue.prune_done(START + timedelta(seconds=3)) == 1
+    assert [task.id for task in queue.all()] == [make_task(5).id]
+
+
+# dead workers
+
+
+def test_the_tasks_of_a_dead_worker_are_ready_again_and_a_poisonous_one_is_set_aside(queue: Queue) -> None:
+    queue.put(make_task())
+    for crashes in (1, 2):
+        claimed(queue)
+        assert queue.workers() == ["w1"]
+        (task,) = queue.recover_worker("w1")
+        assert (task.state, task.crashes) == (Ready(), crashes)
+        assert queue.find(task.id) == task
+        assert queue.workers() == []
+    claimed(queue)
+    (task,) = queue.recover_worker("w1")
+    assert isinstance(task.state, Failed)
+    assert queue.claim("w1") is None
+
+
+def test_a_worker_that_died_while_it_settled_counts_no_crash(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    parked = step(running, lifecycle.PersonNeeded("review", "look"), START)
+    (root / files(root)[0]).write_bytes(taskfile.encode(parked))
+    assert queue.recover_worker("w1") == [parked]
+    assert queue.find(running.id) == parked
+
+
+# hands, damage and forgery
+
+
+def test_a_file_moved_by_hand_is_where_it_was_put(queue: Queue, root: Path) -> None:
+    task = make_task(lane=Lane.LOW)
+    queue.put(task)
+    name = taskfile.file_name(task)
+    for folder, state, lane in (
+        ("parked", "parked", Lane.LOW), ("waiting", "waiting", Lane.LOW), ("failed", "failed", Lane.LOW),
+        ("done", "done", Lane.LOW), ("ready/critical", "ready", Lane.CRITICAL),
+    ):  # fmt: skip
+        (root / files(root)[0]).parent.joinpath(name).rename(_folder(root, folder) / name)
+        found = queue.find(task.id)
+        assert found is not None
+        assert (found.state.name, found.lane) == (state, lane)
+    assert claimed(queue).lane is Lane.CRITICAL
+
+
+def test_a_task_moved_by_hand_to_ready_is_not_parked_again_by_a_crash(queue: Queue, root: Path) -> None:
+    queue.put(make_task(state=Parked("review", "look", "")))
+    (root / files(root)[0]).rename(_folder(root, "ready/high") / taskfile.file_name(make_task()))
+    assert claimed(queue).lane is Lane.HIGH
+    (task,) = queue.recover_worker("w1")
+    assert (task.state, task.lane, task.crashes) == (Ready(), Lane.HIGH, 1)
+
+
+def test_a_file_moved_by_hand_while_its_task_runs_stays_there(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    (root / files(root)[0]).rename(_folder(root, "parked") / taskfile.file_name(running))
+    assert not queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    found = queue.find(running.id)
+    assert found is not None
+    assert found.state.name == "parked"
+
+
+def _folder(root: Path, name: str) -> Path:
+    (root / name).mkdir(parents=True, exist_ok=True)
+    return root / name
+
+
+def _damaged(**changes: Any) -> bytes:
+    data = json.loads(taskfile.encode(make_task()))
+    for key, value in changes.items():
+        data[key] = value
+    return json.dumps(data).encode()
+
+
+DAMAGE = {
+    "empty": b"",
+    "torn": taskfile.encode(make_task())[:100],
+    "binary": bytes(range(256)),
+    "a list": b"[]",
+    "deep": b"[" * 100_000,
+    "a huge number": b'{"schema": ' + b"9" * 5000 + b"}",
+    "newer": _damaged(schema=2),
+    "no schema": _damaged(schema=None),
+    "another id": _damaged(id="t000000000001"),
+    "a path for an id": _damaged(id="../../x"),
+    "no events": _damaged(events=[]),
+    "a wrong event": _damaged(events=["x"]),
+    "an unknown event": _damaged(
+        events=[{"kind": "x", "key": "", "time": "2026-01-01T00:00:00Z", "fields": {}}]
+    ),
+    "a lane that is none": _damaged(lane="fast"),
+    "attempts that are text": _damaged(attempts="1"),
+    "attempts below zero": _damaged(attempts=-1),
+    "true for a number": _damaged(crashes=True),
+    "a time without zone": _damaged(deadline="2026-01-02T03:04:05"),
+    "a time before time": _damaged(created="0001-01-01T00:00:00+14:00"),
+    "a state that is none": _damaged(state={"name": "gone"}),
+    "waiting for nothing": _damaged(state={"name": "waiting"}),
+}
+
+
+@pytest.mark.parametrize("folder", ["ready/normal", "waiting", "running/w9"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_set_aside_with_its_reason_and_stops_nothing(
+    queue: Queue, root: Path, damage: str, folder: str
+) -> None:
+    name = taskfile.file_name(make_task())
+    (_folder(root, folder) / name).write_bytes(DAMAGE[damage])
+    good = make_task(9)
+    queue.put(good)
+    assert list(queue.all()) == [good]
+    queue.due(START)
+    queue.recover_worker("w9")
+    assert claimed(queue).id == good.id
+    assert queue.claim("w") is None
+    assert (root / "failed" / name).read_bytes() == DAMAGE[damage]
+    reason = (root / "failed" / f"{name}.reason.txt").read_text()
+    assert f"It was {folder}/{name}." in reason
+    assert len(reason.splitlines()[0]) > 5
+
+
+def test_two_damaged_files_of_one_name_are_both_kept(queue: Queue, root: Path) -> None:
+    name = taskfile.file_name(make_task())
+    for content in (b"one", b"two"):
+        (_folder(root, "ready/normal") / name).write_bytes(content)
+        assert Queue(root, "process").claim("w") is None
+    assert {path.read_bytes() for path in (root / "failed").glob(f"{name}*") if path.suffix != ".txt"} == {
+        b"one",
+        b"two",
+    }
+
+
+def test_folders_links_and_pipes_with_a_tasks_name_are_nobodys_tasks(
+    queue: Queue, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside.json").write_bytes(taskfile.encode(make_task()))
+    for number, folder in enumerate(
+        ("ready/low", "ready/high", "ready/normal", "waiting", "parked", "failed")
+    ):
+        (_folder(root, folder) / taskfile.file_name(make_task(number))).mkdir()
+    (root / "ready/low" / taskfile.file_name(make_task(20))).symlink_to(tmp_path / "outside.json")
+    os.mkfifo(root / "ready/low" / taskfile.file_name(make_task(21)))
+    queue.put(make_task(30))
+    assert [task.id for task in queue.all()] == [make_task(30).id]
+    assert claimed(queue).id == make_task(30).id
+    assert queue.claim("w") is None
+    assert queue.counts()["failed"] == 0
+
+
+def test_of_two_files_of_one_task_one_runs_and_the_other_is_kept_aside(queue: Queue, root: Path) -> None:
+    task = make_task()
+    queue.put(task)
+    later = replace(task, deadline=START + timedelta(hours=1))
+    (_folder(root, "ready/low") / taskfile.file_name(later)).write_bytes(taskfile.encode(later))
+    (_folder(root, "ready/low") / taskfile.file_name(task)).write_bytes(taskfile.encode(task))
+    assert [found.id for found in queue.all()] == [task.id]
+    running = claimed(queue)
+    assert queue.claim("w2") is None
+    assert queue.claim("w1") is None
+    queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    assert list(queue.all()) == [replace(task, lane=running.lane, state=Done("succeeded"))]
+    assert len(list((root / "failed").glob("*.second"))) == 2
+
+
+def test_a_second_file_in_the_way_does_not_stop_a_settle(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    (_folder(root, "done") / taskfile.file_name(running)).write_bytes(b"in the way")
+    done = step(running, lifecycle.Succeeded(), START)
+    assert queue.settle(running, done)
+    assert queue.find(running.id) == done
+
+
+def test_folders_that_are_missing_are_made(root: Path) -> None:
+    root.rmdir()
+    queue = Queue(root, "process")
+    assert (queue.claim("w"), queue.due(START), queue.workers(), list(queue.all())) == (None, [], [], [])
+    queue.put(make_task())
+    running = claimed(queue)
+    assert queue.settle(running, step(running, lifecycle.Succeeded(), START))

@@ -1,0 +1,124 @@
+"""The end of the process at every moment of every write of the queue: no task is lost, none is there twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core import lifecycle
+from sixthbot.core.lifecycle import step
+from sixthbot.core.tasks import Lane, Task
+from sixthbot.store.atomic import observe
+from sixthbot.store.queue import Queue
+from tests.store.support import START, Crash, make_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def nobody_observes() -> Iterator[None]:
+    yield
+    observe(None)
+
+
+class Bomb:
+    """Ends the process at the n-th moment of any write; remembers what that was."""
+
+    def __init__(self, at: int, *, error: OSError | None = None) -> None:
+        self.left = at
+        self.error = error
+        self.where = ""
+
+    def __call__(self, point: str, moment: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.where = f"{point} {moment}"
+            if self.error is not None:
+                raise self.error
+            raise Crash
+
+
+def a_day_in_the_life(queue: Queue) -> None:
+    """Put three tasks and take one of them through retry, parking, a change of lane and success."""
+    for number in range(3):
+        queue.put(make_task(number))
+    task = queue.claim("w1")
+    assert task is not None
+    settled(queue, settled(queue, task, lifecycle.AttemptFailed("no", retries=3)), lifecycle.TimeCame())
+    task = queue.claim("w1")
+    assert task is not None
+    settled(queue, settled(queue, task, lifecycle.PersonNeeded("review", "look")), lifecycle.Retried())
+    task = queue.claim("w1", lanes={Lane.NORMAL})
+    assert task is not None
+    settled(queue, task, lifecycle.Succeeded())
+
+
+def settled(queue: Queue, task: Task, fact: lifecycle.Fact) -> Task:
+    after = step(task, fact, START)
+    assert queue.settle(task, after)
+    return after
+
+
+def moments(tmp_path: Path) -> int:
+    counter = Bomb(0)
+    observe(counter)
+    a_day_in_the_life(Queue(tmp_path / "dry" / ".sixth" / "queue", "process"))
+    observe(None)
+    return -counter.left
+
+
+def finish(root: Path) -> Queue:
+    """Start anew as the bot does: take tasks from dead workers, put again, work everything off."""
+    queue = Queue(root, "process")
+    for worker in queue.workers():
+        queue.recover_worker(worker)
+    for number in range(3):
+        queue.put(make_task(number))
+    for task in queue.due(START.replace(year=2030)):
+        settled(queue, task, lifecycle.TimeCame())
+    for task in tuple(queue.all(states=("parked",))):
+        settled(queue, task, lifecycle.Answered())
+    while (ready := queue.claim("w2")) is not None:
+        settled(queue, ready, lifecycle.Succeeded())
+    return queue
+
+
+def test_no_crash_loses_or_doubles_a_task(tmp_path: Path) -> None:
+    total = moments(tmp_path)
+    assert total > 30
+    visited = set()
+    for at in range(1, total + 1):
+        root = tmp_path / str(at) / ".sixth" / "queue"
+        bomb = Bomb(at)
+        observe(bomb)
+        with pytest.raises(Crash):
+            a_day_in_the_life(Queue(root, "process"))
+        observe(None)
+        visited.add(bomb.where)
+        queue = finish(root)
+        names = sorted((path.parent.name, path.name[-17:-5]) for path in root.rglob("*.json"))
+        assert names == [("done", make_task(number).id[1:]) for number in range(3)], bomb.where
+        assert len(list(queue.all())) == 3
+        assert not list(root.rglob("*.reason.txt")), bomb.where
+    assert {
+        "queue.put written",
+        "queue.claim after",
+        "queue.settle.rewrite after",
+        "queue.settle.take after",
+    } <= visited
+
+
+def test_no_full_disk_loses_or_doubles_a_task(tmp_path: Path) -> None:
+    for at in range(1, moments(tmp_path) + 1):
+        root = tmp_path / str(at) / ".sixth" / "queue"
+        bomb = Bomb(at, error=OSError(28, "No space left on device"))
+        observe(bomb)
+        with pytest.raises(OSError, match="No space"):
+            a_day_in_the_life(Queue(root, "process"))
+        observe(None)
+        finish(root)
+        names = sorted((path.parent.name, path.name[-17:-5]) for path in root.rglob("*.json"))
+        assert names == [("done", make_task(number).id[1:]) for number in range(3)], bomb.where
