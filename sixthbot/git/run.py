@@ -199,22 +199,27 @@ def execute(
     """Run git without choosing a repository for it; everything but opening one goes through `Git.run`."""
     git_class = _git_class()
     environment = {**_OWN_ENVIRONMENT, **env}
-    with tempfile.TemporaryFile() as given:
-        given.write(stdin)
-        given.seek(0)
-        status, out, err = git_class(str(cwd)).execute(
-            [*_without_foreign(environment, network=network), "git", *args],
-            istream=given if stdin else None,
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            kill_after_timeout=timeout,
-            shell=False,
-            env=environment,
-            # no terminal to ask a question on, and Ctrl-C is the bot's to handle; a push ends with its command
-            start_new_session=not network,
-        )
+    if not os.path.isdir(cwd):  # noqa: PTH112 - a plain look; GitPython would go on in our own folder
+        raise GitFailed(f"git {_subcommand(args)} cannot run: {cwd} is not there")
+    try:
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            status, out, err = git_class(str(cwd)).execute(
+                [*_without_foreign(environment, network=network), "git", *args],
+                istream=given if stdin else None,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=timeout,
+                shell=False,
+                env=environment,
+                # no terminal to ask a question on, and Ctrl-C is the bot's to handle; a push ends with its command
+                start_new_session=not network,
+            )
+    except OSError as error:
+        raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error
     if status < 0 and err.startswith("Timeout: "):
         raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped")
     return Result(status=status, stdout=out, stderr=os.fsencode(err))

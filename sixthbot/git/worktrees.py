@@ -63,10 +63,16 @@ class Pool:
         are still there, and `fresh` is false. A use that ends in an exception makes the next one fresh.
         Raise GitFailed when git cannot check it out, WorkFailed when all worktrees are in use.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path, descriptor = self._claim(setup_key)
         try:
-            fresh = self._prepare(path, commit, setup_key)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path, descriptor = self._claim(setup_key)
+        except OSError as error:
+            raise _no_place(self._folder, error) from error
+        try:
+            try:
+                fresh = self._prepare(path, commit, setup_key)
+            except OSError as error:
+                raise _no_place(path, error) from error
             yield Worktree(path=path, commit=commit, fresh=fresh)
             _key_file(path).write_text(setup_key, encoding="utf-8")
         finally:
@@ -155,6 +161,13 @@ class Pool:
             raise GitFailed(f"{path} was unregistered while it was prepared")
         pristine_commit(path).write_text(f"{commit}\n", encoding="utf-8")
         _copy_index(admin / "index", pristine_index(path))
+
+
+def _no_place(path: Path, error: OSError) -> WorkFailed:
+    return WorkFailed(
+        f"no worktree can be prepared at {path}: {error.strerror or error}",
+        hint="look at free space and rights there; XDG_CACHE_HOME moves it",
+    )
 
 
 def _key_file(path: Path) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import TYPE_CHECKING
@@ -126,6 +127,20 @@ def test_a_folder_that_is_no_worktree_of_it_is_refused(repo: RepoDir, tmp_path: 
     other = make_repo(tmp_path / "other")
     with pytest.raises(GitFailed, match="not a worktree"):
         git_of(repo).run("status", cwd=other.path)
+
+
+def test_a_full_disk_is_an_error_in_one_line(repo: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(GitFailed, match="git write-tree cannot run: No space left on device"):
+        git_of(repo).run("write-tree")
+
+
+def test_a_repository_that_is_gone_is_said(tmp_path: Path) -> None:
+    with pytest.raises(GitFailed, match="is not there"):
+        Git(tmp_path / "gone").run("rev-parse", "HEAD")
 
 
 def test_a_git_that_is_too_old_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

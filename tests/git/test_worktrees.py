@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sixthbot.core.errors import GitFailed
+from sixthbot.core.errors import GitFailed, WorkFailed
 from sixthbot.core.names import Oid
 from sixthbot.git.worktrees import Pool
 from tests.git.helpers import git_of, oid, pool_of
@@ -236,6 +236,15 @@ def test_a_commit_that_is_not_there_is_an_error_and_blocks_nothing(repo: RepoDir
         raise AssertionError
     with pool.take(oid(repo.head())) as worktree:
         assert _files(worktree.path) == {"README.md"}
+
+
+def test_a_folder_that_cannot_be_made_is_said(repo: RepoDir, tmp_path: Path) -> None:
+    (tmp_path / "pool").write_text("a file")
+    with (
+        pytest.raises(WorkFailed, match="no worktree can be prepared"),
+        pool_of(repo, tmp_path).take(oid(repo.head())),
+    ):
+        raise AssertionError
 
 
 def test_a_path_with_spaces_and_odd_letters_works(tmp_path: Path) -> None:
