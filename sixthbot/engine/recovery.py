@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sixthbot.store.operations import Operation
 
 _SETTLED = timedelta(seconds=60)
-"""An operation of no task, younger than this, may still be at work in some command."""
+"""An operation of no task, or a lease, that is younger than this may be of a process that has only just started."""
 _LOCK_AGE = timedelta(seconds=5)
 """Git holds the lock of a ref for milliseconds."""
 
@@ -44,6 +44,7 @@ def recover(services: Services) -> Recovered:
         return Recovered()
     try:
         tasks = _dead_workers_tasks(services)
+        _forget_old_leases(services)
         locks, finished, reverted = _begun_operations(services)
     finally:
         held.release()
@@ -77,6 +78,21 @@ def _dead_workers_tasks(services: Services) -> list[Task]:
             )
         tasks += recovered
     return tasks
+
+
+def _forget_old_leases(services: Services) -> None:
+    """Remove the lease files of dead workers that had no task in hand. Young ones may belong to a worker that starts."""
+    for path in services.places.workers.glob("*.lock"):
+        try:
+            age = services.clock() - datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+        except OSError:
+            continue  # its worker just took it away
+        if age < _SETTLED or (services.places.queue / "running" / path.stem).exists():
+            continue
+        lease = try_hold(path)
+        if lease is not None:
+            path.unlink(missing_ok=True)
+            lease.release()
 
 
 def _begun_operations(services: Services) -> tuple[list[str], list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from sixthbot.store.locks import hold
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate, require_initialised
 from sixthbot.store.rulefiles import load_rules
+from sixthbot.store.rulesummary import save_summary
 from sixthbot.store.setup import check_tracked
 from sixthbot.store.trust import GIT_SETTINGS, Trust
 
@@ -83,6 +84,8 @@ def open_services(
     if trust.is_trusted(GIT_SETTINGS, settings):
         repo.trust_settings(settings)
     rules = with_checked_steps(load_rules(places, trust, tuple(loaded.config.rules.disabled)))
+    with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
+        save_summary(places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted)
     store = open_store(places, durability=durability, clock=clock)
     return Services(
         places=places,

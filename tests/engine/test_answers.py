@@ -17,6 +17,7 @@ from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Done, Failed, Parked, Waiting
 from sixthbot.engine import answers
 from sixthbot.engine.admit import admit
+from sixthbot.engine.confine import landlock_version
 from sixthbot.engine.services import Services, open_services
 from sixthbot.engine.worker import Worker
 from sixthbot.store.paths import locate
@@ -36,6 +37,12 @@ run = [{sys.executable!r}, "-c", "p='words'; l=sorted(open(p)); open(p,'w').writ
 
 [recipes.broken]
 run = ["false"]
+
+[recipes.outside]
+run = ["sh", "-c", 'echo x > "$SIXTH_REPO/words" || exit 9; git branch mine']
+
+[recipes.inside]
+run = ["sh", "-c", 'git status --short && echo c >> words && git diff --stat && mktemp']
 """
 NOTHING = {"critical": 0, "high": 0, "normal": 0, "low": 0}
 ISSUE = b"""# Tidy the notes
@@ -77,6 +84,9 @@ class Path_:  # noqa: N801 - the main path, not a file's
         oid = RepoDir(folder).commit(message, {"helper": message})
         self.repo.git("worktree", "remove", "--force", str(folder))
         return oid
+
+    def tasks(self) -> list[Task]:
+        return [task for task in self.services.store.queue.all() if task.issue == self.issue]
 
     def status(self) -> IssueStatus:
         return self.services.store.issues.record(self.issue).status
@@ -156,6 +166,30 @@ def test_a_subtask_that_failed_may_be_done_by_hand(path: Path_, tmp_path: Path) 
     state = path.perform().state
     assert isinstance(state, Parked), state
     assert state.kind == "review"
+
+
+def test_a_recipe_that_writes_into_the_persons_tree_fails_its_subtask_and_changes_nothing(
+    path: Path_,
+) -> None:
+    before = fingerprint(path.repo.path)
+    path.drop(b"# Outside\n\n- [ ] Write where nobody may `do: outside`\n")
+    state = path.perform().state
+    if landlock_version() < 2:
+        return
+    assert isinstance(state, Waiting | Failed), state
+    assert "exit status 9" in state.reason
+    assert (
+        "Permission denied" in (path.services.places.logs / f"{next(iter(path.tasks())).id}.log").read_text()
+    )
+    assert fingerprint(path.repo.path) == before
+
+
+def test_a_recipe_may_use_git_in_its_worktree(path: Path_) -> None:
+    path.drop(b"# Inside\n\n- [ ] Write where it may `do: inside`\n")
+    state = path.perform().state
+    assert isinstance(state, Parked), state
+    assert state.kind == "review"
+    assert path.repo.git("show", f"{path.branch}:words") == "b\na\nc"
 
 
 def test_a_rewritten_branch_is_frozen_until_it_is_released(path: Path_, tmp_path: Path) -> None:

@@ -91,6 +91,21 @@ def test_a_killed_workers_task_has_no_second_executor_before_its_program_is_gone
     assert list(scene.services.places.workers.glob("*.lock")) == []
 
 
+def test_leases_of_dead_workers_are_cleared_away_and_living_ones_kept(repo: RepoDir) -> None:
+    scene = Scene(repo.path)
+    workers = scene.services.places.workers
+    lease = WorkerLease(scene.services.places, "alive")
+    lease.acquire()
+    old = time.time() - 3600
+    for name in ("alive.lock", "dead.lock"):
+        (workers / name).touch()
+        os.utime(workers / name, (old, old))
+    (workers / "young.lock").touch()
+    recover(scene.services)
+    assert sorted(path.name for path in workers.glob("*.lock")) == ["alive.lock", "young.lock"]
+    lease.release()
+
+
 def test_the_work_of_a_living_worker_is_left_alone(repo: RepoDir) -> None:
     scene = Scene(repo.path, rule())
     [task] = scene.admit()
