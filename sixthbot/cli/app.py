@@ -16,6 +16,7 @@ _ISSUES = "Issues"
 _LOOK = "Look and steer"
 _DRAFTS = "From draft to remote"
 _SETUP = "Set-up"
+_HOOKS = "Called by git hooks"
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("init", _SETUP, "Make this repository the bot's home"),
@@ -40,11 +41,15 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rules": ("rules", _SETUP, "List, check, test or replay rules"),
     "trust": ("trust", _SETUP, "Trust this repository's configuration, rules and templates"),
     "config": ("config", _SETUP, "Show settings and where each comes from"),
+    "on-commit": ("on_hook", _HOOKS, "Leave a note: something was committed"),
+    "on-checkout": ("on_hook", _HOOKS, "Leave a note: something was checked out"),
+    "on-merge": ("on_hook", _HOOKS, "Leave a note: something was merged"),
+    "on-rewrite": ("on_hook", _HOOKS, "Leave a note: commits were rewritten"),
     "doctor": ("doctor", _SETUP, "Look for what keeps the bot from working well"),
 }
 """Every command: its module, its section of `sixthbot --help`, and its line there. A new one costs a file and a line."""
 
-SECTIONS = (_WORK, _ISSUES, _LOOK, _DRAFTS, _SETUP)
+SECTIONS = (_WORK, _ISSUES, _LOOK, _DRAFTS, _SETUP, _HOOKS)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -58,7 +63,8 @@ def _run(arguments: list[str]) -> object:
     if arguments in (["status"], ["status", "--json"]):
         from sixthbot.cli.board import show_status  # noqa: PLC0415 - see above
 
-        return show_status(as_json="--json" in arguments)
+        show_status(as_json="--json" in arguments)
+        return 0
     from sixthbot.cli.group import cli  # noqa: PLC0415 - see above
 
     return cli.main(arguments, prog_name="sixthbot", standalone_mode=False)

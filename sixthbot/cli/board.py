@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.cli.output import Output, one_line, paint, plural, table, wants_color
+from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -156,8 +156,7 @@ def _parked(task: Task, *, with_reason: bool = True) -> Iterator[str]:
         return
     if with_reason:
         yield f"    {paint('waits for you', 'yellow')}: {one_line(task.state.reason, 160)}"
-    if task.state.hint:
-        yield f"    {paint('next', 'green')}: {one_line(task.state.hint, 240)}"
+    yield from next_lines(task.state.hint, indent="    ")
 
 
 def _draft(draft: Draft) -> Iterator[str]:

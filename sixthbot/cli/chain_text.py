@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.cli.issue import plan_lines
-from sixthbot.cli.output import one_line, paint, plural
+from sixthbot.cli.output import next_lines, one_line, paint, plural
 from sixthbot.cli.records import CHATTER, local_clock, message_of
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def _ending(chain: Chain) -> Iterator[str]:
         state = task.state
         if state.name == "parked":
             yield f"\n{paint('waits for you', 'yellow')}: {one_line(state.reason, 300)}"
-            if state.hint:
-                yield f"{paint('next', 'green')}: {one_line(state.hint, 300)}"
+            yield from next_lines(state.hint)
         elif state.name == "failed":
             yield f"\n{paint('failed', 'red')}: {one_line(state.reason, 300)}"
             yield f"{paint('next', 'green')}: sixthbot queue retry {task.id}, once the cause is mended"

@@ -194,6 +194,9 @@ def _init(tour: _Tour) -> None:
         ".sixth/config.toml now names two recipes and a check; what names a program counts only once trusted"
     )
     tour.sixthbot("trust", "--yes")
+    tour.git("add", ".sixth/config.toml")
+    tour.git("commit", "--quiet", "--message", "chore: what sixthbot may run here")
+    tour.note("a team may track config, rules and templates; everything else of the bot stays out of git")
 
 
 def _issue(tour: _Tour) -> None:
@@ -269,7 +272,10 @@ def _approve(tour: _Tour) -> None:
 
 def _look_back(tour: _Tour) -> None:
     tour.point(
-        "Looking back", "Every automatic decision can be explained, and the person's own work is as it was."
+        "Looking back",
+        "The bot sees that its draft was pushed. Every decision of its own can be explained,",
+        "and the person's own work is as it was.",
     )
+    tour.sixthbot("-q", "run", shown="-q run")
     tour.sixthbot("why", "tidy")
     tour.git("status", "--short")

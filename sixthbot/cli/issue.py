@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sixthbot.cli.lookup import plan_of
-from sixthbot.cli.output import clean_text, one_line, paint, plural, table
+from sixthbot.cli.output import clean_text, next_lines, one_line, paint, plural, table
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import VerbGroup, json_option
 
@@ -122,8 +122,7 @@ def _told(store: Store, record: IssueRecord, plan: Plan) -> Iterator[str]:
     for task in store.queue.all(states=("parked", "failed")):
         if task.issue == record.id and task.state.name in {"parked", "failed"}:
             yield f"\n{paint(task.state.name, 'yellow')}: {one_line(task.state.reason, 300)}"
-            hint = getattr(task.state, "hint", "") or f"sixthbot why {task.id}"
-            yield f"{paint('next', 'green')}: {one_line(hint, 300)}"
+            yield from next_lines(getattr(task.state, "hint", "") or f"sixthbot why {task.id}")
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:

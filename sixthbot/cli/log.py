@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.records import LEVELS, at_least, line_of, record_json
+from sixthbot.cli.records import CHATTER, LEVELS, at_least, line_of, record_json
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import json_option, verb
 from sixthbot.store.clock import now
@@ -34,7 +34,7 @@ _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothi
 @click.option("--issue", metavar="ID", default="", help="Only what belongs to this issue.")
 @click.option("--task", metavar="ID", default="", help="Only what belongs to this task.")
 @click.option(
-    "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info, debug with -v]"
+    "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info; with -v everything]"
 )
 @json_option
 @pass_session
@@ -45,9 +45,7 @@ def command(
     from sixthbot.cli.follow import Follower  # noqa: PLC0415 - lazy, see app
 
     store = session.store()
-    wanted = _filter(
-        issue=issue, task=task, level=level or ("debug" if session.out.verbosity > 0 else "info")
-    )
+    wanted = _filter(issue=issue, task=task, level=level, closely=as_json or session.out.verbosity > 0)
     follower = Follower(store.journal)
     shown: list[Record] = []
     for record in store.journal.read(newest_first=True):
@@ -71,10 +69,14 @@ def command(
         time.sleep(_LOOK_AGAIN)
 
 
-def _filter(*, issue: str, task: str, level: str) -> Callable[[Record], bool]:
+def _filter(*, issue: str, task: str, level: str | None, closely: bool) -> Callable[[Record], bool]:
+    """Return what is shown. Who does not look closely is spared the beginning and end of each step."""
+    least = level or ("debug" if closely else "info")
+
     def wanted(record: Record) -> bool:
         return (
-            at_least(record, level)
+            at_least(record, least)
+            and (closely or record.kind not in CHATTER)
             and (not issue or (record.issue or "").startswith(issue))
             and (not task or (record.task or "").startswith(task))
         )

@@ -152,6 +152,15 @@ def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), indent: st
     )
 
 
+def next_lines(hint: str, *, indent: str = "") -> list[str]:
+    """Return a hint as lines that say what to type next; a command after `then:` gets a line of its own."""
+    if not hint:
+        return []
+    told, then, typed = one_line(hint, 500).partition(", then: ")
+    lines = [f"{indent}{paint('next', 'green')}: {told}{', then:' if then else ''}"]
+    return [*lines, f"{indent}      {typed}"] if then else lines
+
+
 def plural(count: int, noun: str, many: str = "") -> str:
     """Return `1 task`, `2 tasks`; `many` is the plural where an s does not make it."""
     return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"

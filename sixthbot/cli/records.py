@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 """From least to most important."""
 
-CHATTER = frozenset({"step.started", "step.finished", "task.claimed", "rule.changed", "task.given-back"})
+CHATTER = frozenset(
+    {"step.started", "step.finished", "task.claimed", "rule.changed", "task.given-back", "task.resumed"}
+)
 """Kinds that matter to somebody who looks closely (`log`, `why`) and not to somebody who lets the bot work."""
 
+_PERSON = "waits for a person"
 _COLORS = {"debug": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -47,6 +50,8 @@ def line_of(record: Record, now: datetime) -> str:
 def message_of(record: Record) -> str:
     """Return what a record says, painted by its level, with the commit it is about."""
     message = one_line(record.message, 300)
+    if _PERSON in message.removeprefix(_PERSON):  # the reason of a parked task says it again
+        message = message.removeprefix(_PERSON + ": ")
     if record.level in _COLORS:
         message = paint(message, _COLORS[record.level])
     commit = record.commit or ""

@@ -17,7 +17,7 @@ def ago(moment: datetime | str, now: datetime) -> str:
     """Return how long before `now` a time was, or after it; an unreadable text comes back as it is."""
     if isinstance(moment, str):
         try:
-            moment = parse_time(moment)
+            return ago(parse_time(moment), now)
         except ConfigError:
             return moment
     seconds = (now - moment).total_seconds()

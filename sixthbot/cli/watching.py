@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.follow import Follower
-from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.output import next_lines
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.store.clock import now
 
@@ -45,9 +45,9 @@ def _print(out: Output, follower: Follower) -> None:
     for record in follower.fresh():
         if out.verbosity > 0 or notable(record):
             out.talk(line_of(record, now()))
-            hint = (record.data or {}).get("hint")
-            if record.kind == "task.parked" and hint:
-                out.talk(f"          {paint('next', 'green')}: {one_line(str(hint), 300)}")
+            hint = str((record.data or {}).get("hint", "")) if record.kind == "task.parked" else ""
+            for line in next_lines(hint, indent=" " * 10):
+                out.talk(line)
 
 
 def notable(record: Record) -> bool:

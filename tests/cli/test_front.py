@@ -42,7 +42,7 @@ def test_every_command_has_help_that_begins_with_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_verb_of_a_command_has_examples_too(name: str) -> None:
-    group = LazyGroup.get_command(cli, click.Context(cli), name)  # type: ignore[arg-type]
+    group = LazyGroup.get_command(cli, click.Context(cli), name)
     for verb in group.commands if isinstance(group, click.Group) else ():
         said = sixthbot(name, verb, "--help")
         assert said.code == 0
