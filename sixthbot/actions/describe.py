@@ -11,7 +11,7 @@ from sixthbot.actions.branches import look, read_issue
 from sixthbot.actions.facts import gather, story, template_values
 from sixthbot.actions.markdown import inline
 from sixthbot.actions.templating import fill
-from sixthbot.core.drafts import Draft, DraftStatus
+from sixthbot.core.drafts import Draft, DraftStatus, with_status
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sixthbot.llm.twin import Prose
 
 _TEMPLATE = "pr.md.j2"
+_DECIDED = frozenset({DraftStatus.APPROVED, DraftStatus.PUSHED})
+"""A person said yes to these words about this commit; telling it anew would void that."""
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
@@ -72,12 +74,15 @@ def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:
         text=render(ctx, of, prose),
     )
     there = keeping.current(ctx, fresh.branch)
-    if there is not None and there.head == fresh.head and keeping.was_edited(ctx, there):
-        ctx.tell("the draft was edited by a person and stays as it is")
-        return there
     if there is not None and there.head == fresh.head:
-        # the same commit told again: a person's decision about it stands, and is void by itself if the text differs
-        fresh = replace(fresh, status=there.status, title=there.title)
+        if there.status in _DECIDED:
+            return there
+        # a rejected draft that is told again belongs to an issue that was opened again
+        there = with_status(there, DraftStatus.AWAITING_REVIEW)
+        if keeping.was_edited(ctx, there):
+            ctx.tell("the draft was edited by a person and stays as it is")
+            ctx.store.drafts.write(there)
+            return there
     elif there is not None:
         keeping.set_aside(ctx, there)
     keeping.remember(ctx, fresh)

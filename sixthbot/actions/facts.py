@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sixthbot.git.diffs import FileChange
 
 _FILES_SHOWN = 60
+_BOX = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[ xX]\]\s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def template_values(of: Draftable) -> dict[str, Any]:
     return {
         "title": inline(of.record.title),
         "issue": code(of.record.id),
-        "goal": quote(of.issue.body) if of.issue.body.strip() else "",
+        "goal": quote(goal) if (goal := _goal(of.issue)) else "",
         "branch": code(of.branch.name.value),
         "base": code(of.branch.base.value),
         "head": of.branch.tip,
@@ -88,6 +90,17 @@ def template_values(of: Draftable) -> dict[str, Any]:
         "checks": _checks(of),
         "not_verified": not_verified(of),
     }
+
+
+def _goal(issue: Issue) -> str:
+    """Return the issue's text without what the draft says anyway: its title and its boxes."""
+    kept, fenced = [], False
+    for line in issue.body.replace("\r\n", "\n").strip().split("\n"):
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        is_title = line.startswith("#") and clean_line(line.strip("# ")) == clean_line(issue.title)
+        if fenced or not (is_title or _BOX.match(line)):
+            kept.append(line)
+    return "\n".join(kept).strip()
 
 
 def not_verified(of: Draftable) -> list[str]:

@@ -44,7 +44,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         plan = _with_found_commits(ctx, record, branch)
         subtask = plan.next_open()
         if subtask is None:
-            _set_status(ctx, record, IssueStatus.OPEN)
+            if record.status is IssueStatus.WAITING_FOR_PERSON:
+                _set_status(ctx, record, IssueStatus.OPEN)
             commits = [commit for done in plan.subtasks for commit in done.commits]
             return Outcome({"done": [done.n for done in plan.subtasks], "commits": commits})
         _do(ctx, record, branch, plan, subtask)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sixthbot.core.errors import ConfigError, NeedsPerson, TryLater, WorkFailed
+from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, TryLater, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from tests.support.fingerprint import fingerprint
 
@@ -390,3 +390,12 @@ def test_a_worktree_sees_its_own_python_code_first(shop: Workshop) -> None:
     )
     shop.step("work")
     assert shop.dir.show(shop.branch, "where") == "src/pack.py"
+
+
+def test_a_cancelled_task_begins_no_further_subtask(ready: Workshop) -> None:
+    ready.drop(ISSUE)
+    ready.steps("branch", "plan")
+    ready.cancelled = True
+    with pytest.raises(Cancelled):
+        ready.step("work")
+    assert ready.processes.ran == []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions import registry
 from sixthbot.actions.base import Context, Ran, run_step
-from sixthbot.core.errors import WorkFailed
+from sixthbot.core.errors import Cancelled, WorkFailed
 from sixthbot.core.events import Event, make_event
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.names import BranchName
@@ -104,6 +104,11 @@ class Workshop:
     trusted: bool = True
     model: Writer | None = None
     issue_id: str = ""
+    cancelled: bool = False
+
+    def check(self) -> None:
+        if self.cancelled:
+            raise Cancelled("cancelled", by_person=True)
 
     def recipe(self, name: str, script: str, *, timeout: str = "30s") -> None:
         """Configure a recipe that runs a Python script."""
@@ -165,7 +170,7 @@ class Workshop:
             tell=self.told.append,
             trusted=self.trusted,
             writer=lambda: self.model,
-            check_cancelled=lambda: None,
+            check_cancelled=self.check,
         )
 
     def step(self, name: str, *, event: Event | None = None, **args: Any) -> Outcome:

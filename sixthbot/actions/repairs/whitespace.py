@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_TRAILING = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
+_TRAILING = re.compile(rb"(?:[ \t]|\r(?!\n))+(?=\r?\n|\Z)")
 _MARKDOWN_BREAK = re.compile(rb"(?<=[^ \t\r\n])  (?=\r?\n)")
 _KEPT = b"\x00\x01"
 
@@ -40,7 +40,7 @@ def tidy(data: bytes) -> bytes:
     """Return the text without white space at line ends and with one newline at its end; empty stays empty."""
     text = _TRAILING.sub(b"", data)
     ending = b"\r\n" if text.endswith(b"\r\n") else b"\n"
-    text = text.rstrip(b"\r\n")
+    text = text.rstrip(b" \t\r\n")
     return text + ending if text else b""
 
 

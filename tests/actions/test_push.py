@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core.drafts import Approval, DraftStatus, PushTarget, draft_digest
+from sixthbot.core.errors import Refused, UsageError, WorkFailed
+from tests.support.repos import clone, make_bare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.actions.workshop import Workshop
+    from tests.support.repos import RepoDir
+
+
+@pytest.fixture
+def there(shop: Workshop, tmp_path: Path) -> RepoDir:
+    """Return the bare remote of a workshop whose draft is described."""
+    bare = make_bare(tmp_path / "there.git")
+    shop.dir.git("remote", "add", "origin", str(bare.path))
+    shop.dir.git("push", "--quiet", "--set-upstream", "origin", "main")
+    shop.recipe("a", "open('a', 'w').close()")
+    shop.drop("# Tidy\n\n- [ ] Make a `do: a`\n")
+    shop.steps()
+    return bare
+
+
+def approve(shop: Workshop, bare: RepoDir) -> None:
+    draft = shop.draft()
+    digest = draft_digest(draft, PushTarget(remote="origin", url=str(bare.path)))
+    shop.store.approvals.record(draft.branch, Approval(digest=digest, approved="now"))
+
+
+def test_exactly_the_approved_commit_arrives_and_the_draft_says_so(shop: Workshop, there: RepoDir) -> None:
+    approve(shop, there)
+    outputs = shop.step("push", branch=shop.branch).outputs
+    assert there.tip(shop.branch) == shop.draft().head == outputs["head"]
+    assert shop.draft().status is DraftStatus.PUSHED
+    assert any("was pushed to origin" in line for line in shop.journal())
+
+
+def test_pushing_twice_finds_it_there(shop: Workshop, there: RepoDir) -> None:
+    approve(shop, there)
+    assert shop.step("push", branch=shop.branch).outputs["sent"] is True
+    assert shop.step("push", branch=shop.branch).outputs["sent"] is False
+
+
+def test_without_approval_nothing_is_sent(shop: Workshop, there: RepoDir) -> None:
+    with pytest.raises(Refused, match="not approved"):
+        shop.step("push", branch=shop.branch)
+    assert there.tip(shop.branch) == ""
+
+
+def test_commits_of_others_at_the_remote_are_not_overwritten(
+    shop: Workshop, there: RepoDir, tmp_path: Path
+) -> None:
+    other = clone(there, tmp_path / "other")
+    other.git("checkout", "--quiet", "-b", shop.branch)
+    theirs = other.commit("theirs", {"x": "1\n"})
+    other.git("push", "--quiet", "origin", shop.branch)
+    approve(shop, there)
+    with pytest.raises(Refused, match="does not build on"):
+        shop.step("push", branch=shop.branch)
+    assert there.tip(shop.branch) == theirs
+    assert shop.draft().status is DraftStatus.AWAITING_REVIEW
+
+
+def test_what_the_bot_pushed_before_may_be_replaced(shop: Workshop, there: RepoDir) -> None:
+    approve(shop, there)
+    shop.step("push", branch=shop.branch)
+    shop.dir.commit("feat: base moves", {"b": "1\n"})
+    shop.steps("rebase", "changelog", "describe")
+    approve(shop, there)
+    shop.step("push", branch=shop.branch)
+    assert there.tip(shop.branch) == shop.dir.tip(shop.branch)
+
+
+def test_a_remote_that_refuses_is_quoted(shop: Workshop, there: RepoDir) -> None:
+    hook = there.path / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n", encoding="utf-8")
+    hook.chmod(0o755)
+    approve(shop, there)
+    with pytest.raises(WorkFailed, match="not on a Friday"):
+        shop.step("push", branch=shop.branch)
+    assert shop.draft().status is DraftStatus.AWAITING_REVIEW
+
+
+def test_a_branch_without_a_draft_cannot_be_pushed(shop: Workshop) -> None:
+    with pytest.raises(UsageError, match="no draft"):
+        shop.step("push", branch="main")
