@@ -46,8 +46,15 @@ def _reached(point: str, moment: str) -> None:
 
 
 def make_dirs(path: Path, *, mode: int = 0o777) -> None:
-    """Make a folder and what is missing above it; one that is there is fine."""
-    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    """Make a folder and what is missing above it, all with `mode`; one that is there is fine."""
+    try:
+        path.mkdir(mode=mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    except FileNotFoundError:
+        make_dirs(path.parent, mode=mode)
+        path.mkdir(mode=mode, exist_ok=True)
 
 
 def write_file(path: Path, data: bytes, *, point: str, durability: Durability, mode: int = 0o644) -> None:

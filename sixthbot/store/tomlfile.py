@@ -38,7 +38,7 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, ValueError) as error:
         match = _AT_LINE.search(str(error))
         reason = clean_line(_AT_LINE.sub("", str(error)))
-        where = f"{name}:{match[1]}" if match else name
+        where = f"{name}:{match[1] if match else text.count(chr(10)) + 1}"
         raise ConfigError(f"{where}: not TOML: {reason}", hint="see https://toml.io") from None
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply") from None
