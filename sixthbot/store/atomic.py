@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -26,6 +27,7 @@ Observer: TypeAlias = "Callable[[str, str], None]"
 
 _observers: list[Observer] = []
 _numbers = itertools.count()
+_TEMPORARY = re.compile(r"\.([1-9][0-9]{0,9})-[0-9]+-[0-9a-f]{6}\.tmp")
 
 
 def point(name: str) -> str:
@@ -98,6 +100,29 @@ def write_temporary(
             path.unlink()
         raise
     return path
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove what processes that are gone left half-written anywhere below a folder; return how many files."""
+    swept = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            match = _TEMPORARY.fullmatch(name)
+            if match and not _alive(int(match[1])):
+                with suppress(OSError):
+                    folder.joinpath(place, name).unlink()
+                    swept += 1
+    return swept
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def move(source: Path, target: Path, *, point: str, durability: Durability) -> None:

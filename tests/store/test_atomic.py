@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sixthbot.core.errors import Refused
 from sixthbot.store import atomic
-from sixthbot.store.atomic import append_line, move, observe, point, read_small, write_file
+from sixthbot.store.atomic import append_line, move, observe, point, read_small, sweep_temporaries, write_file
 from tests.store.support import Crash
 
 if TYPE_CHECKING:
@@ -126,3 +127,14 @@ def test_every_write_is_seen_under_its_name(tmp_path: Path) -> None:
     write_file(tmp_path / "file", b"", point=HERE, durability="process")
     assert seen == [(HERE, "before"), (HERE, "written"), (HERE, "after")]
     assert HERE in atomic.WRITE_POINTS
+
+
+def test_only_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "a").mkdir()
+    kept = {".1-0-abcdef.tmp", f".{os.getpid()}-7-abcdef.tmp", ".mine.tmp", "x.tmp", "note"}
+    for name in (*kept, f".{gone.pid}-3-abcdef.tmp"):
+        (tmp_path / "a" / name).write_text("")
+    assert sweep_temporaries(tmp_path) == 1
+    assert {path.name for path in (tmp_path / "a").iterdir()} == kept

@@ -225,6 +225,14 @@ def test_old_finished_tasks_can_be_removed(queue: Queue) -> None:
     assert [task.id for task in queue.all()] == [make_task(5).id]
 
 
+def test_claiming_does_not_read_the_folder_each_time(queue: Queue) -> None:
+    for number in range(500):
+        queue.put(make_task(number))
+    for number in range(300):
+        assert claimed(queue).id == make_task(number).id
+    assert queue._ready[Lane.NORMAL].readings < 60
+
+
 # dead workers
 
 

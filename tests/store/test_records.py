@@ -1,0 +1,273 @@
+"""Journal, checkpoints, cursors, operations, notes: what the bot writes down."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sixthbot.core.errors import UsageError
+from sixthbot.store.actor import actor_id
+from sixthbot.store.checkpoints import Checkpoints, StepRecord
+from sixthbot.store.cursors import Cursors
+from sixthbot.store.journal import Journal, redact, redact_text
+from sixthbot.store.notes import Note, list_and_clear
+from sixthbot.store.operations import Operation, Operations, operation_id
+from sixthbot.store.records import lines_backwards
+from tests.store.support import SEARCH, START, home
+from tests.support.clock import FixedClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: FixedClock) -> Journal:
+    return Journal(tmp_path / "journal", tmp_path / "local", durability="power", clock=clock)
+
+
+def test_records_come_back_in_order_and_numbered(journal: Journal, clock: FixedClock) -> None:
+    for number in range(5):
+        clock.advance(1)
+        journal.append("task.claimed", f"no {number}", task=f"t{number}", data={"n": number})
+    records = list(journal.read())
+    assert [record.n for record in records] == [1, 2, 3, 4, 5]
+    assert records[0].time == "2026-01-02T03:04:06.000Z"
+    assert (records[2].kind, records[2].task, records[2].data) == ("task.claimed", "t2", {"n": 2})
+    assert list(journal.read(newest_first=True)) == records[::-1]
+    assert [record.n for record in journal.read(where=lambda record: record.task == "t3")] == [4]
+    line = journal.path.read_bytes().splitlines()[0]
+    assert json.loads(line).keys() == {"time", "actor", "n", "kind", "level", "message", "task", "data"}
+
+
+def test_a_torn_or_foreign_line_is_passed_over(journal: Journal) -> None:
+    journal.append("one", "1")
+    with journal.path.open("ab") as file:
+        file.write(b'\xff\n[]\n{"n": 1}\n{"time": "2026')
+    journal.append("two", "2")
+    assert [record.kind for record in journal.read()] == ["one", "two"]
+    assert [record.kind for record in journal.read(newest_first=True)] == ["two", "one"]
+    assert [record.n for record in journal.read()] == [1, 2]
+
+
+def test_several_actors_are_read_as_one_story(journal: Journal, clock: FixedClock) -> None:
+    for number in range(6):
+        clock.advance(1)
+        record = journal.append("x", str(number))
+        if number % 2:
+            other = journal.path.with_name("a000000000000.jsonl")
+            with other.open("a") as file:
+                file.write(
+                    json.dumps(
+                        {**json.loads(journal.path.read_bytes().splitlines()[-1]), "message": f"{number}b"}
+                    )
+                    + "\n"
+                )
+        assert record.n == number + 1
+    assert [record.message for record in journal.read()] == ["0", "1b", "1", "2", "3b", "3", "4", "5b", "5"]
+
+
+def test_a_field_that_no_record_has_is_a_mistake_of_the_caller(journal: Journal) -> None:
+    with pytest.raises(TypeError, match="no field 'tsk'"):
+        journal.append("x", "", tsk="t1")
+
+
+def test_processes_that_append_at_once_number_without_gaps(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom sixthbot.store.journal import Journal\n"
+        "from sixthbot.store.clock import now\nroot = Path(sys.argv[1])\n"
+        "journal = Journal(root / 'journal', root / 'local', durability='process', clock=now)\n"
+        "for number in range(100): journal.append('x', 'y' * 500)\n"
+    )
+    first = Journal(tmp_path / "journal", tmp_path / "local", durability="process", clock=FixedClock())
+    first.append("x", "")
+    running = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert [record.n for record in sorted(first.read(), key=lambda record: record.n)] == list(range(1, 302))
+
+
+def test_a_copied_folder_is_another_actor(tmp_path: Path) -> None:
+    local = tmp_path / "local"
+    local.mkdir()
+    name = actor_id(local)
+    assert actor_id(local) == name
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "actor").write_bytes((local / "actor").read_bytes())
+    assert actor_id(copy) != name
+    (local / "actor").write_text("torn")
+    assert actor_id(local) != name
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["curl", "--token", "s3cret", "x"], ["curl", "--token", "***", "x"]),
+        (["x", "--api-key=abc", "-v"], ["x", "--api-key=***", "-v"]),
+        (["x", "--github-token", "abc"], ["x", "--github-token", "***"]),
+        (["git", "push", "https://ada:pw@host/x.git"], ["git", "push", "https://***@host/x.git"]),
+        (["env", "AWS_SECRET_ACCESS_KEY=abc", "run"], ["env", "AWS_SECRET_ACCESS_KEY=***", "run"]),
+        (["-H", "Authorization: Bearer abc.def"], ["-H", "Authorization: Bearer ***"]),
+        (["x", "ghp_" + "a" * 36], ["x", "***"]),
+        (["pytest", "-q", "tests/test_token.py", "-k", "password"], ["pytest", "-q", "tests/test_token.py", "-k", "password"]),
+        (["sort", "-o", "words.txt"], ["sort", "-o", "words.txt"]),
+    ],
+)  # fmt: skip
+def test_secrets_are_masked_and_the_rest_is_not(argv: list[str], expected: list[str]) -> None:
+    assert redact(argv) == expected
+
+
+def test_secrets_do_not_reach_the_journal(journal: Journal) -> None:
+    journal.append("x", "pushed to https://u:hush@host/", argv=["x", "--password", "hush"])
+    assert b"hush" not in journal.path.read_bytes()
+
+
+def test_masking_takes_no_longer_for_hostile_text() -> None:
+    for text in ("a-" * 50_000, "://" * 50_000, "token" * 20_000, "a://" + "x" * 200_000, "-" * 200_000):
+        assert len(redact_text(text)) > 10
+
+
+@SEARCH
+@given(
+    st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"")), max_size=20),
+    st.integers(1, 9),
+)
+def test_lines_are_the_same_from_both_ends(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], block: int
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "file"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sixthbot.store.records._BLOCK", block)
+        assert [line for line in lines_backwards(path) if line] == [line for line in lines[::-1] if line]
+
+
+# checkpoints
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path / "checkpoints", "power")
+
+
+def test_finished_steps_are_remembered(checkpoints: Checkpoints) -> None:
+    assert checkpoints.load("t1") == {}
+    steps = {
+        n: StepRecord(use, {"n": n, "x": ["é"]}, "2026") for n, use in enumerate(("branch", "work", "check"))
+    }
+    for index, record in steps.items():
+        checkpoints.save("t1", index, record)
+    assert checkpoints.load("t1") == steps
+    checkpoints.drop_from("t1", "nothing")
+    assert checkpoints.load("t1") == steps
+    checkpoints.drop_from("t1", "work")
+    assert list(checkpoints.load("t1")) == [0]
+    checkpoints.clear("t1")
+    checkpoints.clear("t1")
+    assert checkpoints.load("t1") == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"steps": 1}',
+        b'{"steps": {"x": {}}}',
+        b'{"steps": {"0": {"use": 1}}}',
+        b"[" * 10**5,
+    ],
+)
+def test_a_torn_checkpoint_is_none_and_kept(checkpoints: Checkpoints, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for number in range(2):
+        (tmp_path / "checkpoints" / "t1.json").write_bytes(data)
+        assert checkpoints.load("t1") == {}
+        kept = tmp_path / "checkpoints" / ("t1.json.damaged" + (".1" if number else ""))
+        assert kept.read_bytes() == data
+    checkpoints.save("t1", 0, StepRecord("branch", {}, "2026"))
+    assert len(checkpoints.load("t1")) == 1
+    with pytest.raises(ValueError, match="not a task id"):
+        checkpoints.load("../t1")
+
+
+# cursors
+
+
+def test_cursors_are_kept_and_a_damaged_one_is_none(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path / "cursors", "process")
+    assert cursors.load("refs") is None
+    cursors.save("refs", {"refs/heads/main": "a" * 40})
+    assert cursors.load("refs") == {"refs/heads/main": "a" * 40}
+    (tmp_path / "cursors" / "refs.json").write_text("{")
+    assert cursors.load("refs") is None
+    assert (tmp_path / "cursors" / "refs.json.damaged").exists()
+
+
+# operations
+
+
+def operation(number: int = 0, new: str | None = "b" * 40) -> Operation:
+    refs = (("refs/heads/x", "a" * 40, new),)
+    clock = FixedClock(START)
+    now = clock.advance(number)
+    return Operation(id=operation_id(now, refs), time="2026", task="t1", reason="work", refs=refs)
+
+
+def test_operations_are_recorded_before_and_after(tmp_path: Path) -> None:
+    operations = Operations(tmp_path / "operations", "power")
+    assert operations.list() == []
+    assert operations.tips_written("refs/heads/x") == set()
+    one, two = operation(1), operation(2, "c" * 40)
+    operations.begin(two)
+    operations.begin(one)
+    assert operations.list() == [one, two]
+    operations.finish(one.id)
+    operations.revert(two.id)
+    assert operations.list() == [replace(one, state="done"), replace(two, state="reverted")]
+    assert operations.tips_written("refs/heads/x") == {"b" * 40, "c" * 40}
+    assert operations.tips_written("refs/heads/y") == set()
+    Operations(tmp_path / "operations", "power").begin(operation(3, "d" * 40))
+    assert operations.tips_written("refs/heads/x") == {"b" * 40, "c" * 40, "d" * 40}
+    operations.begin(operation(4, None))
+    assert len(operations.tips_written("refs/heads/x")) == 3
+
+
+def test_an_operation_that_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
+    operations = Operations(tmp_path, "process")
+    for wrong in ("x", "../x", ""):
+        with pytest.raises(UsageError, match="no such operation"):
+            operations.get(wrong)
+    (tmp_path / "x.json").write_text('{"id": "x"}')
+    assert operations.list() == []
+    with pytest.raises(UsageError):
+        operations.finish("x")
+
+
+# notes
+
+
+def test_notes_are_read_once_and_unfinished_ones_left(tmp_path: Path) -> None:
+    places = home(tmp_path)
+    assert list_and_clear(places) == []
+    (places.notes / "on-commit-1").write_text("on-commit\n")
+    (places.notes / ".on-commit-2.tmp").write_text("half")
+    (places.notes / "on-merge-0").write_bytes(b"on-merge\n\xff")
+    (places.notes / "folder").mkdir()
+    (places.notes / "link").symlink_to(tmp_path)
+    os.mkfifo(places.notes / "pipe")
+    notes = list_and_clear(places)
+    assert [note for note in notes if note.text] == [
+        Note("on-commit-1", "on-commit\n"),
+        Note("on-merge-0", "on-merge\n\ufffd"),
+    ]
+    assert list_and_clear(places) == []
+    assert sorted(path.name for path in places.notes.iterdir()) == [".on-commit-2.tmp", "folder"]
