@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixthbot.actions.repairs.sort_lines import in_order
-from sixthbot.actions.repairs.whitespace import tidy, tidy_markdown
+from sixthbot.actions.repairs.whitespace import tidy, tidy_markdown, tidy_python
 from sixthbot.core.errors import WorkFailed
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def test_tidying_changes_nothing_but_white_space(data: bytes) -> None:
         (b"a  \nb\t\n\n\n", b"a\nb\n"),
         (b"a \r\nb\r\n", b"a\r\nb\r\n"),
         (b"  a\n", b"  a\n"),
+        (b"\r\na\n", b"\r\na\n"),
     ],
 )
 def test_white_space(before: bytes, after: bytes) -> None:
@@ -44,6 +45,16 @@ def test_white_space(before: bytes, after: bytes) -> None:
 
 def test_a_markdown_line_break_stays() -> None:
     assert tidy_markdown(b"a  \nb \nc   \n") == b"a  \nb\nc\n"
+
+
+def test_strings_of_python_stay_to_the_byte() -> None:
+    source = b'x = 1  \nBOX = """\n+-  \n|   \n"""  \ny = f"""{x}  \n  """\t\n\n\n'
+    assert tidy_python(source) == b'x = 1\nBOX = """\n+-  \n|   \n"""\ny = f"""{x}  \n  """\n'
+    assert tidy_python(b"x = 1 \r\n") == b"x = 1\r\n"
+
+
+def test_python_that_does_not_parse_stays() -> None:
+    assert tidy_python(b'"""open  \n') == b'"""open  \n'
 
 
 def test_sorting_keeps_line_ends() -> None:
