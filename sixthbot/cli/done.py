@@ -26,7 +26,11 @@ def command(session: Session, issue_id: str, subtask: int | None) -> None:
     refuse_inside_task("finishing a person's subtask")
     services = session.services()
     wanted = services.store.issues.resolve(issue_id)
-    for number in answer_subtask(services, wanted, subtask):
+    finished = answer_subtask(services, wanted, subtask)
+    if not finished:
+        session.out.say("it was done already; nothing changed")
+        return
+    for number in finished:
         text = services.store.issues.plan(wanted).get(number).text
         session.out.say(f"subtask {number} is done: {one_line(text, 100)}")
     session.out.talk("a running watch goes on from here; otherwise: sixthbot run")

@@ -103,7 +103,6 @@ def _screen(standing: Standing, commits: Sequence[CommitInfo], files: Sequence[F
     )
     for check in standing.checks:
         yield from _check(check)
-    yield ""
     yield from _next(standing)
 
 
@@ -119,7 +118,9 @@ def _status(standing: Standing) -> str:
 
 def _checks(standing: Standing) -> str:
     if not standing.checks:
-        return paint("none were run", "yellow") + " ([check] in .sixth/config.toml names them)"
+        if standing.draft.status in {DraftStatus.PUSHED, DraftStatus.REJECTED}:
+            return "over; the text below says how they ended"
+        return paint("none on record for this tree", "yellow") + " ([check] in .sixth/config.toml names them)"
     failed = standing.failed_checks
     if failed:
         return paint(f"{len(failed)} of {len(standing.checks)} failed", "red", "bold")
@@ -150,7 +151,7 @@ def _check(check: CheckResult) -> Iterator[str]:
 
 def _next(standing: Standing) -> Iterator[str]:
     name = standing.draft.branch
-    word = paint("next", "green")
+    word = "\n" + paint("next", "green")
     if standing.moved:
         yield f"{word}: sixthbot run describes it anew"
     elif standing.draft.status is DraftStatus.APPROVED:

@@ -1,0 +1,131 @@
+"""`issue`, `plan` and `done`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import BRANCH
+from tests.cli.support import sixthbot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.repos import RepoDir
+
+
+def test_the_list_is_the_contracts_json(waiting: RepoDir) -> None:
+    assert sixthbot("issue", "list", "--json", cwd=waiting.path).json == {
+        "schema": 1,
+        "issues": [
+            {
+                "id": "tidy",
+                "title": "Tidy the words",
+                "branch": BRANCH,
+                "status": "waiting-for-person",
+                "subtasks": [
+                    {"n": 1, "text": "Sort the list", "status": "done", "by": "recipe sort-words"},
+                    {"n": 2, "text": "Rename the file by hand", "status": "waiting", "by": "person"},
+                ],
+            }
+        ],
+    }
+
+
+def test_the_list_for_people(waiting: RepoDir) -> None:
+    assert sixthbot("issue", cwd=waiting.path).out == (
+        "issue  status              done  branch                title\n"
+        f"tidy   waiting-for-person  1/2   {BRANCH}  Tidy the words\n"
+    )
+
+
+def test_an_issue_is_shown_with_plan_and_what_it_waits_for(waiting: RepoDir) -> None:
+    out = sixthbot("issue", "show", "ti", cwd=waiting.path).out
+    tip = waiting.tip(BRANCH)
+    assert out.startswith("Tidy the words\nissue     tidy\nstatus    waiting-for-person\n")
+    assert f"[x] 1. Sort the list  (by recipe sort-words; {tip[:9]})\n" in out
+    assert "\n      sixthbot done tidy\n" in out
+    assert out.endswith("- [ ] Rename the file by hand\n")
+
+
+def test_the_plan_says_who_does_what(waiting: RepoDir) -> None:
+    assert sixthbot("plan", "tidy", cwd=waiting.path).out == (
+        "Tidy the words  tidy\n\n"
+        f"[x] 1. Sort the list  (by recipe sort-words; {waiting.tip(BRANCH)[:9]})\n"
+        "[?] 2. Rename the file by hand  (by person)\n"
+        "      waiting: no recipe was asked for\n"
+    )
+
+
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = tmp_path / "editor with spaces"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("GIT_EDITOR", f'"{program}"')
+
+
+def test_a_plan_is_edited_in_the_persons_editor(
+    waiting: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, monkeypatch, 'sed -i "s/Rename the file by hand/Rename it/" "$1"')
+    said = sixthbot("plan", "tidy", "--edit", cwd=waiting.path)
+    assert said.code == 0
+    assert "2. Rename it" in said.out
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ('echo nonsense >"$1"', "plan.toml"),
+        ('echo >"$1"', "subtask 1 is gone: a number is never reused"),
+        ("exit 3", "the editor ended with status 3; nothing was changed"),
+    ],
+)
+def test_an_edit_that_cannot_be_used_leaves_the_plan_as_it_was(
+    waiting: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    plan = waiting.path / ".sixth/issues/tidy/plan.toml"
+    before = plan.read_bytes()
+    editor(tmp_path, monkeypatch, script)
+    said = sixthbot("plan", "tidy", "--edit", cwd=waiting.path)
+    assert said.code in {1, 2}
+    assert words in said.err
+    assert plan.read_bytes() == before
+
+
+def test_done_names_what_is_finished(waiting: RepoDir) -> None:
+    said = sixthbot("done", "tidy", cwd=waiting.path)
+    assert (said.code, said.out) == (0, "subtask 2 is done: Rename the file by hand\n")
+    again = sixthbot("done", "tidy", "2", cwd=waiting.path)
+    assert (again.code, again.out) == (0, "it was done already; nothing changed\n")
+
+
+@pytest.mark.parametrize("line", [["tidy", "9"], ["tidy", "0"], ["tidy", "x"], ["other"], [".."], [""]])
+def test_done_with_what_is_not_there_is_a_usage_error(waiting: RepoDir, line: list[str]) -> None:
+    said = sixthbot("done", *line, cwd=waiting.path)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("error: ")
+
+
+def test_an_issue_is_cancelled_and_reopened(waiting: RepoDir) -> None:
+    assert sixthbot("issue", "cancel", "tidy", cwd=waiting.path).code == 0
+    assert sixthbot("issue", cwd=waiting.path).out.startswith("no open issues")
+    assert "tidy   cancelled" in sixthbot("issue", "list", "--all", cwd=waiting.path).out
+    assert sixthbot("issue", "reopen", "tidy", cwd=waiting.path).code == 0
+    assert sixthbot("run", cwd=waiting.path).code == 0
+    assert "tidy   waiting-for-person" in sixthbot("issue", cwd=waiting.path).out
+
+
+def test_inside_a_task_a_persons_word_is_refused(waiting: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIXTH_TASK_ID", "t1")
+    for line in (
+        ["done", "tidy"],
+        ["issue", "cancel", "tidy"],
+        ["trust", "--yes"],
+        ["release", BRANCH],
+        ["run"],
+    ):
+        said = sixthbot(*line, cwd=waiting.path)
+        assert (line, said.code, said.out) == (line, 4, "")
+        assert "is for a person" in said.err
