@@ -9,7 +9,7 @@ from sixthbot.core.names import clean_line, has_unsafe_characters
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LEADING = re.compile(r"^(?:([-+=#:])|(\d{1,9})([.)]))")
-_IMAGE = re.compile(r"!(?=\[)")
+_IMAGE = re.compile(r"!+(?=\[)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _DEFINITION = re.compile(r"^(\s{0,3})\[(?=[^\]]{1,400}\]:)")
 _READ_LIMIT = 40_000
