@@ -16,7 +16,7 @@ from sixthbot.sources.settling import HELD_OPEN_LOOK, Settling, held_open, signa
 from sixthbot.store.atomic import read_small
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that an issue file may have."""
-
-BATCH = 50
-"""Files settled in one scan, so that a flood of files leaves the loop time for its other duties."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,24 +90,30 @@ class Inbox:
         self._store = store
         self._settling = settling or Settling()
 
-    def scan(self, *, now: datetime, tick: float, renamed: Collection[str] = (), limit: int = BATCH) -> Scan:
-        """Look at every file; accept or reject up to `limit` settled ones.
+    def scan(
+        self,
+        *,
+        now: datetime,
+        tick: float,
+        renamed: Collection[str] = (),
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Scan:
+        """Look at every file; accept or reject the settled ones, as many as come before `enough` says so.
 
         `tick` is a monotonic time in seconds, `renamed` the names that the kernel reported as renamed in.
         A file that fails is left where it is and named in `problems`; the others go on.
         """
         candidates = self._candidates()
         self._settling.forget_all_but({found.name for found in candidates})
-        tally, settled = _Tally(), 0
+        tally = _Tally()
         for found in candidates:
             seconds = self._wait(found, tick=tick, renamed=found.name in renamed)
             if seconds > 0:
                 tally.wait_for(found.name, seconds)
-            elif settled == limit:
+                continue
+            if enough():
                 return tally.scan(more=True)
-            else:
-                settled += 1
-                self._settle(found, now=now, tally=tally)
+            self._settle(found, now=now, tally=tally)
         return tally.scan(more=False)
 
     def waiting(self) -> bool:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
 
 _OTHER_IS_AT_IT = 0.05
-_INBOX_BATCH = 20
+_INBOX_TURN = 0.5
+"""Seconds after which a flood of files leaves the loop to its other duties."""
 _EVENT_BATCH = 50
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
 
@@ -115,8 +116,12 @@ class Intake:
             if not alone:
                 self.unsettled = ("another process looks at the inbox",)
                 return _OTHER_IS_AT_IT
+            tick = time.monotonic()
             scan = self._inbox.scan(
-                now=world.now, tick=time.monotonic(), renamed=self._renamed, limit=_INBOX_BATCH
+                now=world.now,
+                tick=tick,
+                renamed=self._renamed,
+                enough=lambda: self._interrupted() or time.monotonic() > tick + _INBOX_TURN,
             )
             self.let_in(store, scan.events)
         if not scan.more:
