@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.actions.base import Ran
 from sixthbot.core.errors import SixthError, WorkFailed
 from sixthbot.core.names import clean_line
-from sixthbot.engine.confine import ruleset, worktree_paths
+from sixthbot.engine.confine import fenced_paths, ruleset, worktree_paths
 from sixthbot.engine.output import Tail
 
 if TYPE_CHECKING:
@@ -83,14 +83,15 @@ class ChildProcesses:
         started = time.monotonic()
         with ExitStack() as stack:
             scratch = stack.enter_context(_scratch_folder())
-            confinement = None
-            if self.protected:
-                paths = [one for path in writable for one in worktree_paths(path)]
-                confinement = stack.enter_context(ruleset(self.protected, [*paths, scratch]))
+            paths = [scratch, *(one for path in writable for one in worktree_paths(path))]
+            confinement = stack.enter_context(ruleset(self.protected, paths)) if self.protected else None
+            read_only, exceptions = fenced_paths(self.protected, paths)
             order = {
                 "argv": list(argv),
                 "cwd": str(cwd),
                 "env": {**self.env, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch)), **env},
+                "read_only": read_only,
+                "writable": exceptions,
                 "ruleset": confinement,
                 "keep": list(self.held),
             }
@@ -110,7 +111,7 @@ class ChildProcesses:
             timed_out=watch.timed_out,
             output=watch.tail.text(),
             duration=time.monotonic() - started,
-            confined=confinement is not None,
+            confined=watch.confined,
         )
 
 
@@ -174,6 +175,7 @@ class _Watch:
         self.status: int | None = None
         self.error = ""
         self.timed_out = False
+        self.confined = False
         self.stopped: SixthError | None = None
         self._leash = leash
         self._run = run
@@ -240,6 +242,7 @@ class _Watch:
         for line in lines:
             word = json.loads(line)
             self._program = word.get("pid", self._program)
+            self.confined = word.get("confined", self.confined)
             self.status = word.get("exit", self.status)
             self.error = word.get("error", self.error)
         return bool(data)

@@ -1,9 +1,10 @@
-"""Keeps a child process from writing to the user's tree, with Linux's Landlock. Only decides what; the leash applies it.
+"""Keeps a child process from writing to the user's tree. Only decides what; the leash applies it.
 
-Landlock knows only permissions, so everything outside the protected folders is allowed entry by entry: every child of
-every folder on the way to a protected one, as it is at that moment. What follows from that, and is documented: a
-command cannot make new entries directly in a folder that contains the repository, such as its parent, while all that
-exists beside the repository stays writable. Reading is free. Permission bits and times are not Landlock's business.
+The leash prefers a mount namespace, in which the protected folders are read-only. Where the system grants none, Linux's
+Landlock stands in. It knows only permissions, so everything outside the protected folders is allowed entry by entry:
+every child of every folder on the way to a protected one, as it is at that moment. What follows from that, and is
+documented: under Landlock a command cannot make new entries directly in a folder that contains the repository, such as
+its parent, while all that exists beside the repository stays writable. Reading is free either way.
 """
 
 from __future__ import annotations
@@ -73,6 +74,29 @@ def allowed_paths(protected: Iterable[Path], writable: Iterable[Path]) -> Iterat
             continue  # what cannot be listed stays forbidden
         yield from (path for path in found if path not in guarded and path not in on_the_way)
     yield from (os.path.realpath(path) for path in writable)
+
+
+def fenced_paths(protected: Iterable[Path], writable: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """Return what to make read-only, the outermost folders only, and what to make writable again below them.
+
+    Paths that are not there are left out: there is nothing to protect, and nothing to mount on.
+    """
+    guarded = sorted(
+        path for path in _outermost({os.path.realpath(path) for path in protected}) if _is_there(path)
+    )
+    below = [os.path.realpath(path) for path in writable]
+    exceptions = [
+        path for path in below if _is_there(path) and any(_within(path, folder) for folder in guarded)
+    ]
+    return guarded, sorted(set(exceptions))
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _is_there(path: str) -> bool:
+    return Path(path).exists()
 
 
 def worktree_paths(worktree: Path) -> list[Path]:

@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.engine import children
 from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.confine import allowed_paths, landlock_version, linked_worktrees, ruleset
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Ran
 
-CONFINES = landlock_version() >= 2
+CONFINES = sys.platform.startswith("linux")
 
 
 def git(folder: Path, *words: str) -> str:
@@ -145,11 +147,38 @@ def test_without_a_worktree_nothing_of_the_repository_is_writable(scene: Scene) 
     assert scene.run("git add -A", writable=False).status != 0
 
 
-def test_new_entries_beside_the_repository_are_the_documented_limit(scene: Scene) -> None:
+def test_new_entries_beside_the_repository_can_be_made(scene: Scene) -> None:
     if scene.cannot_confine():
         return
-    ran = scene.run('echo x > "$TOP/../beside"')
+    ran = scene.run('echo x > "$TOP/../beside" && cat "$TOP/../beside"')
+    assert (ran.status, ran.output.strip()) == (0, "x")
+
+
+@pytest.mark.parametrize("attempt", ['echo x > "$TOP/file"', 'rm "$TOP/file"', 'echo x > "$TOP/../beside"'])
+def test_landlock_stands_in_where_no_namespace_is_granted(
+    scene: Scene, attempt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing to make read-only is what the leash sees then; the last attempt is Landlock's documented limit."""
+    if landlock_version() < 2:
+        return
+    monkeypatch.setattr(children, "fenced_paths", lambda *_: ([], []))
+    ran = scene.run(attempt)
+    assert ran.confined
     assert "Permission denied" in ran.output
+    assert scene.run("git status && git add -A").status == 0
+
+
+def test_a_repository_that_holds_the_bots_worktree_too_is_protected_around_it(scene: Scene) -> None:
+    """Somebody keeps their whole home in git."""
+    if scene.cannot_confine():
+        return
+    inner = scene.top / "cache" / "w"
+    git(scene.top, "worktree", "add", "-q", "--detach", str(inner))
+    scene.worktree = inner
+    ran = scene.run('echo x > new && git add -A && ! echo x > "$TOP/new"')
+    assert ran.status == 0, ran.output
+    assert (inner / "new").read_text() == "x\n"
+    assert not (scene.top / "new").exists()
 
 
 def test_the_worker_itself_stays_free(scene: Scene) -> None:
@@ -186,5 +215,5 @@ def test_linked_worktrees_are_found(scene: Scene) -> None:
 def test_a_ruleset_is_closed_after_use(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with ruleset([tmp_path], []) as handle:
-        assert (handle is not None) == CONFINES
+        assert (handle is not None) == (landlock_version() >= 2)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
