@@ -24,7 +24,7 @@ from sixthbot.sources.intake import Intake, World
 from sixthbot.sources.snapshot import branches_in_use
 from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
-from sixthbot.store.listing import count_tasks
+from sixthbot.store.counting import task_names
 from sixthbot.store.locks import hold
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Bot:
         self._stop = stop or self._stop
         queue, done = self.services().store.queue, self.services().places.queue / "done"
         failed_before = {task.id for task in queue.all(states=("failed",))}
-        over_before = count_tasks(done)
+        over_before = len(list(task_names(done)))
         self._begin(announce=False)
         pool = WorkerPool(self.services)
         pool.start()
@@ -138,7 +138,7 @@ class Bot:
             pool.stop()
         return RunReport(
             events=self._intake.events,
-            over=count_tasks(done) - over_before,
+            over=len(list(task_names(done))) - over_before,
             failed=tuple(task for task in queue.all(states=("failed",)) if task.id not in failed_before),
             parked=tuple(queue.all(states=("parked",))),
             waiting=tuple(queue.all(states=("waiting",))),
