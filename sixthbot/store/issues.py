@@ -13,7 +13,7 @@ from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
 from sixthbot.core.planning import plan_from
 from sixthbot.core.times import format_time
 from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
-from sixthbot.store.listing import folder_names
+from sixthbot.store.counting import folder_names
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from bisect import insort
 from typing import TYPE_CHECKING
 
-from sixthbot.store.taskfile import SUFFIX
+from sixthbot.store.counting import count_tasks, task_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+__all__ = ["Listing", "count_tasks"]
 
 _TICK = 0.05
 """Seconds within which two changes of a folder may carry the same time, generously."""
@@ -76,32 +77,3 @@ class Listing:
     def __iter__(self) -> Iterator[str]:
         names = self._names
         return (names[n] for n in range(self._first, len(names)) if names[n] not in self._gone)
-
-
-def task_names(folder: Path) -> Iterator[str]:
-    """Name the task files in a folder, in no order; folders, links and special files are nobody's tasks.
-
-    A folder that is missing has none.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if name.endswith(SUFFIX) and name[0] != "." and entry.is_file(follow_symlinks=False):
-                    yield name
-    except (FileNotFoundError, NotADirectoryError):
-        return
-
-
-def count_tasks(folder: Path) -> int:
-    """Return how many task files a folder has."""
-    return sum(1 for _ in task_names(folder))
-
-
-def folder_names(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, sorted; links are not followed."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return []

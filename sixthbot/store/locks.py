@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, Refused
 from sixthbot.store.atomic import make_dirs, point, write_file
+from sixthbot.store.probe import held_by, is_free, pid_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from filelock import UnixFileLock
 
     from sixthbot.store.paths import Places
+
+__all__ = [
+    "Held", "WorkerLease", "exclusive", "held_by", "hold", "is_free", "lease_file", "pid_file", "try_hold",
+]  # fmt: skip
 
 _PATIENCE = 0.2
 """Seconds that a claim on a lock goes on: one that only looks whether it is free holds it for microseconds."""
@@ -53,7 +58,7 @@ class Held:
             raise Refused(
                 f"cannot lock {self.path}: {error.strerror}", hint="the file system must support flock"
             ) from None
-        if probe_free(self.path):
+        if is_free(self.path):
             lock.release()
             raise Refused(
                 f"locks do not hold on the file system of {self.path}",
@@ -97,41 +102,6 @@ def try_hold(path: Path, *, patience: float = 0.0) -> Held | None:
         return Held(path, patience=patience)
     except Locked:
         return None
-
-
-def is_free(path: Path) -> bool:
-    """Tell whether nobody holds the lock at `path`; a missing file is free."""
-    return probe_free(path)
-
-
-def probe_free(path: Path) -> bool:
-    """Look whether the lock could be taken, without filelock and without keeping it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)  # closing gives a taken one back
-    return True
-
-
-def held_by(path: Path) -> int | None:
-    """Return the pid of the process that took the lock at `path`; None when it is free or the pid unknown."""
-    if probe_free(path):
-        return None
-    try:
-        return int(pid_file(path).read_bytes()[:20])
-    except (OSError, ValueError):
-        return None
-
-
-def pid_file(path: Path) -> Path:
-    """Return the file beside a lock that names its holder; its time is when the lock was taken."""
-    return path.with_name(path.name + ".pid")
 
 
 def _holder(path: Path) -> str:

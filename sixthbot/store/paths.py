@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -156,6 +155,8 @@ class Places:
     @property
     def key(self) -> str:
         """Sixteen hex digits that stand for this repository at this place on the disk."""
+        import hashlib  # noqa: PLC0415 - `status` asks for no key
+
         return hashlib.sha256(os.fsencode(os.path.realpath(self.git_dir))).hexdigest()[:16]
 
     @property

@@ -18,11 +18,12 @@ from sixthbot.core.tasks import STATE_NAMES, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
 from sixthbot.store import taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
+from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.known import KnownIds
-from sixthbot.store.listing import Listing, folder_names, task_names
+from sixthbot.store.listing import Listing
 from sixthbot.store.switches import Switches
 from sixthbot.store.taskfile import file_name, in_folder, is_task_id
-from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, count_queue
+from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

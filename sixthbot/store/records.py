@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from sixthbot.store.tail import lines_backwards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,27 +84,5 @@ def _lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             yield from file
-    except FileNotFoundError:
-        return
-
-
-def lines_backwards(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file from the last to the first, reading only as far as is asked for."""
-    try:
-        with path.open("rb") as file:
-            left = file.seek(0, os.SEEK_END)
-            rest: list[bytes] = []
-            while left:
-                size = min(_BLOCK, left)
-                left -= size
-                file.seek(left)
-                first, *lines = file.read(size).split(b"\n")
-                if not lines:
-                    rest.append(first)
-                    continue
-                yield lines[-1] + b"".join(reversed(rest))
-                yield from reversed(lines[:-1])
-                rest = [first]
-            yield b"".join(reversed(rest))
     except FileNotFoundError:
         return

@@ -220,7 +220,7 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
             disabled.append(
                 DisabledRule(title if isinstance(title, str) else name, f"{where}: {'; '.join(problems)}")
             )
-    tests, wrong = _read_tests(_tables(raw, "test"), name)
+    tests, wrong = _read_tests(_tables(raw, "test"), name, origin)
     return _File(tuple(rules), (*disabled, *wrong), tests)
 
 
@@ -267,7 +267,9 @@ def _describe(detail: Any) -> str:
     return f"{'.'.join(keys)}: {message}"
 
 
-def _read_tests(tables: list[Any], name: str) -> tuple[tuple[RuleTest, ...], tuple[DisabledRule, ...]]:
+def _read_tests(
+    tables: list[Any], name: str, origin: str
+) -> tuple[tuple[RuleTest, ...], tuple[DisabledRule, ...]]:
     tests, wrong = [], []
     for number, table in enumerate(tables, 1):
         try:
@@ -276,5 +278,6 @@ def _read_tests(tables: list[Any], name: str) -> tuple[tuple[RuleTest, ...], tup
             reasons = "; ".join(_describe(detail) for detail in error.errors(include_url=False))
             wrong.append(DisabledRule(f"test {number}", f"{name}: test {number}: {reasons}"))
         else:
-            tests.append(RuleTest(given=MappingProxyType(read.given), expect=tuple(read.expect)))
+            given = MappingProxyType(read.given)
+            tests.append(RuleTest(given=given, expect=tuple(read.expect), origin=origin))
     return tuple(tests), tuple(wrong)

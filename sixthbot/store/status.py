@@ -8,11 +8,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.times import format_time
-from sixthbot.store.locks import held_by, pid_file, probe_free
-from sixthbot.store.records import lines_backwards
+from sixthbot.store.counting import count_queue
+from sixthbot.store.probe import held_by, is_free, pid_file
 from sixthbot.store.rulesummary import load_summary
-from sixthbot.store.taskfiles import count_queue
+from sixthbot.store.tail import lines_backwards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +41,10 @@ def read_status(places: Places, now: datetime) -> dict[str, Any]:
 
 
 def _watcher(places: Places, now: datetime) -> dict[str, Any]:
-    if probe_free(places.watch_lock):
+    if is_free(places.watch_lock):
         return {"running": False, "pid": None, "since": None}
+    from sixthbot.core.times import format_time  # noqa: PLC0415 - only where somebody watches
+
     try:
         since = datetime.fromtimestamp(pid_file(places.watch_lock).stat().st_mtime, UTC)
     except OSError:

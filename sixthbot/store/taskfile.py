@@ -11,6 +11,7 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.events import event_from_json, event_to_json
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting
 from sixthbot.core.times import format_time, parse_time, sortable
+from sixthbot.store.counting import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ SCHEMA: Final = 1
 SIZE_LIMIT: Final = 8 << 20
 """No task file is longer, in bytes: a task may carry thousands of settled events with their paths."""
 
-SUFFIX: Final = ".json"
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
 _FILE_NAME = re.compile(r"[0-9]{8}T[0-9]{9}Z-([A-Za-z0-9][A-Za-z0-9_]{0,63})\.json")
 _T = TypeVar("_T")

@@ -10,7 +10,7 @@ from sixthbot.core.errors import Refused
 from sixthbot.core.tasks import STATE_NAMES, Lane, Ready, Running, Task
 from sixthbot.store import taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, write_file
-from sixthbot.store.listing import count_tasks, folder_names, task_names
+from sixthbot.store.counting import SUFFIX, folder_names, state_folders, task_names
 from sixthbot.store.taskfile import BadTaskFile, file_name, id_in_name, in_folder
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class TaskFiles:
             return path
         return next((folder / name for name in task_names(folder) if id_in_name(name) == task.id), None)
 
-    def paths(
-        self, states: Collection[str] = STATE_NAMES, *, ending: str = taskfile.SUFFIX
-    ) -> Iterator[Path]:
+    def paths(self, states: Collection[str] = STATE_NAMES, *, ending: str = SUFFIX) -> Iterator[Path]:
         """Yield the files in the given states, in order of state, then deadline."""
         for state in STATE_NAMES:
             if state in states:
@@ -75,7 +73,7 @@ class TaskFiles:
 
     def search(self, task_id: str) -> Task | None:
         """Look through all folders for a task."""
-        for path in self.paths(ending=f"-{task_id}{taskfile.SUFFIX}"):
+        for path in self.paths(ending=f"-{task_id}{SUFFIX}"):
             task = self.load(path)
             if task is not None and task.id == task_id:
                 return task
@@ -163,22 +161,3 @@ class TaskFiles:
                 return
         text = f"{reason}\nIt was {path.relative_to(self.root)}.\n".encode("utf-8", "replace")
         write_file(target.with_name(target.name + ".reason.txt"), text, point=_REASON, durability="process")
-
-
-def state_folders(root: Path, state: str) -> list[Path]:
-    """Return the folders in which tasks of a state lie."""
-    if state == "ready":
-        return [root / "ready" / lane.value for lane in Lane]
-    if state == "running":
-        return [root / "running" / worker for worker in folder_names(root / "running")]
-    return [root / state]
-
-
-def count_queue(root: Path) -> dict[str, dict[str, int] | int]:
-    """Count the tasks of a queue by their folders alone, opening no file."""
-    ready = {lane.value: count_tasks(root / "ready" / lane.value) for lane in Lane}
-    others = {
-        state: sum(map(count_tasks, state_folders(root, state)))
-        for state in ("waiting", "running", "parked", "failed")
-    }
-    return {"ready": ready, **others}

@@ -20,7 +20,7 @@ from sixthbot.store.cursors import Cursors
 from sixthbot.store.journal import Journal, redact, redact_text
 from sixthbot.store.notes import Note, list_and_clear
 from sixthbot.store.operations import Operation, Operations, operation_id
-from sixthbot.store.records import lines_backwards
+from sixthbot.store.tail import lines_backwards
 from tests.store.support import SEARCH, START, home
 from tests.support.clock import FixedClock
 
@@ -145,7 +145,7 @@ def test_lines_are_the_same_from_both_ends(
     path = tmp_path_factory.mktemp("lines") / "file"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sixthbot.store.records._BLOCK", block)
+        patch.setattr("sixthbot.store.tail._BLOCK", block)
         assert [line for line in lines_backwards(path) if line] == [line for line in lines[::-1] if line]
 
 

@@ -1,0 +1,40 @@
+"""Looks at locks without taking them; loads nothing but what the system has."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def is_free(path: Path) -> bool:
+    """Tell whether nobody holds the lock at `path`; a missing file is free."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)  # closing gives a taken one back
+    return True
+
+
+def held_by(path: Path) -> int | None:
+    """Return the pid of the process that took the lock at `path`; None when it is free or the pid unknown."""
+    if is_free(path):
+        return None
+    try:
+        return int(pid_file(path).read_bytes()[:20])
+    except (OSError, ValueError):
+        return None
+
+
+def pid_file(path: Path) -> Path:
+    """Return the file beside a lock that names its holder; its time is when the lock was taken."""
+    return path.with_name(path.name + ".pid")
