@@ -50,7 +50,7 @@ def load_summary(places: Places) -> dict[str, Any]:
 
 def _counted(places: Places) -> dict[str, Any]:
     """Count the shipped rules by their lines: what is in force before anybody loaded any."""
-    from sixthbot.store.resources import read_shipped_rule_files  # noqa: PLC0415 - only on the very first look
+    from sixthbot.store.shipped import read_shipped_rule_files  # noqa: PLC0415 - only on the very first look
 
     files = [data for _, data in read_shipped_rule_files()]
     active = sum(len(_RULE.findall(data)) - len(_OFF.findall(data)) for data in files)
