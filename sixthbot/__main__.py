@@ -18,7 +18,8 @@ def main() -> int:
     verb, args, start = _hook_call(sys.argv[1:])
     if verb:
         leave_note(start, verb=verb, args=args)
-        os._exit(0)  # nothing is open and nothing was printed; an orderly end would cost a fifth of the whole call
+        # nothing is open and nothing was printed; an orderly end would cost a fifth of the whole call
+        os._exit(0)
     from sixthbot.cli.app import main as command_line  # noqa: PLC0415 - costs ten times a hook's whole budget
 
     return command_line()
