@@ -28,7 +28,7 @@ class Standing:
     """A draft and what is true of it now.
 
     `tip` is where its branch is, None when it is gone; `base_tip` the same of its base. `target` is None where no
-    remote can be chosen, and `unapproved` then says why. `unapproved` is why no approval holds, empty when one does.
+    remote can be chosen. `refusal` is why it cannot be pushed, None when an approval holds.
     `checks` are the results recorded for exactly this tree, empty when there are none. `base_moved` tells whether the
     base has commits that the branch is not built on.
     """
@@ -37,7 +37,7 @@ class Standing:
     tip: Oid | None
     base_tip: Oid | None
     target: PushTarget | None
-    unapproved: str
+    refusal: SixthError | None
     checks: Sequence[CheckResult]
     base_moved: bool
 
@@ -57,14 +57,14 @@ def stand(services: Services, draft: Draft) -> Standing:
     git = services.repo.git
     tip = refs.tip(git, draft.branch)
     target: PushTarget | None = None
+    refusal: SixthError | None = None
     try:
         target = choose_target(services, draft)
         approved_draft(services, draft, target, tip=tip)
-        unapproved = ""
     except SixthError as error:
-        unapproved = error.message
-    if unapproved and draft.status is DraftStatus.APPROVED:
-        draft = _put_right(services, draft, unapproved)
+        refusal = error
+    if refusal is not None and draft.status is DraftStatus.APPROVED:
+        draft = _put_right(services, draft, refusal.message)
     base_tip = refs.tip(git, BranchName.parse(draft.base)) if draft.base else None
     return Standing(
         draft=draft,
@@ -72,7 +72,7 @@ def stand(services: Services, draft: Draft) -> Standing:
         base_tip=base_tip,
         base_moved=base_tip is not None and not is_ancestor(git, base_tip, draft.head),
         target=target,
-        unapproved=unapproved,
+        refusal=refusal,
         checks=recorded_checks(services.store, draft),
     )
 

@@ -47,6 +47,8 @@ class _Known:
     tasks: dict[str, Task] = field(default_factory=dict)
     issues: dict[str, IssueRecord] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
+    """The issue that each commit of a plan was made for."""
 
     @classmethod
     def read(cls, store: Store) -> _Known:
@@ -63,6 +65,12 @@ class _Known:
                 known.by_commit.setdefault(record.commit, []).append(record)
         known.tasks = {task.id: task for task in store.queue.all()}
         known.issues = {record.id: record for record in store.issues.list()}
+        known.makers = {
+            commit: issue_id
+            for issue_id in known.issues
+            for subtask in plan_of(store.issues, issue_id).subtasks
+            for commit in subtask.commits
+        }
         known.drafts = {draft.branch.value: draft for draft in store.drafts.list()}
         return known
 
@@ -86,7 +94,7 @@ def find_chain(session: Session, wanted: str) -> Chain:
         "task": sorted({*known.tasks, *known.by_task}),
         "event": list(known.events),
         "branch": list(known.branches()),
-        "commit": list(known.by_commit),
+        "commit": [*known.by_commit, *known.makers],
     }
     exact = [(kind, wanted) for kind in _KINDS if wanted in names[kind]]
     near = [(kind, name) for kind in _KINDS for name in names[kind] if wanted and name.startswith(wanted)]
@@ -108,12 +116,11 @@ def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
             f"nothing is known by {one_line(wanted, 80)!r}",
             hint="an id stands in: sixthbot status, sixthbot queue list --all, sixthbot log",
         )
-    if commit.id in known.by_commit:
+    issue_id = next((value for key, value in commit.trailers if key.lower() == "sixth-issue"), "")
+    if issue_id in known.issues:
+        known.makers.setdefault(commit.id, issue_id)
+    if commit.id in known.by_commit or commit.id in known.makers:
         return _chain_of(known, "commit", commit.id)
-    trailers = {key.lower(): value for key, value in commit.trailers}
-    for key, kind, there in (("sixth-task", "task", known.tasks), ("sixth-issue", "issue", known.issues)):
-        if trailers.get(key, "") in there:
-            return _chain_of(known, kind, trailers[key])
     raise UsageError(
         f"commit {commit.id[:12]} is there, but no event told of it",
         hint="what was there before sixthbot init is no event, nor is what no branch leads to",
@@ -126,7 +133,7 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
         "issue": name,
         "task": known.tasks[name].issue if name in known.tasks else "",
         "branch": known.branches().get(name, ""),
-        "commit": next((record.issue for record in records if record.issue), ""),
+        "commit": known.makers.get(name) or _issue_of_commit(known, records),
     }.get(kind, "")
     tasks = [task for task in known.tasks.values() if _belongs(task, kind, name, issue_id, records)]
     wanted = {event.id for task in tasks for event in task.events} | ({name} if kind == "event" else set())
@@ -156,7 +163,15 @@ def _belongs(task: Task, kind: str, name: str, issue_id: str | None, records: Se
         return True
     if kind in {"branch", "commit"} and any(_about(event.fields, kind, name) for event in task.events):
         return True
-    return bool(issue_id) and kind != "commit" and task.issue == issue_id
+    return bool(issue_id) and task.issue == issue_id and not any(record.task for record in records)
+
+
+def _issue_of_commit(known: _Known, records: Sequence[Record]) -> str:
+    """Return the issue that made a commit, or on whose branch it was seen: a rebase gives commits new ids."""
+    branches = known.branches()
+    seen_on = [str(_event_fields(record).get("branch", "")) for record in records]
+    named = [record.issue or "" for record in records] + [branches.get(branch, "") for branch in seen_on]
+    return next((issue for issue in named if issue), "")
 
 
 def _about(fields: Mapping[str, Any], kind: str, name: str) -> bool:

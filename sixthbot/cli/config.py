@@ -10,6 +10,7 @@ import click
 from sixthbot.cli.output import one_line, paint, table
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
+from sixthbot.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +49,8 @@ def show(session: Session, section: str, *, origin: bool, as_json: bool) -> None
         for key, value in _flat("", loaded.config.model_dump(mode="json"))
         if not section or key == section or key.startswith(section + ".")
     }
+    if not settings:
+        raise UsageError(f"there is no setting {one_line(section, 60)!r}", hint="sixthbot config show")
     if as_json:
         entries = [
             {"key": key, "value": value, "origin": _origin(loaded.origins, key)}
@@ -60,7 +63,7 @@ def show(session: Session, section: str, *, origin: bool, as_json: bool) -> None
         + ((paint(one_line(_origin(loaded.origins, key), 90), "dim"),) if origin else ())
         for key, value in settings.items()
     ]
-    session.out.say(table(rows) or f"there is no setting {one_line(section, 60)!r}")
+    session.out.say(table(rows))
     if loaded.untrusted:
         session.out.talk(
             "the repository's settings are not trusted, so only its display keys count: sixthbot trust --show"

@@ -49,6 +49,8 @@ def list_drafts(session: Session, *, as_json: bool) -> None:
         return
     rows = [_row(draft) for draft in drafts]
     session.out.say(table(rows, head=("branch", "status", "commit", "title")) or "no drafts yet")
+    for name, reason in store.drafts.damaged().items():
+        session.out.talk(f"{paint('damaged', 'red')} {one_line(name, 120)}: {one_line(reason, 300)}")
 
 
 def draft_json(store: Store, draft: Draft) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _unexpected(error: BaseException, arguments: Sequence[str]) -> tuple[str, st
 
     path = write_bug_report(error, arguments)
     return (
-        f"unexpected failure, a mistake of sixthbot's: {type(error).__name__}: {error}",
+        one_line(f"unexpected failure, a mistake of sixthbot's: {type(error).__name__}: {error}", 500),
         f"the report to send is {path}",
     )
 

@@ -81,4 +81,6 @@ def _approved(services: Services, draft: Draft) -> ApprovedDraft:
     from sixthbot.cli.assess import approved_draft, choose_target, stand  # noqa: PLC0415 - lazy, see app
 
     standing = stand(services, draft)
+    if standing.refusal is not None:
+        raise standing.refusal
     return approved_draft(services, draft, choose_target(services, draft), tip=standing.tip)

@@ -136,7 +136,7 @@ def _base(standing: Standing) -> str:
 
 def _remote(standing: Standing) -> str:
     if standing.target is None:
-        return paint(standing.unapproved, "yellow")
+        return paint(standing.refusal.message if standing.refusal else "none", "yellow")
     return f"{one_line(standing.target.remote)} ({one_line(redact_text(standing.target.url))})"
 
 
@@ -202,7 +202,7 @@ def _as_json(
         "draft": draft_json(services.store, standing.draft) | {"text": standing.draft.text},
         "moved": standing.moved,
         "base_moved": standing.base_moved,
-        "unapproved": standing.unapproved,
+        "refusal": standing.refusal.message if standing.refusal else "",
         "remote": standing.target.remote if standing.target else None,
         "checks": [asdict(check) for check in standing.checks],
         "commits": [

@@ -9,10 +9,10 @@ import click
 from sixthbot.cli.output import one_line, paint, plural, table
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
-from sixthbot.core.errors import ExitCode
+from sixthbot.core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sixthbot.core.rules import Rule, Verdict
     from sixthbot.engine.services import Services
@@ -74,6 +74,10 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
     for disabled in rules.disabled:
         session.out.say(
             f"{paint('disabled', 'yellow')} {one_line(disabled.name)}: {one_line(disabled.reason, 300)}"
+        )
+    for rule in rules.switched_off:
+        session.out.say(
+            paint(f"off      {one_line(rule.name)}: enabled = false in {one_line(rule.origin)}", "dim")
         )
     _say_untrusted(session, rules.untrusted)
 
@@ -175,19 +179,26 @@ def _failures(services: Services) -> Iterator[str]:
     from sixthbot.core.events import make_event  # noqa: PLC0415 - lazy, see app
     from sixthbot.core.matching import match  # noqa: PLC0415 - lazy, see app
 
-    for number, case in enumerate(services.rules.tests, 1):
+    rules = services.rules
+    for number, case in enumerate(rules.tests, 1):
         given = {
             name: tuple(value) if isinstance(value, list) else value for name, value in case.given.items()
         }
-        kind = str(given.pop("event", given.pop("kind", "")))
-        event = make_event(kind, given, time=services.clock(), key=f"test {number}")
-        fired = {rule.name for rule in services.rules.rules if kind in rule.on and match(rule, event).fired}
+        kind = str(given.pop("on", ""))
+        where = f"test {number} ({one_line(case.origin, 60)}, {one_line(kind, 40)})"
+        try:
+            event = make_event(kind, given, time=services.clock(), key=f"test {number}")
+        except ConfigError as error:
+            yield f"{where}: {one_line(error.message, 200)}"
+            continue
+        judged = [rule for rule in rules.rules if rule.origin == case.origin or rule.name in case.expect]
+        fired = {rule.name for rule in judged if kind in rule.on and match(rule, event).fired}
         if fired != set(case.expect):
-            yield (f"test {number} ({kind}): expected {_names(case.expect)}, fired {_names(fired)}")
+            yield f"{where}: expected {_names(case.expect)}, fired {_names(fired)}"
 
 
-def _names(names: object) -> str:
-    return ", ".join(sorted(one_line(str(name), 60) for name in names)) or "nothing"  # type: ignore[attr-defined]
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(one_line(name, 60) for name in names)) or "nothing"
 
 
 @command.command(

@@ -33,10 +33,14 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTest:
-    """One `[[test]]` table: an event's kind and fields, and the rules expected to fire."""
+    """One `[[test]]` table: an event's kind (`on`) and fields, and the rules expected to fire.
+
+    `origin` is that of the rules it stands beside, which it judges; empty for all rules.
+    """
 
     given: Mapping[str, Any] = field(hash=False)
     expect: tuple[str, ...]
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,157 @@
+"""`run`, `watch`, `work` and `demo`: the bot itself, from the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.cli.conftest import BRANCH
+from tests.cli.support import sixthbot
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*args: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sixthbot", *args],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def said_until(child: subprocess.Popen[str], words: str) -> str:
+    assert child.stderr is not None
+    said = ""
+    while words not in said:
+        line = child.stderr.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def test_run_with_nothing_to_do_says_so(home: RepoDir) -> None:
+    said = sixthbot("run", cwd=home.path)
+    assert (said.code, said.out) == (0, "1 event; tasks: none\n") or said.out == "0 events; tasks: none\n"
+
+
+def test_run_tells_what_it_did_and_what_waits(home: RepoDir) -> None:
+    sixthbot("new", "Think about it", cwd=home.path)
+    said = sixthbot("run", cwd=home.path)
+    assert said.code == 0
+    assert said.out.splitlines()[0].endswith("; tasks: 1 waiting for you")
+    assert said.out.endswith("next: sixthbot status says what waits for you\n")
+    assert "branch sixth/think-about-it starts at main" in said.err
+    assert said.err.splitlines()[-1].strip().startswith("sixthbot done think-about-it-")
+    assert sixthbot("-q", "run", cwd=home.path).err == ""
+
+
+def test_run_exits_1_when_a_task_failed(home: RepoDir) -> None:
+    (home.path / ".sixth/config.toml").write_text('[recipes.no]\nrun = ["false"]\n')
+    (home.path / ".sixth/rules").mkdir(exist_ok=True)
+    (home.path / ".sixth/rules/issues.toml").write_text(
+        '[[rule]]\nname = "work on an issue"\non = "issue.added"\nretries = 0\ndo = ["branch", "plan", "work"]\n'
+    )
+    sixthbot("trust", "--yes", cwd=home.path)
+    (home.path / ".sixth/inbox/a.md").write_text("# A\n- [ ] b `do: no`\n")
+    said = sixthbot("run", cwd=home.path)
+    assert said.code == 1
+    assert "\nfailed t" in said.out
+    assert "\n  next: sixthbot why t" in said.out
+    told = sixthbot("status", cwd=home.path).out
+    assert "\nlast error  " in told
+    assert "\n    failed: 1. b" in told
+
+
+def test_run_names_rejected_files(home: RepoDir) -> None:
+    (home.path / ".sixth/inbox/bad.md").write_bytes(b"")
+    said = sixthbot("run", cwd=home.path)
+    assert "\nrejected bad.md: " in said.out
+    assert (home.path / ".sixth/inbox/rejected/bad.md.reason.txt").exists()
+
+
+def test_watch_works_until_it_is_told_to_stop_and_is_alone(home: RepoDir) -> None:
+    child = start("watch", cwd=home.path)
+    try:
+        said_until(child, f"watching {home.path}; Ctrl-C ends it\n")
+        again = sixthbot("watch", cwd=home.path)
+        assert (again.code, again.out) == (5, "")
+        assert f"process {child.pid}" in again.err
+        sixthbot("new", "Think", cwd=home.path)
+        said_until(child, "sixthbot done think-")
+        assert sixthbot("status", "--json", cwd=home.path).json["watcher"]["pid"] == child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        out, err = child.communicate(timeout=20)
+    assert (child.returncode, out) == (0, "")
+    assert err.endswith("stopped\n")
+    assert time.monotonic() - began < 5
+
+
+def test_watch_of_a_folder_that_is_none_names_it(home: RepoDir, tmp_path: Path) -> None:
+    said = sixthbot("watch", str(home.path), str(tmp_path), cwd=home.path)
+    assert (said.code, said.out) == (3, "")
+    assert str(tmp_path) in said.err
+
+
+def test_work_serves_one_lane_until_it_is_told_to_stop(home: RepoDir) -> None:
+    assert sixthbot("work", cwd=home.path).code == 2
+    child = start("work", "--lane", "low", cwd=home.path)
+    try:
+        said_until(child, f"serving lane low in {home.path}; Ctrl-C ends it\n")
+    finally:
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=20)
+    assert (child.returncode, out) == (0, "")
+
+
+def test_the_demo_goes_the_whole_way_and_leaves_its_folder(tmp_path: Path) -> None:
+    began = time.monotonic()
+    said = sixthbot("demo", "--into", str(tmp_path / "a demo"))
+    assert said.code == 0, said.err
+    assert time.monotonic() - began < 60
+    points = [line for line in said.out.splitlines() if line[:1].isdigit() and line[1:3] == ". "]
+    assert [point.split(".")[0] for point in points] == [str(number) for number in range(1, 10)]
+    folder = tmp_path / "a demo"
+    assert f"rm -r {folder}" in said.out
+    assert "pushed " in said.out
+    branch = BRANCH.replace("words", "word-list")
+    git = ["git", f"--git-dir={folder}/project/.git"]
+    subjects = subprocess.run(
+        [*git, "log", "--format=%s", f"main..{branch}"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert subjects == [
+        "docs(changelog): add Tidy the word list",
+        "refactor(text): clean is called tidy now",
+        "chore: write down how many words there are",
+        "chore: sort the word list",
+    ]
+    tips = [
+        subprocess.run(
+            ["git", f"--git-dir={folder}/{place}", "rev-parse", branch], capture_output=True, check=True
+        ).stdout
+        for place in ("project/.git", "remote.git")
+    ]
+    assert tips[0] == tips[1]
+    commits = subprocess.run(
+        [*git, "log", "--format=%an", "main"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert len(commits) > 30
+    assert len(set(commits)) >= 3
+
+
+def test_the_demo_does_not_touch_a_folder_that_is_there(tmp_path: Path) -> None:
+    said = sixthbot("demo", "--into", str(tmp_path))
+    assert (said.code, said.out) == (2, "")
+    assert list(tmp_path.iterdir()) == []
