@@ -55,6 +55,18 @@ def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int
     return [subtask.n for subtask in answered]
 
 
+def answer_commits(services: Services, issue_id: str) -> list[CommitInfo]:
+    """Accept what a person added to the issue's branch without having been asked, such as to a branch in review.
+
+    Return the new commits, oldest first; where there are any, the issue's task goes on from its work and a new draft
+    follows. Raise UsageError when the branch is gone.
+    """
+    commits = accept_tip(services, services.store.issues.record(issue_id))
+    if commits:
+        _go_on_with_branch(services, issue_id, moved=True)
+    return commits
+
+
 def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:
     """Accept where the issue's branch is now as a tip to build on; return the commits that are new, oldest first.
 
@@ -67,7 +79,7 @@ def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:
     if tip is None:
         raise UsageError(
             f"the branch {branch} of issue {record.id} is gone",
-            hint=f"bring it back (sixthbot undo, git branch) or: sixthbot issue cancel {record.id}",
+            hint=f"bring it back with git branch, or: sixthbot issue cancel {record.id}",
         )
     known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips)
     if tip in known:
@@ -145,9 +157,9 @@ def release_branch(services: Services, branch: str) -> list[Task]:
     Raise UsageError when the branch belongs to no issue or is gone.
     """
     record = _record_of(services, branch)
-    accept_tip(services, record)
+    moved = accept_tip(services, record)
     services.store.journal.append("branch.released", f"{branch} was released", issue=record.id)
-    return resume_parked(services, issue=record.id, kinds={"frozen"})
+    return _go_on_with_branch(services, record.id, moved=bool(moved))
 
 
 def trust_resumed(services: Services) -> list[Task]:
@@ -218,6 +230,14 @@ def show_status(services: Services, draft: Draft, status: DraftStatus) -> Draft:
     after = with_status(draft, status)
     services.store.drafts.write(after)
     return after
+
+
+def _go_on_with_branch(services: Services, issue_id: str, *, moved: bool) -> list[Task]:
+    """Let the issue's task go on; what it knew of the branch is looked at anew when a person moved it."""
+    kinds = {"frozen", "conflict", "review"} if moved else {"frozen", "conflict"}
+    if moved:
+        _set_status(services, issue_id, IssueStatus.OPEN)
+    return resume_parked(services, issue=issue_id, kinds=kinds, redo="work" if moved else "rebase")
 
 
 def _answered(plan: Plan, n: int | None, issue_id: str) -> list[Subtask]:
