@@ -164,7 +164,9 @@ def _left_behind(services: Services) -> Iterator[Finding]:
     from sixthbot.engine.recovery import recover  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.locks import is_free, lease_file  # noqa: PLC0415 - lazy, see app
 
-    dead = [name for name in services.store.queue.workers() if is_free(lease_file(services.places, name))]
+    running = services.store.queue.all(states=("running",))
+    workers = {task.state.worker for task in running if task.state.name == "running"}
+    dead = [name for name in workers if is_free(lease_file(services.places, name))]
     begun = [each for each in services.store.operations.list() if each.state == "begun"]
 
     def mend() -> str:

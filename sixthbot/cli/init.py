@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.output import paint, plural
+from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 
@@ -43,11 +43,21 @@ def command(session: Session, *, hooks: bool | None) -> None:
         session.out.say(f"stored the baseline: {plural(baseline, 'branch or tag', 'branches and tags')}")
     if hooks is not None:
         _change_hooks(session, places, repo, wanted=hooks)
+    _name_untrusted(session, repo)
     if not made:
         session.out.say(f"sixthbot is at home in {places.top}")
     session.out.talk(
         f"{paint('next', 'green')}: sixthbot watch, and drop an issue file into .sixth/inbox/ (or sixthbot new 'TITLE')"
     )
+
+
+def _name_untrusted(session: Session, repo: Repository) -> None:
+    """Say what a clone brought along that does not count before its owner has looked at it."""
+    trust = session.store().trust
+    untrusted = trust.state(trust.scan(session.places(), repo.exec_settings())).untrusted
+    if untrusted:
+        names = one_line(", ".join(untrusted), 200)
+        session.out.say(f"{paint('not trusted yet', 'yellow')}: {names} (sixthbot trust --show)")
 
 
 def _change_hooks(session: Session, places: Places, repo: Repository, *, wanted: bool) -> None:

@@ -77,7 +77,7 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
         )
     for rule in rules.switched_off:
         session.out.say(
-            paint(f"off      {one_line(rule.name)}: enabled = false in {one_line(rule.origin)}", "dim")
+            paint(f"off       {one_line(rule.name)} ({one_line(rule.origin)}; enabled = false)", "dim")
         )
     _say_untrusted(session, rules.untrusted)
 

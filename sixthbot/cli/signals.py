@@ -30,9 +30,15 @@ def until_told() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, hear) for number in _SIGNALS}
+    # under nohup a closed terminal is to be survived
+    heard = [number for number in _SIGNALS if number != signal.SIGHUP or not _ignored(number)]
+    before = {number: signal.signal(number, hear) for number in heard}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN

@@ -31,6 +31,7 @@ def test_init_says_what_it_made_and_what_to_do_next(repo: RepoDir) -> None:
 
 def test_init_again_changes_nothing(home: RepoDir) -> None:
     (home.path / ".sixth/config.toml").write_text("[bot]\nworkers = 1\n")
+    sixthbot("trust", "--yes", cwd=home.path)
     before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
     said = sixthbot("init", cwd=home.path)
     assert (said.code, said.out) == (0, f"sixthbot is at home in {home.path}\n")

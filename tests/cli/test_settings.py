@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.cli.support import sixthbot
+from tests.support.repos import clone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,3 +202,15 @@ def test_outside_a_repository_the_doctor_says_so(tmp_path: Path) -> None:
     said = sixthbot("doctor", cwd=tmp_path)
     assert said.code == 1
     assert "bad   repository     no git repository at " in said.out
+
+
+def test_init_in_a_clone_names_what_came_along_untrusted(home: RepoDir, tmp_path: Path) -> None:
+    (home.path / ".sixth/config.toml").write_text('[notify]\nrun = ["evil"]\n')
+    home.commit("chore: settings")
+    theirs = clone(home, tmp_path / "clone")
+    said = sixthbot("init", cwd=theirs.path)
+    assert said.code == 0
+    assert "\nnot trusted yet: .sixth/config.toml (sixthbot trust --show)\n" in said.out
+    assert sixthbot("config", "show", "notify", cwd=theirs.path).out == (
+        'notify.run      []\nnotify.timeout  "30s"\n'
+    )
