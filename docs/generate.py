@@ -7,6 +7,8 @@ docs/actions.md (from the action table) and the marked blocks of docs/architectu
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import click
 from sixthbot.actions import registry
 from sixthbot.cli.group import cli
 from sixthbot.core import lifecycle
+from sixthbot.core.times import format_duration
 from sixthbot.store.config import Config
 
 if TYPE_CHECKING:
@@ -82,33 +85,34 @@ def _resolve(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _section(name: str, body: dict[str, Any], schema: dict[str, Any], about: str) -> str:
-    title = f"`[{name}]`"
-    if "properties" not in body:
-        inner = body.get("additionalProperties")
-        body = _resolve(schema, inner) if isinstance(inner, dict) else {}
-        title = f"`[{name}.NAME]`"
-    text = about or body.get("description", "")
-    lines = [f"## {title}\n", text + "\n", "| key | default | meaning |", "|---|---|---|"]
+    title, defaults = f"`[{name}]`", getattr(Config(), name)
+    named = body.get("patternProperties") or body.get("additionalProperties")
+    if "properties" not in body and isinstance(named, dict):
+        inner = next(iter(named.values())) if "patternProperties" in body else named
+        body, title, defaults = _resolve(schema, inner), f"`[{name}.NAME]`", None
+    lines = [
+        f"## {title}\n",
+        (about or body.get("description", "")) + "\n",
+        "| key | default | meaning |",
+        "|---|---|---|",
+    ]
     for key, field in body.get("properties", {}).items():
-        default = "(needed)" if key in body.get("required", []) else f"`{_toml(field.get('default'))}`"
+        value = field.get("default") if defaults is None else getattr(defaults, key)
+        default = "(needed)" if key in body.get("required", []) else f"`{_toml(value)}`"
         lines.append(f"| `{key}` | {default} | {field.get('description', '')} |")
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: Any) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case str():
-            return f'"{value}"'
-        case list():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
-        case dict():
-            return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
+    """Return a value as a settings file would have it."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = format_duration(value) if isinstance(value, timedelta) else value
+    return "none" if text is None else f'"{text}"' if isinstance(text, str) else str(text)
 
 
 def actions() -> str:
@@ -118,20 +122,29 @@ def actions() -> str:
         "# Actions\n",
         "What a rule's `do` can name. `sixthbot rules list --actions` prints the same.\n",
     ]
-    for name in registry.names():
-        action = registry.get(name)
-        if not action.in_rules:
-            continue
-        lines += [f"## `{name}`\n", action.summary.rstrip(".") + ".\n"]
-        properties = action.Args.model_json_schema().get("properties", {})
-        if properties:
-            lines += ["| argument | default | meaning |", "|---|---|---|"]
-            required = action.Args.model_json_schema().get("required", [])
-            for key, field in properties.items():
-                default = "(needed)" if key in required else f"`{_toml(field.get('default'))}`"
-                lines.append(f"| `{key}` | {default} | {field.get('description', '')} |")
-            lines.append("")
+    for info in registry.describe():
+        if info.in_rules:
+            lines += _action(info)
+    lines += [
+        "# Repairs\n",
+        "Built in; an issue's subtask may ask for them by name, `` `do: text.sort paths=words.txt` ``.\n",
+    ]
+    for info in registry.describe():
+        if info.askable:
+            lines += _action(info)
     return "\n".join(lines)
+
+
+def _action(info: registry.ActionInfo) -> list[str]:
+    summary = info.summary.rstrip(".")
+    lines = [f"## `{info.name}`\n", f"{summary[:1].upper()}{summary[1:]}.\n"]
+    if info.arguments:
+        lines += ["| argument | default | meaning |", "|---|---|---|"]
+        for argument in info.arguments:
+            default = "(needed)" if argument.required else f"`{argument.default}`"
+            lines.append(f"| `{argument.name}` | {default} | {argument.meaning} |")
+        lines.append("")
+    return lines
 
 
 def architecture(text: str) -> str:

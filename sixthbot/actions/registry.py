@@ -139,7 +139,7 @@ def _info(item: Action[Any] | Repair[Any], *, in_rules: bool, askable: bool, nee
         Argument(
             name=name,
             kind=str(getattr(field.annotation, "__name__", field.annotation)).removeprefix("typing."),
-            default="" if field.is_required() else repr(field.default),
+            default="" if field.is_required() else repr(field.get_default(call_default_factory=True)),
             required=field.is_required(),
             meaning=field.description or "",
         )

@@ -40,7 +40,7 @@ def command(session: Session, branch: str, *, despite_checks: bool) -> None:
     approval = Approval(
         digest=draft_digest(draft, target),
         approved=format_time(services.clock()),
-        despite_checks=despite_checks and bool(standing.failed_checks),
+        despite_checks=despite_checks and (standing.unchecked or bool(standing.failed_checks)),
     )
     services.store.approvals.record(draft.branch, approval)
     services.store.journal.append(
@@ -62,10 +62,15 @@ def _refuse_what_cannot_be(standing: Standing, *, despite_checks: bool) -> None:
     if standing.moved:
         raise Refused(
             f"{name} has moved since its draft was written ({draft.head[:9]} to {standing.tip[:9]})",
-            hint="the bot describes it anew when it runs: sixthbot run, then sixthbot review",
+            hint=f"to accept those commits and get a new draft: sixthbot done {draft.issue or 'ISSUE'}, then sixthbot run",
         )
     if standing.failed_checks and not despite_checks:
         raise Refused(
             f"a check failed on {name}: {one_line(', '.join(standing.failed_checks), 200)}",
             hint=f"sixthbot review {name} shows it; to approve all the same: --despite-checks",
+        )
+    if standing.unchecked and not despite_checks:
+        raise Refused(
+            f"no result of the configured checks is on record for the tree of {name}",
+            hint="sixthbot queue list shows the issue's task; to approve all the same: --despite-checks",
         )

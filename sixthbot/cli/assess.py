@@ -29,8 +29,8 @@ class Standing:
 
     `tip` is where its branch is, None when it is gone; `base_tip` the same of its base. `target` is None where no
     remote can be chosen. `refusal` is why it cannot be pushed, None when an approval holds.
-    `checks` are the results recorded for exactly this tree, empty when there are none. `base_moved` tells whether the
-    base has commits that the branch is not built on.
+    `checks` are the results recorded for exactly this tree, empty when there are none; `unchecked` tells that there
+    should be some. `base_moved` tells whether the base has commits that the branch is not built on.
     """
 
     draft: Draft
@@ -39,6 +39,7 @@ class Standing:
     target: PushTarget | None
     refusal: SixthError | None
     checks: Sequence[CheckResult]
+    unchecked: bool
     base_moved: bool
 
     @property
@@ -66,6 +67,7 @@ def stand(services: Services, draft: Draft) -> Standing:
     if refusal is not None and draft.status is DraftStatus.APPROVED:
         draft = _put_right(services, draft, refusal.message)
     base_tip = refs.tip(git, BranchName.parse(draft.base)) if draft.base else None
+    checks = recorded_checks(services.store, draft)
     return Standing(
         draft=draft,
         tip=tip,
@@ -73,7 +75,8 @@ def stand(services: Services, draft: Draft) -> Standing:
         base_moved=base_tip is not None and not is_ancestor(git, base_tip, draft.head),
         target=target,
         refusal=refusal,
-        checks=recorded_checks(services.store, draft),
+        checks=checks,
+        unchecked=not checks and bool(services.loaded.config.check.run),
     )
 
 

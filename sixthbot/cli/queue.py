@@ -58,7 +58,7 @@ def command() -> None:
 def list_tasks(session: Session, *, everything: bool, as_json: bool) -> None:
     """List tasks, the most urgent first."""
     store = session.store()
-    states = STATE_NAMES if everything else _OPEN_STATES
+    states = STATE_NAMES if everything or as_json else _OPEN_STATES
     tasks = sorted(
         store.queue.all(states=states), key=lambda task: (states.index(task.state.name), task.deadline)
     )

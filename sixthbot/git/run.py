@@ -129,7 +129,7 @@ class Git:
         command = [part for setting in settings for part in ("-c", setting)]
         result = execute(
             [*command, *args],
-            cwd=environment.get("GIT_WORK_TREE", self.git_dir),
+            cwd=environment.get("GIT_WORK_TREE", self._top if network else self.git_dir),
             env=environment,
             stdin=stdin,
             timeout=timeout,
@@ -138,6 +138,11 @@ class Git:
         if check and result.status:
             raise failure(args[0], result)
         return result
+
+    @property
+    def _top(self) -> Path:
+        """Where the person would type it: git reads a remote's relative URL from there."""
+        return self.git_dir.parent if self.git_dir.name == ".git" else self.git_dir
 
     def _place(self, cwd: Path | None) -> dict[str, str]:
         if cwd is None:

@@ -142,7 +142,7 @@ class WorktreeSettings:
     )
     timeout: Duration = _span("15m", "How long each set-up command may take.")
     confine: bool = Field(
-        default=True, description="Keep commands from writing to the repository, by Landlock."
+        default=True, description="Keep commands from writing to the repository itself."
     )
 
 

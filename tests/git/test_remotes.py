@@ -192,3 +192,10 @@ def test_no_hook_of_the_user_runs_on_a_push(repo: RepoDir, remote: RepoDir, tmp_
     hook.chmod(0o755)
     push(git_of(repo), _approved(repo, _topic(repo)), expected=None)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_relative_url_is_read_from_the_top_of_the_work_tree(repo: RepoDir, remote: RepoDir) -> None:
+    repo.git("remote", "set-url", "origin", "../remote.git")
+    git = git_of(repo)
+    target = choose_remote(git, configured="", base=MAIN)
+    assert remote_tip(git, target, MAIN) == remote.tip("main")
