@@ -141,9 +141,7 @@ class WorktreeSettings:
         default_factory=dict, description="Environment variables for commands."
     )
     timeout: Duration = _span("15m", "How long each set-up command may take.")
-    confine: bool = Field(
-        default=True, description="Keep commands from writing to the repository itself."
-    )
+    confine: bool = Field(default=True, description="Keep commands from writing to the repository itself.")
 
 
 class PushSettings(Section):

@@ -179,7 +179,8 @@ def test_a_recipe_that_writes_into_the_persons_tree_fails_its_subtask_and_change
     assert isinstance(state, Waiting | Failed), state
     assert "exit status 9" in state.reason
     assert (
-        "Read-only file system" in (path.services.places.logs / f"{next(iter(path.tasks())).id}.log").read_text()
+        "Read-only file system"
+        in (path.services.places.logs / f"{next(iter(path.tasks())).id}.log").read_text()
     )
     assert fingerprint(path.repo.path) == before
 
