@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.store.setup import initialise
-
 from sixthbot.actions import registry
 from sixthbot.core.events import Event, make_event
 from sixthbot.core.rules import Rule, StepSpec
@@ -16,6 +14,7 @@ from sixthbot.engine.services import Services, open_services
 from sixthbot.engine.worker import Worker
 from sixthbot.store.clock import now as real_now
 from sixthbot.store.paths import locate
+from sixthbot.store.setup import initialise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
