@@ -50,7 +50,8 @@ class WorkerPool:
         self._reviving = threading.Lock()
         self._generation = 0
         self._busy: dict[str, Task] = {}
-        self._shares = _shares(services(), workers, lanes)
+        self._opened = services()  # what workers start with: the settings may break before they do
+        self._shares = _shares(self._opened, workers, lanes)
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -85,9 +86,11 @@ class WorkerPool:
 
     def _start(self, lanes: Collection[Lane] | None) -> threading.Thread:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        lease = WorkerLease(self._services().places, name)
+        lease = WorkerLease(self._opened.places, name)
         lease.acquire()
-        worker = Worker(name, self._services, held=[lease.fileno()], stopping=self._stopping)
+        worker = Worker(
+            name, self._services, last=self._opened, held=[lease.fileno()], stopping=self._stopping
+        )
         thread = threading.Thread(
             target=self._serve, args=(worker, lease, lanes), name=f"worker {name}", daemon=True
         )

@@ -42,8 +42,9 @@ _STATUSES_OF_A_TASK = {IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON, IssueSt
 class Worker:
     """Does tasks under one name. `services` gives the services as they are now, or raises while they cannot be used.
 
-    `held` are descriptors that the programs it runs keep open: its lease. Once `stopping` is set, the task in hand
-    is given back within a second. `jitter` gives 0 to 1 for the pauses between attempts.
+    `last` are services that were opened before. `held` are descriptors that the programs it runs keep open: its
+    lease. Once `stopping` is set, the task in hand is given back within a second. `jitter` gives 0 to 1 for the pauses
+    between attempts.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class Worker:
         name: str,
         services: Callable[[], Services],
         *,
+        last: Services | None = None,
         held: Sequence[int] = (),
         stopping: threading.Event | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self._services = services
-        self._last = services()
+        self._last = services() if last is None else last
         self._held = held
         self._stopping = threading.Event() if stopping is None else stopping
         self._jitter = jitter
@@ -197,12 +199,11 @@ class Worker:
                 status = IssueStatus.WAITING_FOR_PERSON
             case _:
                 return
-        try:
-            record = services.store.issues.record(after.issue)
-        except SixthError:
-            return  # its folder is gone or damaged: the task's own reason says more
-        if record.status in _STATUSES_OF_A_TASK - {status}:
-            services.store.issues.save_record(replace(record, status=status))
+        with suppress(SixthError):  # its folder is gone or damaged: the task's own reason says more
+            services.store.issues.change_record(
+                after.issue,
+                lambda now: replace(now, status=status) if now.status in _STATUSES_OF_A_TASK else now,
+            )
 
 
 def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR0911 - one line per state

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def test_it_runs_on_the_tree_of_the_branch_and_records_which(worked: Workshop) -
     (result,) = outputs["results"]
     assert (outputs["passed"], result["exit"], result["output"]) == (True, 0, "all well\n")
     assert outputs["tree"] == result["tree"] == worked.dir.git("rev-parse", f"{worked.branch}^{{tree}}")
-    assert result["command"].startswith(sys.executable)
+    assert result["command"].startswith(shlex.quote(sys.executable))
     assert result["duration"] > 0
 
 

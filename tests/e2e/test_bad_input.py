@@ -310,11 +310,10 @@ def test_a_full_disk_loses_nothing(person: Person, tmp_path: Path) -> None:
         someone.settle_in()
         someone.drop(GOOD)
         ballast = place / "ballast"
-        with ballast.open("wb") as file:
+        with ballast.open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"x" * 4096)
-                    file.flush()
             except OSError:
                 pass
         said = someone.say("run", SIXTHBOT_BOT__DURABILITY="process")
