@@ -41,8 +41,9 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     base, commit = _base(ctx, issue, args)
     chosen = _choose(ctx, issue, record, keep=name)
     # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
-    record = replace(record, branch=chosen.value, base=base.value, base_commit=commit)
-    ctx.store.issues.save_record(record)
+    record = ctx.store.issues.change_record(
+        record.id, lambda now: replace(now, branch=chosen.value, base=base.value, base_commit=commit)
+    )
     _create(ctx, chosen, commit)
     ctx.tell(f"branch {chosen} starts at {base} ({commit[:12]})")
     return Outcome(_outputs(record))

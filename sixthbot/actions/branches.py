@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
+from sixthbot.core.issues import IssueStatus
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
 from sixthbot.core.names import BranchName, Oid
 from sixthbot.core.times import format_time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sixthbot.core.issues import Issue, IssueRecord
     from sixthbot.git.commits import CommitInfo
 
+_FINAL = frozenset({IssueStatus.CANCELLED, IssueStatus.ENDED})
 _LOOK_AGAIN = 10.0
 """Seconds until a branch that is checked out somewhere is looked at again."""
 
@@ -157,6 +159,13 @@ def is_own_changelog(commit: CommitInfo, issue_id: str) -> bool:
     )
 
 
+def show_status(ctx: Context, record: IssueRecord, status: IssueStatus) -> None:
+    """Let lists of issues show how far the issue is; one that a person cancelled, or that ended, stays so."""
+    ctx.store.issues.change_record(
+        record.id, lambda now: now if now.status in _FINAL else replace(now, status=status)
+    )
+
+
 def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord:
     """Accept what people committed on top of a known tip when its last commit says which subtask it does.
 
@@ -169,8 +178,9 @@ def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord
         return record
     if not known & _reachable(branch):
         return record
-    record = replace(record, accepted_tips=(*record.accepted_tips, branch.tip))
-    ctx.store.issues.save_record(record)
+    record = ctx.store.issues.change_record(
+        record.id, lambda now: replace(now, accepted_tips=(*now.accepted_tips, branch.tip))
+    )
     ctx.store.journal.append(
         "branch.accepted",
         f"{branch.name} was continued by a person, who named the subtask in the commit",

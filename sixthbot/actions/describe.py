@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions import keeping
 from sixthbot.actions.base import Action, Context, NoArgs
-from sixthbot.actions.branches import look, read_issue
+from sixthbot.actions.branches import look, read_issue, show_status
 from sixthbot.actions.facts import gather, story, template_values
 from sixthbot.actions.markdown import inline
 from sixthbot.actions.templating import fill
@@ -48,8 +47,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     if prose.reason:
         ctx.tell(f"the template tells the story: {prose.reason}")
     written = _write(ctx, of, prose)
-    if record.status is not IssueStatus.IN_REVIEW and written.status is DraftStatus.AWAITING_REVIEW:
-        ctx.store.issues.save_record(replace(record, status=IssueStatus.IN_REVIEW))
+    if written.status is DraftStatus.AWAITING_REVIEW:
+        show_status(ctx, record, IssueStatus.IN_REVIEW)
     ctx.tell(f"the draft of {branch.name} is ready: {clean_line(written.title)}")
     fields = {"branch": branch.name.value, "issue": record.id, "title": written.title}
     ready = make_event(EventKind.DRAFT_READY, fields, time=ctx.clock(), key=f"{branch.name} {branch.tip}")
@@ -99,7 +98,7 @@ def _nothing(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Outcome:
     reason = f"{branch.name} has no commit that {branch.base} does not have"
     ctx.store.journal.append("draft.none", reason, task=ctx.task.id, issue=record.id)
     ctx.tell(f"there is nothing to review: {reason}")
-    ctx.store.issues.save_record(replace(record, status=IssueStatus.ENDED))
+    show_status(ctx, record, IssueStatus.ENDED)
     return Outcome({"draft": "", "head": branch.tip, "prose": "", "reason": reason})
 
 

@@ -11,7 +11,7 @@ from sixthbot.core.issues import SubtaskStatus
 from sixthbot.core.tasks import Outcome
 
 if TYPE_CHECKING:
-    from sixthbot.core.issues import Subtask
+    from sixthbot.core.issues import Plan
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
@@ -20,11 +20,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     Outputs `subtasks`, `open` and `for_people`, the numbers of those that no recipe or repair can do.
     """
     record = ctx.issue()
-    plan = ctx.store.issues.plan(record.id)
-    for subtask in plan.subtasks:
-        if subtask.status is SubtaskStatus.OPEN:
-            plan = plan.with_subtask(_with_doer(ctx, subtask))
-    ctx.store.issues.save_plan(record.id, plan)
+    plan = ctx.store.issues.change_plan(record.id, lambda now: _with_doers(ctx, now))
     still_open = [subtask for subtask in plan.subtasks if not subtask.settled]
     ctx.tell(f"the plan has {len(plan.subtasks)} subtasks, {len(still_open)} to do")
     return Outcome(
@@ -36,8 +32,11 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     )
 
 
-def _with_doer(ctx: Context, subtask: Subtask) -> Subtask:
-    return replace(subtask, by=doer_of(ctx.config, subtask.asked).by)
+def _with_doers(ctx: Context, plan: Plan) -> Plan:
+    for subtask in plan.subtasks:
+        if subtask.status is SubtaskStatus.OPEN:
+            plan = plan.with_subtask(replace(subtask, by=doer_of(ctx.config, subtask.asked).by))
+    return plan
 
 
 ACTION = Action(

@@ -92,8 +92,7 @@ def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Reba
 
 
 def _remember_base(ctx: Context, record: IssueRecord, base_tip: Oid) -> None:
-    if record.base_commit != base_tip:
-        ctx.store.issues.save_record(replace(record, base_commit=base_tip))
+    ctx.store.issues.change_record(record.id, lambda now: replace(now, base_commit=base_tip))
 
 
 def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context) -> NeedsPerson:

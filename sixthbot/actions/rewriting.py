@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
-    from sixthbot.core.issues import IssueRecord
+    from sixthbot.core.issues import IssueRecord, Plan
     from sixthbot.git.commits import CommitInfo, Person
 
 
@@ -65,16 +65,17 @@ def heal_plan(ctx: Context, record: IssueRecord, commits: Iterable[CommitInfo]) 
     by_mark: dict[tuple[object, ...], list[Oid]] = {}
     for commit in commits:
         by_mark.setdefault(_mark(commit), []).append(commit.id)
-    plan = ctx.store.issues.plan(record.id)
-    healed = plan
-    for subtask in plan.subtasks:
-        if set(subtask.commits) <= here:
-            continue
-        now = [new for old in subtask.commits for new in _now(ctx, old, here, by_mark)]
-        reason = subtask.reason or ("" if now else "what it changed is in the base already")
-        healed = healed.with_subtask(replace(subtask, commits=tuple(dict.fromkeys(now)), reason=reason))
-    if healed != plan:
-        ctx.store.issues.save_plan(record.id, healed)
+
+    def heal(plan: Plan) -> Plan:
+        for subtask in plan.subtasks:
+            if set(subtask.commits) <= here:
+                continue
+            now = [new for old in subtask.commits for new in _now(ctx, old, here, by_mark)]
+            reason = subtask.reason or ("" if now else "what it changed is in the base already")
+            plan = plan.with_subtask(replace(subtask, commits=tuple(dict.fromkeys(now)), reason=reason))
+        return plan
+
+    ctx.store.issues.change_plan(record.id, heal)
 
 
 def _now(ctx: Context, old: str, here: set[Oid], by_mark: dict[tuple[object, ...], list[Oid]]) -> list[Oid]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.asked import ByPerson, ByRecipe, ByRepair, doer_of
 from sixthbot.actions.base import Action, Context, NoArgs
@@ -16,6 +16,7 @@ from sixthbot.actions.branches import (
     look,
     read_issue,
     require_movable,
+    show_status,
     subtask_number,
 )
 from sixthbot.actions.doing import Failure, make_tree
@@ -45,10 +46,10 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         subtask = plan.next_open()
         if subtask is None:
             if record.status is IssueStatus.WAITING_FOR_PERSON:
-                _set_status(ctx, record, IssueStatus.OPEN)
+                show_status(ctx, record, IssueStatus.OPEN)
             commits = [commit for done in plan.subtasks for commit in done.commits]
             return Outcome({"done": [done.n for done in plan.subtasks], "commits": commits})
-        _do(ctx, record, branch, plan, subtask)
+        _do(ctx, record, branch, subtask)
 
 
 def _with_found_commits(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Plan:
@@ -56,9 +57,12 @@ def _with_found_commits(ctx: Context, record: IssueRecord, branch: IssueBranch) 
 
     A tip that nobody handed over says nothing: its commits may be anybody's.
     """
-    plan = ctx.store.issues.plan(record.id)
     if branch.tip not in known_tips(ctx, record, branch):
-        return plan
+        return ctx.store.issues.plan(record.id)
+    return ctx.store.issues.change_plan(record.id, lambda now: _with_commits(ctx, record, branch, now))
+
+
+def _with_commits(ctx: Context, record: IssueRecord, branch: IssueBranch, plan: Plan) -> Plan:
     numbers = {subtask.n for subtask in plan.subtasks if not subtask.settled}
     for commit in branch.commits:
         n = subtask_number(commit, record.id)
@@ -71,8 +75,6 @@ def _with_found_commits(ctx: Context, record: IssueRecord, branch: IssueBranch) 
         by = (subtask.by or doer_of(ctx.config, subtask.asked).by) if own else "person"
         found = (*subtask.commits, *([commit.id] if commit.id not in subtask.commits else []))
         plan = plan.with_subtask(replace(subtask, status=SubtaskStatus.DONE, by=by, reason="", commits=found))
-    if plan != ctx.store.issues.plan(record.id):
-        ctx.store.issues.save_plan(record.id, plan)
     return plan
 
 
@@ -80,26 +82,37 @@ def _own_email(ctx: Context) -> str:
     return ctx.config.commit.committer.rpartition("<")[2].rstrip("> ")
 
 
-def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, plan: Plan, subtask: Subtask) -> None:
+def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask) -> None:
     doer = doer_of(ctx.config, subtask.asked)
     if isinstance(doer, ByPerson):
-        raise _wait_for_person(ctx, record, plan, subtask, doer.reason)
+        raise _wait_for_person(ctx, record, subtask, doer.reason)
     require_movable(ctx, record, branch)
     ctx.tell(f"subtask {subtask.n}: {doer.by}")
     made = make_tree(ctx, record, branch, subtask, doer)
     if isinstance(made, Failure):
-        failed = replace(subtask, status=SubtaskStatus.FAILED, by=doer.by, reason=made.reason)
-        ctx.store.issues.save_plan(record.id, plan.with_subtask(failed))
+        if _note(ctx, record, subtask.n, status=SubtaskStatus.FAILED, by=doer.by, reason=made.reason).settled:
+            return  # a person did it while the recipe tried
         raise WorkFailed(f"subtask {subtask.n}: {doer.by} {made.reason}", hint=f"sixthbot plan {record.id}")
     commit = _commit(ctx, record, branch, subtask, doer, made)
-    done = replace(
-        subtask,
+    _note(
+        ctx,
+        record,
+        subtask.n,
         status=SubtaskStatus.DONE,
         by=doer.by,
         reason="" if commit else "nothing changed",
         commits=(commit,) if commit else (),
     )
-    ctx.store.issues.save_plan(record.id, plan.with_subtask(done))
+
+
+def _note(ctx: Context, record: IssueRecord, n: int, **changes: Any) -> Subtask:
+    """Write into the plan, as it is by now, what became of a subtask; one that a person settled meanwhile stays so."""
+
+    def change(now: Plan) -> Plan:
+        subtask = now.get(n)
+        return now if subtask.settled else now.with_subtask(replace(subtask, **changes))
+
+    return ctx.store.issues.change_plan(record.id, change).get(n)
 
 
 def _commit(
@@ -138,14 +151,10 @@ def _commit(
     return commit
 
 
-def _wait_for_person(
-    ctx: Context, record: IssueRecord, plan: Plan, subtask: Subtask, reason: str
-) -> NeedsPerson:
+def _wait_for_person(ctx: Context, record: IssueRecord, subtask: Subtask, reason: str) -> NeedsPerson:
     why = reason or subtask.reason or "no recipe was asked for"
-    waiting = replace(subtask, status=SubtaskStatus.WAITING, by="person", reason=why)
-    if waiting != subtask:
-        ctx.store.issues.save_plan(record.id, plan.with_subtask(waiting))
-    _set_status(ctx, record, IssueStatus.WAITING_FOR_PERSON)
+    _note(ctx, record, subtask.n, status=SubtaskStatus.WAITING, by="person", reason=why)
+    show_status(ctx, record, IssueStatus.WAITING_FOR_PERSON)
     text = clean_line(subtask.text, limit=120)
     return NeedsPerson(
         f"subtask {subtask.n} waits for a person: {text}" + (f" ({reason})" if reason else ""),
@@ -153,11 +162,6 @@ def _wait_for_person(
         hint=f"commit it on {record.branch} in a worktree of your own, leave the branch, then: "
         f"sixthbot done {record.id}",
     )
-
-
-def _set_status(ctx: Context, record: IssueRecord, status: IssueStatus) -> None:
-    if record.status is not status:
-        ctx.store.issues.save_record(replace(record, status=status))
 
 
 ACTION = Action(

@@ -66,11 +66,16 @@ def _edit(session: Session, store: Store, issue_id: str) -> None:
             raise ConfigError(
                 error.message, hint=f"your text is kept in {copy}; the plan is as before"
             ) from None
-        if store.issues.plan_path(issue_id).read_bytes() != before:
-            raise WorkFailed(
-                "the bot changed the plan meanwhile", hint=f"your text is kept in {copy}; edit it again"
-            )
-        store.issues.save_plan(issue_id, plan)
+        old = plan_from_bytes(before, "the plan")
+
+        def change(now: Plan) -> Plan:
+            if now != old:
+                raise WorkFailed(
+                    "the bot changed the plan meanwhile", hint=f"your text is kept in {copy}; edit it again"
+                )
+            return plan
+
+        store.issues.change_plan(issue_id, change)
         store.journal.append("plan.edited", "a person edited the plan", issue=issue_id)
     shutil.rmtree(folder)
 

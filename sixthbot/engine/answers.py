@@ -41,8 +41,8 @@ def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int
     if not answered:
         return []
     commits = accept_tip(services, record)
-    plan = _with_answers(plan, answered, {commit.id: subtask_number(commit, issue_id) for commit in commits})
-    services.store.issues.save_plan(issue_id, plan)
+    named = {commit.id: subtask_number(commit, issue_id) for commit in commits}
+    plan = services.store.issues.change_plan(issue_id, lambda now: _with_answers(now, answered, named))
     for subtask in answered:
         services.store.journal.append(
             "subtask.answered",
@@ -87,7 +87,9 @@ def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:
     below = [parse_oid(record.base_commit)] if record.base_commit else []
     commits = log(services.repo.git, tip=tip, not_in=below)
     last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
-    services.store.issues.save_record(replace(record, accepted_tips=(*record.accepted_tips, tip)))
+    services.store.issues.change_record(
+        record.id, lambda now: replace(now, accepted_tips=(*now.accepted_tips, tip))
+    )
     services.store.journal.append(
         "branch.accepted", f"{branch} at {tip} was accepted as a person's work", issue=record.id, commit=tip
     )
@@ -321,9 +323,7 @@ def _record_of(services: Services, branch: str) -> IssueRecord:
 def _set_status(services: Services, issue_id: str, status: IssueStatus) -> None:
     if not issue_id:
         return
-    record = services.store.issues.record(issue_id)
-    if record.status is not status:
-        services.store.issues.save_record(replace(record, status=status))
+    services.store.issues.change_record(issue_id, lambda now: replace(now, status=status))
 
 
 def _after_review(services: Services, kind: EventKind, draft: Draft) -> list[Task]:

@@ -98,7 +98,7 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
         for task in services.store.queue.all(states=_LIVE):
             if task.issue == record.id and task.event.kind == EventKind.ISSUE_ADDED:
                 cancel(services, task, reason="its issue has ended")
-        services.store.issues.save_record(replace(record, status=IssueStatus.ENDED))
+        services.store.issues.change_record(record.id, lambda now: replace(now, status=IssueStatus.ENDED))
         services.store.journal.append(
             "issue.ended", _story(services, record, ending), issue=record.id, commit=ending.tip
         )

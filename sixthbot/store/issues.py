@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from sixthbot.core.planning import plan_from
 from sixthbot.core.times import format_time
 from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
 from sixthbot.store.counting import folder_names
+from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -66,11 +69,18 @@ class Issues:
             self._write(folder / "plan.toml", plan_to_bytes(plan_from(issue)), point=_PLAN)
             # the record makes the issue: a folder without one is an attempt that stopped early
             self._write(folder / "issue.toml", dump_toml({**_to_table(record), "file": mark}), point=_RECORD)
-        self._take_file(source_file, folder / "issue.md", data)
+        try:
+            self._take_file(source_file, folder / "issue.md", data)
+        except WorkFailed:
+            remove(folder / "issue.toml", point=_RECORD)  # the file as it is now will be another issue
+            raise
         return record
 
     def _begun(self, folder: Path, issue_id: str, mark: dict[str, str]) -> IssueRecord | None:
-        """Return the record of an attempt on the same file, None when there was none; refuse an id in use."""
+        """Return the record of an attempt on the same file, None when there was none; refuse an id in use.
+
+        What an attempt left whose file was never taken, and was changed since, gives way.
+        """
         try:
             table = self._table(issue_id)
         except UsageError:
@@ -78,6 +88,8 @@ class Issues:
                 raise Refused(f"id {issue_id} is in use") from None
             return None
         if table.get("file") != mark:
+            if not ((folder / "issue.md").exists() or table.get("branch")):
+                return None
             raise Refused(f"id {issue_id} is in use by another issue")
         return _from_table(table, issue_id)
 
@@ -142,10 +154,20 @@ class Issues:
         """Return the record of one issue; UsageError when there is no such issue, ConfigError when it is damaged."""
         return _from_table(self._table(issue_id), issue_id)
 
-    def save_record(self, record: IssueRecord) -> None:
-        """Save a changed record; keys in the file that the bot does not know are kept."""
-        table = {**self._table(record.id), **_to_table(record)}
-        self._write(self._path(record.id, "issue.toml"), dump_toml(table), point=_RECORD)
+    def change_record(self, issue_id: str, change: Callable[[IssueRecord], IssueRecord]) -> IssueRecord:
+        """Change a record from what it is at this moment, alone among all processes; return it as it is then.
+
+        `change` gets the record as saved last and must not change another one. Keys in the file that the bot does
+        not know are kept.
+        """
+        with self._alone(issue_id):
+            table = self._table(issue_id)
+            before = _from_table(table, issue_id)
+            after = change(before)
+            if after != before:
+                data = dump_toml({**table, **_to_table(after)})
+                self._write(self._path(issue_id, "issue.toml"), data, point=_RECORD)
+            return after
 
     def issue_text(self, issue_id: str) -> bytes:
         """Return the bytes of the issue file as it came."""
@@ -155,10 +177,14 @@ class Issues:
         """Return the plan; ConfigError naming file and line when a person broke it."""
         return plan_from_bytes(self._read(issue_id, "plan.toml"), f".sixth/issues/{issue_id}/plan.toml")
 
-    def save_plan(self, issue_id: str, plan: Plan) -> None:
-        """Save a changed plan."""
-        self._read(issue_id, "issue.toml")
-        self._write(self.plan_path(issue_id), plan_to_bytes(plan), point=_PLAN)
+    def change_plan(self, issue_id: str, change: Callable[[Plan], Plan]) -> Plan:
+        """Change a plan from what it is at this moment, as `change_record` does; return it as it is then."""
+        with self._alone(issue_id):
+            before = self.plan(issue_id)
+            after = change(before)
+            if after != before:
+                self._write(self.plan_path(issue_id), plan_to_bytes(after), point=_PLAN)
+            return after
 
     def plan_path(self, issue_id: str) -> Path:
         """Return where the plan is, for a person's editor."""
@@ -181,6 +207,17 @@ class Issues:
         if not found:
             raise UsageError(f"no such issue: {shown!r}", hint="sixthbot issue list")
         return found[0]
+
+    @contextmanager
+    def _alone(self, issue_id: str) -> Iterator[None]:
+        """Keep everybody else, threads and processes, from changing this issue; not to be nested."""
+        self._read(issue_id, "issue.toml")
+        descriptor = os.open(self._folder / issue_id, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with exclusive(descriptor):
+                yield
+        finally:
+            os.close(descriptor)
 
     def _ids(self) -> tuple[str, ...]:
         names = folder_names(self._folder)

@@ -37,8 +37,8 @@ def test_running_it_twice_finds_the_same_branch(shop: Workshop) -> None:
 def test_a_crash_between_record_and_ref_makes_the_same_branch(shop: Workshop) -> None:
     record = shop.drop(ISSUE)
     base = shop.dir.head()
-    shop.store.issues.save_record(
-        replace(record, branch="sixth/tidy-the-notes", base="main", base_commit=base)
+    shop.store.issues.change_record(
+        record.id, lambda now: replace(now, branch="sixth/tidy-the-notes", base="main", base_commit=base)
     )
     assert shop.step("branch").outputs["branch"] == "sixth/tidy-the-notes"
     assert shop.dir.tip("sixth/tidy-the-notes") == base
@@ -54,7 +54,9 @@ def test_a_branch_of_that_name_gives_a_short_hash(shop: Workshop) -> None:
 
 def test_somebody_elses_branch_that_took_the_recorded_name_is_not_taken_over(shop: Workshop) -> None:
     record = shop.drop(ISSUE)
-    shop.store.issues.save_record(replace(record, branch="sixth/tidy-the-notes", base="main"))
+    shop.store.issues.change_record(
+        record.id, lambda now: replace(now, branch="sixth/tidy-the-notes", base="main")
+    )
     shop.dir.git("branch", "sixth/tidy-the-notes")
     assert shop.step("branch").outputs["branch"] != "sixth/tidy-the-notes"
 

@@ -61,7 +61,7 @@ def test_a_crash_between_the_move_and_the_plan_is_healed(worked: Workshop) -> No
     old = worked.plan
     worked.step("rebase")
     healed = worked.plan
-    worked.store.issues.save_plan(worked.issue_id, old)
+    worked.store.issues.change_plan(worked.issue_id, lambda _: old)
     worked.step("rebase")
     assert worked.plan == healed != old
 
@@ -95,7 +95,7 @@ def test_the_commands_of_the_hint_do_what_they_say(worked: Workshop, tmp_path: P
         worked.step("rebase")
     assert caught.value.kind == "frozen"
     tip = worked.dir.tip(worked.branch)
-    worked.store.issues.save_record(replace(worked.record, accepted_tips=(tip,)))
+    worked.store.issues.change_record(worked.issue_id, lambda now: replace(now, accepted_tips=(tip,)))
     worked.step("rebase")
     here = worked.dir.git("rev-list", "--reverse", f"main..{worked.branch}").split()
     assert [subtask.commits for subtask in worked.plan.subtasks] == [(here[0],), (here[1],)]

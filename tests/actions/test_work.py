@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.fingerprint import fingerprint
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.actions.base import Ran
     from tests.actions.workshop import Workshop
 
 ISSUE = """---
@@ -94,7 +96,7 @@ def test_a_crash_between_commit_and_plan_is_found_in_the_branch(ready: Workshop)
     untouched = ready.plan
     ready.step("work")
     tip, done = ready.dir.tip(ready.branch), ready.plan
-    ready.store.issues.save_plan(ready.issue_id, untouched)
+    ready.store.issues.change_plan(ready.issue_id, lambda _: untouched)
     ready.processes.ran.clear()
     ready.step("work")
     assert ready.processes.ran == []
@@ -399,3 +401,28 @@ def test_a_cancelled_task_begins_no_further_subtask(ready: Workshop) -> None:
     with pytest.raises(Cancelled):
         ready.step("work")
     assert ready.processes.ran == []
+
+
+def test_what_a_person_settles_while_a_recipe_runs_is_kept(shop: Workshop) -> None:
+    """The recipe's own outcome is written into the plan as it is by then, not into the one it began with."""
+    shop.recipe("slow", "open('made', 'w').close()")
+    record = shop.drop("# Two\n\n- [ ] One `do: slow`\n- [ ] Two\n")
+    shop.steps("branch", "plan")
+    run = shop.processes.run
+
+    def meanwhile(*args: Any, **more: Any) -> Ran:
+        issues = shop.store.issues
+        issues.change_plan(
+            record.id,
+            lambda now: now.with_subtask(replace(now.get(2), status=SubtaskStatus.DONE, by="person")),
+        )
+        issues.change_record(record.id, lambda now: replace(now, status=IssueStatus.CANCELLED))
+        return run(*args, **more)
+
+    shop.processes.run = meanwhile  # type: ignore[method-assign]
+    shop.step("work")
+    assert [(one.status, one.by) for one in shop.plan.subtasks] == [
+        (SubtaskStatus.DONE, "recipe slow"),
+        (SubtaskStatus.DONE, "person"),
+    ]
+    assert shop.record.status is IssueStatus.CANCELLED

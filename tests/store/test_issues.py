@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -175,14 +176,13 @@ def test_records_are_saved_and_unknown_keys_kept(issues: Issues, inbox: Path, tm
         record, status=IssueStatus.IN_REVIEW, branch="sixth/x", base="main", base_commit="a" * 40,
         accepted_tips=("b" * 40, "c" * 40),
     )  # fmt: skip
-    issues.save_record(changed)
+    assert issues.change_record(record.id, lambda _: changed) == changed
     assert issues.record(record.id) == changed
     assert 'mine = "kept"' in path.read_text()
     assert issues.find_by_branch(BranchName.parse("sixth/x")) == changed
     assert issues.find_by_branch("sixth/y") is None
     plan = Plan((Subtask(n=1, text="x", status=SubtaskStatus.WAITING, reason="why"),))
-    issues.save_plan(record.id, plan)
-    assert issues.plan(record.id) == plan
+    assert issues.change_plan(record.id, lambda _: plan) == plan == issues.plan(record.id)
 
 
 def test_an_id_is_found_by_a_prefix_that_fits_only_one(issues: Issues, inbox: Path) -> None:
@@ -262,3 +262,48 @@ def test_a_plan_comes_back_as_it_was_written(subtasks: list[Subtask]) -> None:
 def test_any_bytes_are_a_plan_or_a_readable_error(data: bytes) -> None:
     with suppress(ConfigError):
         plan_from_bytes(data, "plan.toml")
+
+
+def test_changes_from_many_sides_are_all_kept(issues: Issues, inbox: Path) -> None:
+    record = accept(issues, drop(inbox))
+    boxes = Plan(tuple(Subtask(n=n, text="x") for n in range(1, 41)))
+    issues.change_plan(record.id, lambda _: boxes)
+
+    def settle(n: int) -> None:
+        def tick(now: Plan) -> Plan:
+            return now.with_subtask(replace(now.get(n), status=SubtaskStatus.DONE))
+
+        issues.change_plan(record.id, tick)
+        issues.change_record(
+            record.id, lambda now: replace(now, accepted_tips=(*now.accepted_tips, f"{n:040}"))
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(settle, range(1, 41)))
+    assert issues.plan(record.id).next_open() is None
+    assert len(set(issues.record(record.id).accepted_tips)) == 40
+
+
+def test_a_file_that_changed_while_it_was_read_leaves_no_issue_behind(issues: Issues, inbox: Path) -> None:
+    path = drop(inbox)
+    path.write_bytes(TEXT + b"more\n")
+    with pytest.raises(WorkFailed):
+        issues.accept(path, TEXT, parse_issue(TEXT, path.name), now=START)
+    assert issues.list() == []
+
+
+def test_a_file_edited_after_a_crash_takes_its_own_id_up_again(issues: Issues, inbox: Path) -> None:
+    text = b"---\nid: mine\n---\nx\n"
+    path = drop(inbox, text)
+
+    def die(where: str, moment: str) -> None:
+        if (where, moment) == ("issue.take", "before"):
+            raise Crash
+
+    observe(die)
+    with pytest.raises(Crash):
+        accept(issues, path)
+    observe(None)
+    path.write_bytes(text + b"and more\n")
+    assert accept(issues, path).id == "mine"
+    assert issues.issue_text("mine") == text + b"and more\n"

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +63,7 @@ def test_it_says_what_there_is(places: Places, store: Store, clock: FixedClock) 
         path.write_text(str(number))
         issue = Issue(title="status = 'open'", body="", subtasks=())
         record = store.issues.accept(path, str(number).encode(), issue, now=clock())
-        store.issues.save_record(replace(record, status=issue_status))
+        store.issues.change_record(record.id, partial(replace, status=issue_status))
     store.drafts.write(replace(DRAFT, title='\nstatus = "rejected"', status=DraftStatus.APPROVED))
     store.journal.append("task.failed", "it broke", task="t1", level="error")
     clock.advance(5)
