@@ -1,4 +1,4 @@
-"""Which pager and editor a person uses, found as git finds them: environment, git's settings, environment, default."""
+"""Which pager and editor a person uses, found as git finds them, but that a repository's own settings do not count."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGER = "less"
 DEFAULT_EDITOR = "vi"
+
+_OWN_SCOPES = {"system", "global"}
 
 
 def pager_of(git: Git) -> str:
@@ -47,8 +49,11 @@ def edit(git: Git, path: Path) -> None:
 
 
 def _setting(git: Git, name: str) -> str | None:
-    found = git.run("config", "--get", name, check=False)
-    return found.text.rstrip("\n") if found.status == 0 else None
+    """Return what the person's own settings say; a repository may have come with settings of somebody else's."""
+    found = git.run("config", "--show-scope", "-z", "--get-all", name, check=False)
+    fields = found.text.split("\0")
+    own = [value for scope, value in zip(fields[0::2], fields[1::2], strict=False) if scope in _OWN_SCOPES]
+    return own[-1] if own else None
 
 
 def _first(*values: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from sixthbot.core.errors import GitFailed, UsageError
 from sixthbot.core.names import clean_line
+from sixthbot.git.held import shared
 from sixthbot.git.settings import current, guard
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ _OWN_ENVIRONMENT: Mapping[str, str] = {
     "GIT_COMMITTER_NAME": "sixthbot", "GIT_COMMITTER_EMAIL": "sixthbot@localhost",
     "GIT_AUTHOR_NAME": "sixthbot", "GIT_AUTHOR_EMAIL": "sixthbot@localhost",
 }  # fmt: skip
+# A repository can allow single protocols (`protocol.file.allow`), and a read of an object that a partial clone lacks then
+# starts what `remote.*.uploadpack` or `core.sshCommand` names; against the environment its settings say nothing.
+_OFFLINE_ENVIRONMENT: Mapping[str, str] = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 # commands that put content through the repository's own filters and merge drivers
 _RUNS_PROGRAMS = frozenset({"add", "checkout", "merge-tree", "read-tree", "reset", "worktree"})
 
@@ -124,6 +128,8 @@ class Git:
             *([_FSYNC[self.durability]] if write else []),
         )
         environment = {**self._place(cwd), **self._guard(args, cwd), **(env or {})}
+        if not network:
+            environment |= _OFFLINE_ENVIRONMENT
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         command = [part for setting in settings for part in ("-c", setting)]
@@ -222,6 +228,7 @@ def execute(
                 env=environment,
                 # no terminal to ask a question on, and Ctrl-C is the bot's to handle; a push ends with its command
                 start_new_session=not network,
+                pass_fds=shared(),
             )
     except OSError as error:
         raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error

@@ -17,7 +17,7 @@ _EXECUTABLE = re.compile(
     r"filter\..*\.(?:clean|smudge|process)|merge\..*\.driver|diff\.external|diff\..*\.(?:command|textconv)"
     r"|trailer\..*\.(?:command|cmd)|core\.(?:sshcommand|gitproxy|askpass|alternaterefscommand)"
     r"|credential\.(?:.*\.)?helper|gpg\.(?:.*\.)?program|remote\..*\.(?:uploadpack|receivepack|vcs)"
-    r"|include\.path|includeif\..*\.path",
+    r"|include\.path|includeif\..*\.path|hook\..*\.command",
     re.DOTALL,
 )
 _ADDRESS = re.compile(r"remote\..*\.(?:url|pushurl)|url\..*\.(?:insteadof|pushinsteadof)", re.DOTALL)
