@@ -160,14 +160,16 @@ def cancel(session: Session, task_id: str) -> None:
     """Give a task up. A running one is stopped within a second."""
     store = session.store()
     task = find_task(store, task_id)
-    if task.state.name == "running":
-        store.queue.request_cancel(task.id)
+    after = store.queue.cancel(task)
+    if after is None:
+        raise lifecycle.IllegalTransition(f"task {task.id} is done: it cannot be cancelled")
+    if after.state.name == "running":
         store.journal.append(
             "task.cancel.requested", f"asked to stop {task.id}", task=task.id, issue=task.issue
         )
         session.out.say(f"{task.id} is running; its worker was asked to stop")
         return
-    _settle(store, task, lifecycle.Cancelled(), kind="task.cancelled")
+    store.journal.append("task.cancelled", f"{task.id} is cancelled", task=task.id, issue=task.issue or None)
     session.out.say(f"{task.id} is cancelled")
 
 

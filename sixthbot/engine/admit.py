@@ -131,18 +131,13 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
 
 
 def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
-    """Cancel a task in whatever state it is; return it as it is then, None when it is over or moved on meanwhile.
+    """Cancel a task in whatever state it is by now; return it as it is then, None when it was over already.
 
     A running one is told to stop and ends within a second, in its worker.
     """
-    if isinstance(task.state, Running):
-        services.store.queue.request_cancel(task.id)
-        return task
-    if lifecycle.Cancelled not in lifecycle.TRANSITIONS[type(task.state)]:
-        return None
-    after = lifecycle.step(task, lifecycle.Cancelled(), services.clock())
-    if not services.store.queue.settle(task, after):
-        return None
+    after = services.store.queue.cancel(task)
+    if after is None or isinstance(after.state, Running):
+        return after
     services.store.journal.append(
         "task.cancelled", f"cancelled: {reason}", task=task.id, rule=task.rule, issue=task.issue or None
     )

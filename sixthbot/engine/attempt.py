@@ -103,6 +103,8 @@ class Attempt:
             raise Cancelled("the bot is stopping", by_person=False)
         if self.services.store.queue.cancel_requested(self.task.id):
             raise Cancelled("cancelled by a person", by_person=True)
+        if not self.services.store.queue.holds(self.task):
+            raise Cancelled("its file was moved by hand", by_person=False)
         if self._deadline is not None and time.monotonic() >= self._deadline and self.rule.timeout:
             raise WorkFailed(
                 f"the rule's timeout of {format_duration(self.rule.timeout)} ran out",

@@ -94,6 +94,10 @@ class Worker:
         not change, and the move of the task's file is last but for what only tidies up.
         """
         services = self._last
+        if not isinstance(fact, lifecycle.Succeeded) and services.store.queue.cancel_requested(task.id):
+            fact = (
+                lifecycle.Cancelled()
+            )  # asked for too late to be noticed at work, or while the bot was stopping
         after = lifecycle.step(task, fact, services.clock())
         self._announce(services, after)
         self._record(services, after)

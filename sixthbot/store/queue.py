@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
-from sixthbot.core.lifecycle import WorkerLost, step
-from sixthbot.core.tasks import STATE_NAMES, Lane, Ready, Running, Task, Waiting
+from sixthbot.core.lifecycle import Cancelled, WorkerLost, step
+from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
 from sixthbot.store import taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
@@ -186,10 +186,44 @@ class Queue(Switches):
                 self._settle_shared(source, after)
         except FileNotFoundError:
             return False
-        if isinstance(before.state, Running) and not isinstance(after.state, Running):
-            self.clear_cancel(after.id)
         self._now_ready(after)
+        if isinstance(before.state, Running) and not isinstance(after.state, Running):
+            self._end_if_asked(after)
         return True
+
+    def cancel(self, task: Task) -> Task | None:
+        """Cancel a task wherever it is by now; return it as it is then, None when it was over already.
+
+        One that runs comes back as running: its worker was asked to stop. Whoever puts it away sees the request, so
+        that it ends even when the worker was stopped, killed or finished with something else at that moment.
+        """
+        asked = False
+        while not isinstance(task.state, Done):
+            if isinstance(task.state, Running):
+                self.request_cancel(task.id)
+                asked = True
+            elif self.settle(task, after := step(task, Cancelled(), task.created)):
+                self.clear_cancel(task.id)
+                return after
+            found = self.find(task.id)
+            if found is None:
+                break
+            if isinstance(task.state, Running) and isinstance(found.state, Running):
+                return found
+            task = found
+        self.clear_cancel(task.id)
+        return task if asked and task.state == Done("cancelled") else None
+
+    def holds(self, task: Task) -> bool:
+        """Tell whether a task is still where it was seen, or was moved by hand or by somebody else."""
+        return self._files.place_of(task) is not None
+
+    def _end_if_asked(self, task: Task) -> None:
+        """End a task whose worker put it away without having seen the request to cancel it."""
+        if not self.cancel_requested(task.id):
+            return
+        if isinstance(task.state, Done) or self.settle(task, step(task, Cancelled(), task.created)):
+            self.clear_cancel(task.id)  # otherwise somebody claimed it meanwhile, and will see the request
 
     def _now_ready(self, task: Task) -> None:
         if isinstance(task.state, Ready):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -252,3 +253,28 @@ def test_an_issue_shows_that_its_task_waits(repo: RepoDir) -> None:
     event = make_event("issue.added", {"id": "no-such-issue"}, time=scene.clock())
     admit(scene.services, [event])
     assert scene.perform().state.name == "parked"  # its folder is gone, which is no reason to stumble
+
+
+def test_a_cancel_is_not_lost_when_the_bot_stops_at_the_same_moment(repo: RepoDir, record: Path) -> None:
+    scene = Scene(repo.path, rule(do=(probe("run", record=str(record), run=["sleep", "60"]),)))
+    [task] = scene.admit()
+    stopping = threading.Event()
+    stopping.set()
+    claimed = scene.claim()
+    scene.services.store.queue.request_cancel(task.id)
+    assert scene.worker(stopping=stopping).perform(claimed).state == Done("cancelled")
+    assert len(scene.journal("task.cancelled")) == 1
+
+
+def test_a_task_moved_away_by_hand_is_left_alone_at_once(repo: RepoDir, record: Path) -> None:
+    """Whoever claims it from its new place would otherwise work beside the one that had it."""
+    scene = Scene(repo.path, rule(do=(probe("run", record=str(record), run=["sleep", "60"]),)))
+    scene.admit()
+    claimed = scene.claim()
+    queue = scene.services.places.queue
+    [path] = (queue / "running" / "w1").iterdir()
+    threading.Timer(0.3, path.rename, [queue / "ready" / "low" / path.name]).start()
+    started = time.monotonic()
+    assert scene.worker().perform(claimed).state == Ready()
+    assert time.monotonic() - started < 5
+    assert scene.task(claimed.id).lane.value == "low"

@@ -19,6 +19,8 @@ from tests.store.support import START, make_task
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.core.lifecycle import Fact
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -213,6 +215,34 @@ def test_a_request_to_cancel_lasts_until_the_task_stops_running(queue: Queue) ->
     queue.request_cancel(running.id)
     assert queue.cancel_requested(running.id)
     queue.settle(running, step(running, lifecycle.Cancelled(), START))
+    assert not queue.cancel_requested(running.id)
+
+
+@pytest.mark.parametrize(
+    "fact", [lifecycle.GivenBack(), lifecycle.PersonNeeded("input", "why"), lifecycle.WorkerLost()]
+)
+def test_a_request_to_cancel_that_the_worker_did_not_see_ends_the_task(queue: Queue, fact: Fact) -> None:
+    queue.put(make_task())
+    running = claimed(queue)
+    assert queue.cancel(running) == running
+    if isinstance(fact, lifecycle.WorkerLost):
+        queue.recover_worker("w1")
+    else:
+        assert queue.settle(running, step(running, fact, START))
+    [over] = queue.all()
+    assert over.state == Done("cancelled")
+    assert not queue.cancel_requested(running.id)
+    assert queue.cancel(over) is None
+
+
+def test_cancelling_what_was_seen_running_finds_it_where_it_went(queue: Queue) -> None:
+    """A request that came after the worker had put the task away would end it much later, when it goes on."""
+    queue.put(make_task())
+    running = claimed(queue)
+    assert queue.settle(running, step(running, lifecycle.PersonNeeded("subtask", "why"), START))
+    over = queue.cancel(running)
+    assert over is not None
+    assert over.state == Done("cancelled")
     assert not queue.cancel_requested(running.id)
 
 
