@@ -136,15 +136,15 @@ class _Tour:
         self.points += 1
         self.out.say(f"\n{paint(f'{self.points}. {title}', 'bold', 'cyan')}")
         for line in lines:
-            self.out.say(f"   {line}")
+            self.out.say(line)
 
     def note(self, line: str) -> None:
         """Say what a command changed."""
-        self.out.say(f"   {paint('->', 'green')} {line}")
+        self.out.say(f"{paint('->', 'green')} {line}")
 
     def typed(self, line: str) -> None:
         """Show a line as somebody would type it."""
-        self.out.say(f"\n   {paint('$ ' + line, 'bold')}")
+        self.out.say(f"\n{paint('$ ' + line, 'bold')}")
 
     def sixthbot(self, *args: str, shown: str = "") -> None:
         """Type one of the bot's own commands; raise WorkFailed when it does not end well."""
@@ -164,7 +164,7 @@ class _Tour:
         self.typed(f"git {words}")
         said = (where or self.person).git(*args)
         for line in said.splitlines():
-            self.out.say(f"   {line}")
+            self.out.say(line)
         return said
 
 
@@ -207,7 +207,7 @@ def _issue(tour: _Tour) -> None:
     (tour.project / ".sixth/inbox/tidy.md").write_text(_ISSUE)
     tour.typed("cat .sixth/inbox/tidy.md")
     for line in _ISSUE.splitlines():
-        tour.out.say(f"   {line}".rstrip())
+        tour.out.say(line.rstrip())
 
 
 def _first_run(tour: _Tour) -> None:
