@@ -35,7 +35,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     raise NeedsPerson(
         f"the draft of {name} waits for a person",
         kind="review",
-        hint=f"sixthbot review {name}, then sixthbot approve {name} and sixthbot push {name}",
+        hint=f"sixthbot review {name}, then sixthbot approve and sixthbot push it",
     )
 
 

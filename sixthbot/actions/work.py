@@ -133,7 +133,7 @@ def _commit(
         )
         ctx.tell(f"subtask {subtask.n}: {doer.by} changed nothing")
         return None
-    body = f"Made by the {doer.by} for subtask {subtask.n} of issue {record.id}:\n{subtask.text}"
+    body = f"{subtask.text}\n\nAsked for by subtask {subtask.n} of issue {record.id}, done by the {doer.by}."
     commit = commit_as_bot(
         ctx,
         tree=tree,
