@@ -18,7 +18,8 @@ from sixthbot.engine.duties import Duty
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
-from sixthbot.engine.recovery import recover
+from sixthbot.engine.recovery import is_needed, recover, tidy_up
+from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.intake import Intake, World
 from sixthbot.sources.snapshot import branches_in_use
@@ -44,6 +45,7 @@ _RUN_LOOK = 0.05
 _RUN_PATIENCE = 60.0
 """Seconds for which a run waits for somebody to finish writing an inbox file."""
 _RECOVERY_EVERY = 10.0
+_TIDY_EVERY = 300.0
 _EVERYTHING = Woken(frozenset({Reason.LOST}))
 
 
@@ -80,9 +82,11 @@ class Bot:
             interrupted=self._interrupted,
         )
         self._followed: tuple[object, object] = (None, None)
-        self._recovered_at = float("-inf")
+        self._orphans = Orphans()
+        self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", self._recover),
+            Duty("tidying", self._tidy_up),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
             Duty("branches", self._follow_people),
@@ -250,10 +254,18 @@ class Bot:
 
     def _recover(self, services: Services) -> float | None:
         now = time.monotonic()
-        if now - self._recovered_at < _RECOVERY_EVERY:
-            return None
-        recover(services)
-        self._recovered_at = now
+        if now - self._recovered_at >= _RECOVERY_EVERY or is_needed(services):
+            recover(services, self._orphans)
+            self._recovered_at = now
+        # what dies beside us goes on within a second
+        own = f"{os.getpid()}-"
+        return None if all(one.startswith(own) for one in services.store.queue.workers()) else 1.0
+
+    def _tidy_up(self, services: Services) -> float | None:
+        now = time.monotonic()
+        if now - self._tidied_at >= _TIDY_EVERY:
+            self._tidied_at = now
+            tidy_up(services)
         return None
 
 

@@ -10,13 +10,11 @@ import json
 import os
 import re
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +24,11 @@ from sixthbot.core.errors import SixthError, WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.engine.confine import fenced_paths, ruleset, worktree_paths
 from sixthbot.engine.output import Tail
+from sixthbot.engine.strays import end_strays
+from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _LEASH = Path(__file__).with_name("leash.py")
 _LOOK = 0.1  # seconds between two looks at cancel and time limits
@@ -82,7 +82,7 @@ class ChildProcesses:
         self.check()
         started = time.monotonic()
         with ExitStack() as stack:
-            scratch = stack.enter_context(_scratch_folder())
+            scratch = stack.enter_context(scratch_folder())
             paths = [scratch, *(one for path in writable for one in worktree_paths(path))]
             confinement = stack.enter_context(ruleset(self.protected, paths)) if self.protected else None
             read_only, exceptions = fenced_paths(self.protected, paths)
@@ -200,6 +200,7 @@ class _Watch:
                     next_look = time.monotonic() + _LOOK
             if self.status is None and not self.error:
                 self._leash.kill(self._program)
+                end_strays(self._run.held)
                 self.error = "its supervisor was killed"
             self._drain(selector)
 
@@ -246,15 +247,6 @@ class _Watch:
             self.status = word.get("exit", self.status)
             self.error = word.get("error", self.error)
         return bool(data)
-
-
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    folder = tempfile.mkdtemp(prefix="sixthbot-")
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a program may have made parts of it unremovable
 
 
 def _write_all(number: int, data: bytes) -> None:

@@ -15,6 +15,7 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running
 from sixthbot.engine.worker import Worker
+from sixthbot.git.held import sharing
 from sixthbot.store.locks import WorkerLease
 
 if TYPE_CHECKING:
@@ -99,13 +100,14 @@ class WorkerPool:
 
     def _serve(self, worker: Worker, lease: WorkerLease, lanes: Collection[Lane] | None) -> None:
         try:
-            while not self._stopping.is_set():
-                seen = self._generation
-                task = self._claim(worker, lanes)
-                if task is None:
-                    self._rest(seen)
-                else:
-                    self._do(worker, task)
+            with sharing(lease.fileno()):  # a git that survives us is at work on our task, too
+                while not self._stopping.is_set():
+                    seen = self._generation
+                    task = self._claim(worker, lanes)
+                    if task is None:
+                        self._rest(seen)
+                    else:
+                        self._do(worker, task)
         finally:
             lease.release()  # no child is left; a task that could not be put away is found by recovery
 

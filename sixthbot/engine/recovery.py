@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.tasks import Failed
 from sixthbot.core.times import parse_time
+from sixthbot.engine.strays import Orphans
 from sixthbot.git import refs
-from sixthbot.store.locks import lease_file, try_hold
+from sixthbot.git.scratch import sweep_scratch
+from sixthbot.store.atomic import process_lives, sweep_temporaries
+from sixthbot.store.locks import is_free, lease_file, try_hold
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
     from sixthbot.store.operations import Operation
@@ -22,6 +27,7 @@ _SETTLED = timedelta(seconds=60)
 """An operation of no task, or a lease, that is younger than this may be of a process that has only just started."""
 _LOCK_AGE = timedelta(seconds=5)
 """Git holds the lock of a ref for milliseconds."""
+_CLOCK_GRAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +40,17 @@ class Recovered:
     locks: tuple[str, ...] = ()
 
 
-def recover(services: Services) -> Recovered:
+def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
     """Mend what processes that died left behind; what lives, here or in another process, is left alone.
 
-    One process does it at a time; while another is at it, nothing is done.
+    `orphans` of an earlier call lets programs that a dead worker left be ended for good. One process recovers at a
+    time; while another is at it, nothing is done.
     """
     held = try_hold(services.places.locks / "recovery.lock")
     if held is None:
         return Recovered()
     try:
-        tasks = _dead_workers_tasks(services)
+        tasks = _dead_workers_tasks(services, orphans or Orphans())
         _forget_old_leases(services)
         locks, finished, reverted = _begun_operations(services)
     finally:
@@ -53,12 +60,30 @@ def recover(services: Services) -> Recovered:
     )
 
 
-def _dead_workers_tasks(services: Services) -> list[Task]:
+def is_needed(services: Services) -> bool:
+    """Tell, at little cost, whether the process of some worker with a task in hand seems to be gone."""
+    for worker in services.store.queue.workers():
+        pid = worker.partition("-")[0]
+        if is_free(lease_file(services.places, worker)) or not (pid.isdigit() and process_lives(int(pid))):
+            return True
+    return False
+
+
+def tidy_up(services: Services) -> None:
+    """Take away what killed processes left half-made and nobody needs: files, folders, worktrees. Takes a while."""
+    sweep_temporaries(services.places.sixth)
+    sweep_temporaries(services.places.data_dir)
+    sweep_scratch()
+    services.pool.sweep()
+
+
+def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
     tasks = []
     for worker in services.store.queue.workers():
         path = lease_file(services.places, worker)
         lease = try_hold(path)
         if lease is None:
+            orphans.end(worker, path)
             continue  # it lives, or a program it started does
         try:
             recovered = services.store.queue.recover_worker(worker)
@@ -107,7 +132,10 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
     for operation in begun:
         if _may_be_at_work(services, operation, running):
             continue
-        locks += _remove_stale_locks(services, operation)
+        removed, young = _remove_stale_locks(services, operation)
+        locks += removed
+        if young:
+            continue  # only while it is unfinished does anything tell that the lock is ours
         if _moved(services, operation):
             services.store.operations.finish(operation.id)
             finished.append(operation.id)
@@ -129,17 +157,35 @@ def _moved(services: Services, operation: Operation) -> bool:
     return not all(tips.get(ref) == old for ref, old, _ in operation.refs)
 
 
-def _remove_stale_locks(services: Services, operation: Operation) -> list[str]:
-    """Remove git's lock files of the operation's refs, which a killed git left; nobody else's are touched."""
-    removed = []
-    for ref, _, _ in operation.refs:
-        path = services.places.git_dir / f"{ref}.lock"
+def _remove_stale_locks(services: Services, operation: Operation) -> tuple[list[str], bool]:
+    """Remove git's lock files of the operation's refs, which a killed git left; nobody else's are touched.
+
+    Return those removed, and whether there are others too young to tell.
+    """
+    removed, young = [], False
+    for path in _lock_files(services, operation):
         try:
             found = os.lstat(path)
         except OSError:
             continue
-        age = services.clock() - datetime.fromtimestamp(found.st_mtime, UTC)
-        if stat.S_ISREG(found.st_mode) and age > _LOCK_AGE:
+        made = datetime.fromtimestamp(found.st_mtime, UTC)
+        shared = path.parent == services.places.git_dir
+        if not stat.S_ISREG(found.st_mode) or (shared and made < parse_time(operation.time) - _CLOCK_GRAIN):
+            continue  # what was locked before we began is somebody else's
+        if services.clock() - made > _LOCK_AGE:
             path.unlink(missing_ok=True)
             removed.append(str(path))
-    return removed
+        else:
+            young = True
+    return removed, young
+
+
+def _lock_files(services: Services, operation: Operation) -> list[Path]:
+    git_dir = services.places.git_dir
+    paths = [git_dir / f"{ref}.lock" for ref, _, _ in operation.refs]
+    if any(new is None for _, _, new in operation.refs):
+        paths += [
+            git_dir / "packed-refs.lock",
+            git_dir / "packed-refs.new",
+        ]  # a ref is deleted from both places
+    return paths

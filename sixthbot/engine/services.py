@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions import registry
 from sixthbot.core.rules import DisabledRule
+from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
 from sixthbot.git.worktrees import Pool
 from sixthbot.store import clock as store_clock
@@ -118,7 +119,8 @@ def worktree_lock(places: Places) -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def serialise() -> Iterator[None]:
-        with hold(places.locks / "worktrees.lock", what="preparing a worktree", patience=_WORKTREE_PATIENCE):
+        what, lock = "preparing a worktree", places.locks / "worktrees.lock"
+        with hold(lock, what=what, patience=_WORKTREE_PATIENCE) as held, sharing(held.fileno()):
             yield
 
     return serialise

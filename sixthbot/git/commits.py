@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, InvalidName
 from sixthbot.core.messages import parse_trailers
 from sixthbot.core.names import Oid, clean_line, parse_oid
+from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,8 +151,8 @@ def write_composed(git: Git, commits: Sequence[bytes]) -> list[Oid]:
     """Write commit objects from `compose` with one git process and return their ids, in order."""
     if not commits:
         return []
-    with tempfile.TemporaryDirectory(prefix="sixthbot-commits-") as folder:
-        paths = [Path(folder, str(number)) for number in range(len(commits))]
+    with scratch_folder() as folder:
+        paths = [folder / str(number) for number in range(len(commits))]
         for path, data in zip(paths, commits, strict=True):
             path.write_bytes(data)
         given = "".join(f"{path}\n" for path in paths).encode("utf-8", "surrogateescape")

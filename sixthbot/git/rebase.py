@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,10 +11,12 @@ from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
 from sixthbot.git.commits import compose, id_of, is_ancestor, log, write_commit, write_composed
 from sixthbot.git.run import failure
+from sixthbot.git.scratch import scratch_folder
 from sixthbot.git.trees import list_tree, read_blobs, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git, Result
@@ -222,8 +222,7 @@ def _attributes_of(git: Git, commit: Oid) -> Iterator[Path]:
         and entry.mode.startswith("100")
     ]
     blobs = read_blobs(git, [entry.oid for entry in entries])
-    with tempfile.TemporaryDirectory(prefix="sixthbot-merge-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         for entry in entries:
             place = folder / entry.path
             place.parent.mkdir(parents=True, exist_ok=True)

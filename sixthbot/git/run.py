@@ -181,7 +181,7 @@ def failure(command: str, result: Result) -> GitFailed:
 def admin_dir(git_dir: Path, worktree: Path) -> Path | None:
     """Return the directory that git keeps for a linked worktree, or None when it is not one of this repository."""
     wanted = os.path.realpath(worktree / ".git"), str(worktree / ".git")
-    for entry in _entries(git_dir / "worktrees"):
+    for entry in entries(git_dir / "worktrees"):
         try:
             named = (entry / "gitdir").read_text("utf-8", "surrogateescape").rstrip("\n")
         except OSError:
@@ -191,7 +191,8 @@ def admin_dir(git_dir: Path, worktree: Path) -> Path | None:
     return None
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, in order; nothing when it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, WorkFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
 from sixthbot.git.run import failure
+from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from sixthbot.git.run import Git, Result
 
@@ -129,8 +129,8 @@ def pristine_commit(worktree: Path) -> Path:
 
 @contextmanager
 def _private_index() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sixthbot-index-") as folder:
-        yield Path(folder) / "index"
+    with scratch_folder() as folder:
+        yield folder / "index"
 
 
 def _start_index(git: Git, worktree: Path, index: Path) -> None:

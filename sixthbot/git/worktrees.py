@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, WorkFailed
-from sixthbot.git.run import admin_dir
+from sixthbot.git.held import sharing
+from sixthbot.git.run import admin_dir, entries
 from sixthbot.git.trees import pristine_commit, pristine_index
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sixthbot.git.run import Git
 
 _SLOT = re.compile(r"w[0-9]{1,4}")
+_REASON = "sixthbot runs commands here"
 _MOST = 64
 _CHECKOUT_TIMEOUT = 900.0
 # what an interrupted command can leave in a worktree's own folder of the git directory
@@ -70,21 +72,38 @@ class Pool:
             raise _no_place(self._folder, error) from error
         try:
             try:
-                fresh = self._prepare(path, commit, setup_key)
+                with sharing(descriptor):  # a git that survives us keeps the next one out of here
+                    fresh = self._prepare(path, commit, setup_key)
             except OSError as error:
                 raise _no_place(path, error) from error
-            yield Worktree(path=path, commit=commit, fresh=fresh)
+            with sharing(descriptor):
+                yield Worktree(path=path, commit=commit, fresh=fresh)
             _key_file(path).write_text(setup_key, encoding="utf-8")
         finally:
             os.close(descriptor)
 
     def prune_own(self) -> list[Path]:
         """Unregister worktrees of this pool whose folders are gone (a cleared cache); returns them."""
-        gone = [path for path in self._registered() if not path.exists()]
+        folder = self._git.git_dir / "worktrees"
+        gone = [path for path in self._registered() if not path.exists()] if folder.is_dir() else []
         for path in gone:
             with self._serialise():
                 self._git.run("worktree", "remove", "--force", "--force", str(path), check=False)
         return gone
+
+    def sweep(self) -> list[Path]:
+        """Remove what a cut-off `git worktree add` left of this pool in the git directory; return the folders.
+
+        Git itself never does, as they are locked, and does not list them: they lead nowhere.
+        """
+        swept = []
+        for entry in entries(self._git.git_dir / "worktrees"):
+            if _is_half_made(entry):
+                with self._serialise():
+                    if _is_half_made(entry):
+                        _remove(entry)
+                        swept.append(entry)
+        return swept + self.prune_own()
 
     def _registered(self) -> list[Path]:
         done = self._git.run("worktree", "list", "--porcelain", "-z")
@@ -150,8 +169,10 @@ class Pool:
             self._git.run("worktree", "remove", "--force", "--force", str(path), check=False)
             self._git.run(
                 "worktree", "add", "--quiet", "--detach", "--no-checkout", "--lock", "--reason",
-                "sixthbot runs commands here", str(path), commit,
+                _REASON, str(path), commit,
             )  # fmt: skip
+            if self._git.durability == "power":
+                _sync_files(admin_dir(self._git.git_dir, path))
         self._git.run("reset", "--hard", "--quiet", cwd=path, timeout=_CHECKOUT_TIMEOUT)
 
     def _remember(self, path: Path, commit: Oid) -> None:
@@ -161,6 +182,32 @@ class Pool:
             raise GitFailed(f"{path} was unregistered while it was prepared")
         pristine_commit(path).write_text(f"{commit}\n", encoding="utf-8")
         _copy_index(admin / "index", pristine_index(path))
+
+
+def _is_half_made(admin: Path) -> bool:
+    """Tell whether a folder of `.git/worktrees` is ours and leads nowhere.
+
+    One that was cut off by the loss of power has empty files: then its name and the lock, which git makes first, tell.
+    """
+    try:
+        reason = (admin / "locked").read_text("utf-8").strip()
+        leads_to = (admin / "gitdir").read_text("utf-8").strip() if (admin / "gitdir").exists() else ""
+    except (OSError, UnicodeDecodeError):
+        return False
+    ours = reason == _REASON or (not reason and _SLOT.fullmatch(admin.name) is not None)
+    return ours and not leads_to.strip("\0")
+
+
+def _sync_files(admin: Path | None) -> None:
+    """Make what git keeps about a new worktree survive a power cut; git syncs none of it."""
+    if admin is None:
+        return
+    for path in (*(admin / name for name in ("gitdir", "commondir", "locked", "HEAD")), admin, admin.parent):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _no_place(path: Path, error: OSError) -> WorkFailed:

@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -27,6 +28,7 @@ Observer: TypeAlias = "Callable[[str, str], None]"
 
 _observers: list[Observer] = []
 _numbers = itertools.count()
+_WRITTEN_WITHIN = 5.0  # seconds
 _TEMPORARY = re.compile(r"\.([1-9][0-9]{0,9})-[0-9]+-[0-9a-f]{6}\.tmp")
 
 
@@ -103,19 +105,25 @@ def write_temporary(
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Remove what processes that are gone left half-written anywhere below a folder; return how many files."""
+    """Remove what processes that are gone left half-written anywhere below a folder; return how many files.
+
+    Those of the last seconds are kept: a process of another container is not seen from here.
+    """
     swept = 0
     for place, _, names in os.walk(folder):
         for name in names:
             match = _TEMPORARY.fullmatch(name)
-            if match and not _alive(int(match[1])):
+            if match and not process_lives(int(match[1])):
+                path = folder.joinpath(place, name)
                 with suppress(OSError):
-                    folder.joinpath(place, name).unlink()
-                    swept += 1
+                    if time.time() - path.lstat().st_mtime > _WRITTEN_WITHIN:
+                        path.unlink()
+                        swept += 1
     return swept
 
 
-def _alive(pid: int) -> bool:
+def process_lives(pid: int) -> bool:
+    """Tell whether there is a process of that number on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -133,8 +133,11 @@ def test_only_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> 
     gone = subprocess.Popen(["true"])
     gone.wait()
     (tmp_path / "a").mkdir()
-    kept = {".1-0-abcdef.tmp", f".{os.getpid()}-7-abcdef.tmp", ".mine.tmp", "x.tmp", "note"}
+    young = f".{gone.pid}-4-abcdef.tmp"
+    kept = {".1-0-abcdef.tmp", f".{os.getpid()}-7-abcdef.tmp", ".mine.tmp", "x.tmp", "note", young}
     for name in (*kept, f".{gone.pid}-3-abcdef.tmp"):
         (tmp_path / "a" / name).write_text("")
+        if name != young:
+            os.utime(tmp_path / "a" / name, (1, 1))
     assert sweep_temporaries(tmp_path) == 1
     assert {path.name for path in (tmp_path / "a").iterdir()} == kept
