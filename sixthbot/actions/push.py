@@ -33,7 +33,7 @@ def send(git: Git, store: Store, approved_draft: ApprovedDraft) -> PushReport:
     """Push the draft, show it as pushed and say so in the journal; doing it again finds it there.
 
     What stands at the remote is replaced only when the draft builds on it or the bot itself wrote it; raise Refused
-    for anything else there, and WorkFailed with the remote's words when it refuses.
+    for anything else there and when the approval does not hold any more, and WorkFailed with the remote's words when it refuses.
     """
     draft, target = approved_draft.draft, approved_draft.target
     there = remote_tip(git, target, draft.branch)
@@ -43,8 +43,14 @@ def send(git: Git, store: Store, approved_draft: ApprovedDraft) -> PushReport:
             f"{draft.branch} is at {there[:12]} at {target.remote}, which the draft does not build on",
             hint=f"git fetch {target.remote}, look at it, then sixthbot review {draft.branch}",
         )
+    # asking the remote may have taken a while: what was approved has to be what is there at this moment
+    approved(
+        store.drafts.read(draft.branch), target, store.approvals.get(draft.branch), tip=tip(git, draft.branch)
+    )
     report = push(git, approved_draft, expected=there)
-    store.drafts.write(with_status(draft, DraftStatus.PUSHED))
+    # what a person edited in the meantime came too late for this push, and is theirs all the same
+    now = store.drafts.find(draft.branch) or draft
+    store.drafts.write(with_status(now, DraftStatus.PUSHED))
     store.journal.append(
         "draft.pushed",
         f"{draft.branch} was pushed to {target.remote}",

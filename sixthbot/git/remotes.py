@@ -113,6 +113,7 @@ def push(git: Git, approved: ApprovedDraft, *, expected: Oid | None) -> PushRepo
         return PushReport(ref=draft.branch.ref, head=draft.head, created=False, sent=False)
     if there != expected:
         raise _moved_there(approved, there)
+    _require_unmoved(git, approved)  # again: the remote may have taken its time to answer
     done = git.run(
         "push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no",
         f"--force-with-lease={draft.branch.ref}:{expected or ''}", "--no-force-if-includes",

@@ -6,11 +6,15 @@ import pytest
 
 from sixthbot.core.drafts import Approval, DraftStatus, PushTarget, draft_digest
 from sixthbot.core.errors import Refused, UsageError, WorkFailed
+from sixthbot.git.remotes import PushReport, push, remote_tip
 from tests.support.repos import clone, make_bare
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.core.drafts import ApprovedDraft
+    from sixthbot.core.names import BranchName, Oid
+    from sixthbot.git.run import Git
     from tests.actions.workshop import Workshop
     from tests.support.repos import RepoDir
 
@@ -90,3 +94,48 @@ def test_a_remote_that_refuses_is_quoted(shop: Workshop, there: RepoDir) -> None
 def test_a_branch_without_a_draft_cannot_be_pushed(shop: Workshop) -> None:
     with pytest.raises(UsageError, match="no draft"):
         shop.step("push", branch="main")
+
+
+@pytest.mark.parametrize("what", ["text", "reject", "url", "branch"])
+def test_what_changes_while_the_remote_is_asked_is_not_pushed(
+    shop: Workshop, there: RepoDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
+) -> None:
+    approve(shop, there)
+    name = shop.draft().branch
+
+    def meanwhile(git: Git, target: PushTarget, branch: BranchName) -> Oid | None:
+        found = remote_tip(git, target, branch)
+        match what:
+            case "text":
+                path = shop.store.drafts.path(name)
+                path.write_text(path.read_text() + "\nand one thing more\n")
+            case "reject":
+                shop.store.approvals.void(name)
+            case "url":
+                shop.dir.git("remote", "set-url", "origin", str(make_bare(tmp_path / "elsewhere").path))
+            case "branch":
+                shop.by_hand(tmp_path / "hand", "feat: more", {"more": "1\n"})
+        return found
+
+    monkeypatch.setattr("sixthbot.actions.push.remote_tip", meanwhile)
+    with pytest.raises(Refused):
+        shop.step("push", branch=shop.branch)
+    assert there.tip(shop.branch) == ""
+    assert shop.draft().status is DraftStatus.AWAITING_REVIEW
+
+
+def test_an_edit_during_the_push_is_kept(
+    shop: Workshop, there: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(shop, there)
+    path = shop.store.drafts.path(shop.draft().branch)
+
+    def slowly(git: Git, ready: ApprovedDraft, *, expected: Oid | None) -> PushReport:
+        report = push(git, ready, expected=expected)
+        path.write_text(path.read_text() + "\na late thought\n")
+        return report
+
+    monkeypatch.setattr("sixthbot.actions.push.push", slowly)
+    shop.step("push", branch=shop.branch)
+    assert shop.draft().status is DraftStatus.PUSHED
+    assert "a late thought" in shop.draft().text
