@@ -24,7 +24,7 @@ GRACE = 0.4
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _LANDLOCK_RESTRICT_SELF = 446
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
-_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_SLAVE = 1, 32, 4096, 16384, 1 << 19
 _LAST_CLEANUP = 3.0
 _ON_LINUX = sys.platform.startswith("linux")
 
@@ -166,7 +166,7 @@ def _fence(libc: Any, read_only: list[str], writable: list[str]) -> None:
         ):
             with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 - pathlib would double the start-up
                 file.write(text)
-    _mount(libc, None, "/", _MS_REC | _MS_PRIVATE)
+    _mount(libc, None, "/", _MS_REC | _MS_SLAVE)  # what a person unmounts meanwhile goes here, too
     for path, flags in [(path, _MS_RDONLY) for path in read_only] + [(path, 0) for path in writable]:
         _mount(libc, path, path, _MS_BIND | _MS_REC)
         _mount(libc, None, path, _MS_REMOUNT | _MS_BIND | flags)
