@@ -132,7 +132,7 @@ class Bot:
         self._stop = stop or self._stop
         queue, done = self.services().store.queue, self.services().places.queue / "done"
         failed_before = {task.id for task in queue.all(states=("failed",))}
-        over_before = len(list(task_names(done)))
+        over_before = set(task_names(done))
         self._begin(announce=False)
         pool = WorkerPool(self.services)
         pool.start()
@@ -142,7 +142,7 @@ class Bot:
             pool.stop()
         return RunReport(
             events=self._intake.events,
-            over=len(list(task_names(done))) - over_before,
+            over=len(set(task_names(done)) - over_before),
             failed=tuple(task for task in queue.all(states=("failed",)) if task.id not in failed_before),
             parked=tuple(queue.all(states=("parked",))),
             waiting=tuple(queue.all(states=("waiting",))),

@@ -107,7 +107,7 @@ class _Firing:
 def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdict, Task | None]:
     """Put the task, or say in the verdict why the rule's mode, settle or cooldown wants none."""
     queue, rule = services.store.queue, firing.rule
-    if queue.find(task_id(rule.name, firing.event)) is not None:
+    if queue.knows(task_id(rule.name, firing.event)):
         return replace(verdict, reason="seen before: its task is there already"), None
     others = _active(services, rule, firing.key)
     joined = _join_settling(services, firing, others)
@@ -167,6 +167,8 @@ def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) 
         until = min(now + rule.settle, task.created + _SETTLE_SPAN * rule.settle)
         after = replace(task, events=(*task.events, event), state=Waiting(until, SETTLING))
         if services.store.queue.settle(task, after):
+            # seen again when that task is over, and perhaps pruned, it must not fire
+            services.store.queue.spend(task_id(rule.name, event))
             return after
     return None
 
@@ -186,7 +188,9 @@ def _cooling(services: Services, firing: _Firing) -> str:
 
 def _note_cooldown(services: Services, firing: _Firing) -> None:
     if firing.rule.cooldown:
-        seen = dict(services.store.cursors.load(_COOLDOWNS) or {})
+        since, own = format_time(firing.now - firing.rule.cooldown), f"{firing.rule.name}\n"
+        saved = services.store.cursors.load(_COOLDOWNS) or {}
+        seen = {key: last for key, last in saved.items() if not key.startswith(own) or str(last) > since}
         seen[_cooldown_key(firing)] = format_time(firing.now)
         services.store.cursors.save(_COOLDOWNS, seen)
 

@@ -70,11 +70,15 @@ def is_needed(services: Services) -> bool:
 
 
 def tidy_up(services: Services) -> None:
-    """Take away what killed processes left half-made and nobody needs: files, folders, worktrees. Takes a while."""
+    """Take away what killed processes left half-made and nobody needs: files, folders, worktrees; and what is long over.
+
+    Takes a while.
+    """
     sweep_temporaries(services.places.sixth)
     sweep_temporaries(services.places.data_dir)
     sweep_scratch()
     services.pool.sweep()
+    services.store.queue.prune_done(services.clock() - services.loaded.config.bot.keep_done)
 
 
 def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:

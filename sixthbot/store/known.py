@@ -1,4 +1,4 @@
-"""Which task ids the queue has seen, shared by all processes: so that a put need not look through every folder."""
+"""Which task ids the queue has seen, and which will not come again, shared by all processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sixthbot.store.atomic import append_to, make_dirs, point
+from sixthbot.store.atomic import Durability, append_line, append_to, make_dirs, point
 from sixthbot.store.locks import exclusive
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG = point("queue.ids")
+_SPENT = point("queue.spent")
 _COMPACT_AT = 1 << 20
 
 
@@ -33,6 +34,7 @@ class KnownIds:
         self._ids: set[str] | None = None
         self._read_to = 0
         self._alone = False
+        self._compact_at = _COMPACT_AT
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._caught_up()
@@ -75,7 +77,7 @@ class KnownIds:
             whole = data[: data.rfind(b"\n") + 1]
             self._ids.update(whole.decode("ascii", "replace").split())
             self._read_to += len(whole)
-            if self._alone and size > _COMPACT_AT:
+            if self._alone and size > self._compact_at:
                 self._compact(descriptor)
         finally:
             os.close(descriptor)
@@ -87,3 +89,35 @@ class KnownIds:
         os.ftruncate(descriptor, 0)
         append_to(descriptor, "\n".join(present).encode())
         self._read_to = os.fstat(descriptor).st_size
+        # where that many tasks are there, each put would compact again
+        self._compact_at = max(_COMPACT_AT, 2 * self._read_to)
+
+
+class SpentIds:
+    """Ids that no task will have again, one a line, for ever: of pruned tasks, and of events taken into another task."""
+
+    def __init__(self, log: Path, durability: Durability) -> None:
+        self._log = log
+        self._durability: Durability = durability
+        self._ids: set[str] = set()
+        self._read_to = 0
+
+    def __contains__(self, task_id: str) -> bool:
+        try:
+            grown = os.stat(self._log).st_size > self._read_to  # noqa: PTH116 - at each put
+        except FileNotFoundError:
+            return False
+        if grown:
+            with self._log.open("rb") as file:
+                file.seek(self._read_to)
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._ids.update(whole.decode("ascii", "replace").split())
+            self._read_to += len(whole)
+        return task_id in self._ids
+
+    def add(self, task_ids: Iterable[str]) -> None:
+        """Remember ids; to be done before the files go."""
+        lines = "\n".join(task_ids)
+        if lines:
+            append_line(self._log, lines.encode(), point=_SPENT, durability=self._durability)

@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
+from sixthbot.core.events import EventKind
 from sixthbot.core.lifecycle import Cancelled, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
 from sixthbot.store import taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
 from sixthbot.store.counting import count_queue, folder_names, task_names
-from sixthbot.store.known import KnownIds
+from sixthbot.store.known import KnownIds, SpentIds
 from sixthbot.store.listing import Listing
 from sixthbot.store.switches import Switches
 from sixthbot.store.taskfile import file_name, in_folder, is_task_id
@@ -55,12 +56,14 @@ class Queue(Switches):
         self._waiting = Listing(root / "waiting")
         self._untils: tuple[int, list[tuple[datetime, Path]]] = (-1, [])
         self._known = KnownIds(root / ".ids", self._files.ids_present)
+        self._spent = SpentIds(root / ".spent", durability)
+        self._kept: set[str] = set()
         self._moving = root / ".moving"
 
     # putting and finding
 
     def put(self, task: Task) -> bool:
-        """Add a task; return False, with nothing done, when one of its id is there in any state.
+        """Add a task; return False, with nothing done, when the queue knows one of its id, over or not.
 
         Returns only when the task would survive what `durability` says. Raises UsageError for an id that cannot be
         a file's name.
@@ -69,7 +72,7 @@ class Queue(Switches):
             raise UsageError(f"not a usable task id: {task.id[:80]!r}")
         durability = self._files.durability
         with self._guard, self._known.alone():
-            if task.id in self._known and self._files.search(task.id) is not None:
+            if task.id in self._spent or (task.id in self._known and self._files.search(task.id) is not None):
                 return False
             # known first: if this process dies in between, others look for the task, find none and put it
             self._known.add(task.id)
@@ -103,11 +106,28 @@ class Queue(Switches):
         """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
         return count_queue(self.root)
 
+    def knows(self, task_id: str) -> bool:
+        """Tell whether a task of that id is there in any state, or will not come again."""
+        return task_id in self._spent or self.find(task_id) is not None
+
+    def spend(self, task_id: str) -> None:
+        """Let no task of that id be put any more: what it would be for is in another one."""
+        self._spent.add([task_id])
+
     def prune_done(self, before: datetime) -> int:
-        """Remove the files of finished tasks whose deadline was before a moment; return how many."""
+        """Remove the files of finished tasks whose deadline was before a moment; return how many.
+
+        Their ids are kept, so that no event makes the same task again. An issue's own task stays as long as the issue.
+        """
         limit, folder = sortable(before), self.root / "done"
-        old = [name for name in task_names(folder) if name < limit]
-        return sum(remove(folder / name, point=_PRUNE) for name in old)
+        old = sorted(name for name in task_names(folder) if name < limit and name not in self._kept)
+        tasks = {name: self._files.load(folder / name) for name in old}
+        self._kept |= {
+            name for name, task in tasks.items() if task and task.event.kind == EventKind.ISSUE_ADDED
+        }
+        gone = {name: task.id for name, task in tasks.items() if task is not None and name not in self._kept}
+        self._spent.add(gone.values())
+        return sum(remove(folder / name, point=_PRUNE) for name in gone)
 
     # claiming
 

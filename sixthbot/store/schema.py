@@ -101,6 +101,9 @@ class BotSettings(Section):
         "power",
         description="What finished work survives: a power cut, or only the end of the process (faster).",
     )
+    keep_done: Duration = _span(
+        "30d", "How long the queue keeps the files of tasks that are over; those of issues stay with them."
+    )
 
 
 class WorkSettings(Section):

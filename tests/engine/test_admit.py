@@ -155,3 +155,28 @@ def test_an_issue_brings_its_lane_intensity_and_budgets(repo: RepoDir) -> None:
     )  # fmt: skip
     scene.perform()
     assert services.store.issues.record(record.id).status == "waiting-for-person"
+
+
+def test_an_event_that_settled_into_a_task_makes_none_when_it_is_seen_again_later(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(settle=2 * SECOND), clock=clock)
+    scene.admit("a")
+    scene.admit("b")
+    clock.advance(3)
+    scene.wake()
+    assert len(scene.perform().events) == 2
+    assert scene.admit("a", "b") == []
+    scene.services.store.queue.prune_done(clock() + MINUTE * 60)
+    assert scene.admit("b", "a") == []
+    assert len(scene.admit("c")) == 1
+
+
+def test_what_has_cooled_down_is_forgotten(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(on="hook.x", key="{args}", cooldown=MINUTE), clock=clock)
+    for number in range(5):
+        admit(scene.services, [scene.event(f"{number}", kind="hook.x", fields={"args": f"{number}"})])
+        clock.advance(45)
+    saved = scene.services.store.cursors.load("cooldowns")
+    assert saved is not None
+    assert len(saved) == 2

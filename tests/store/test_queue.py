@@ -10,9 +10,11 @@ import pytest
 
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError
+from sixthbot.core.events import make_event
 from sixthbot.core.lifecycle import step
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Task, Waiting
 from sixthbot.store import taskfile
+from sixthbot.store.known import KnownIds
 from sixthbot.store.queue import Queue
 from tests.store.support import START, make_task
 
@@ -253,6 +255,39 @@ def test_old_finished_tasks_can_be_removed(queue: Queue) -> None:
         queue.settle(running, step(running, lifecycle.Succeeded(), START))
     assert queue.prune_done(START + timedelta(seconds=3)) == 1
     assert [task.id for task in queue.all()] == [make_task(5).id]
+
+
+def test_a_pruned_task_never_comes_again_and_an_issue_s_own_stays(queue: Queue, root: Path) -> None:
+    about_issue = make_event("issue.added", {"id": "one"}, time=START)
+    for task in (make_task(1), make_task(2, events=(about_issue,))):
+        queue.put(task)
+        running = claimed(queue)
+        queue.settle(running, step(running, lifecycle.Succeeded(), START))
+    assert [queue.prune_done(START + timedelta(days=1)) for _ in range(2)] == [1, 0]
+    for other in (queue, Queue(root, "process")):
+        assert other.put(make_task(1)) is False
+        assert other.knows(make_task(1).id)
+        assert other.find(make_task(1).id) is None
+        assert not other.knows(make_task(3).id)
+        assert [task.id for task in other.all()] == [make_task(2).id]
+
+
+def test_the_ids_of_a_large_queue_are_not_put_in_order_again_with_every_put(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sixthbot.store.known._COMPACT_AT", 100)
+    listed = []
+
+    def present() -> list[str]:
+        listed.append(1)
+        return [f"t{number:012x}" for number in range(200)]
+
+    known = KnownIds(root / ".ids", present)
+    for number in range(200):
+        with known.alone():
+            assert f"t{number:012x}" in known
+            known.add(f"t{number:012x}")
+    assert len(listed) < 10
 
 
 def test_claiming_does_not_read_the_folder_each_time(queue: Queue) -> None:
