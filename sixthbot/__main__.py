@@ -11,6 +11,7 @@ HOOK_VERBS = ("on-commit", "on-checkout", "on-merge", "on-rewrite")
 """What git hooks and hook managers call; whatever happens, these print nothing and exit with 0."""
 
 _POINTER_LIMIT = 4096
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -20,9 +21,12 @@ def main() -> int:
         leave_note(start, verb=verb, args=args)
         # nothing is open and nothing was printed; an orderly end would cost a fifth of the whole call
         os._exit(0)
-    from sixthbot.cli.app import main as command_line  # noqa: PLC0415 - costs ten times a hook's whole budget
+    try:
+        from sixthbot.cli.app import main as command_line  # noqa: PLC0415 - costs ten times a hook's whole budget
 
-    return command_line()
+        return command_line()
+    except KeyboardInterrupt:  # while it was still loading: from then on it is heard there
+        return _INTERRUPTED
 
 
 def _hook_call(argv: list[str]) -> tuple[str, list[str], str]:
