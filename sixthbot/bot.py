@@ -27,6 +27,7 @@ from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.locks import hold
+from sixthbot.store.paths import refuse_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -214,7 +215,12 @@ class Bot:
             self._stop.wait(min(pause, _RUN_LOOK))
 
     def _fresh(self) -> Services:
-        """Return the services as the files say now, or as they said last while those cannot be used."""
+        """Return the services as the files say now, or as they said last while those cannot be used.
+
+        Raise Refused when a part of `.sixth` became a symbolic link, which a checkout can bring: nothing may be
+        written through it, so that the bot has to end.
+        """
+        refuse_links(self._last.places)
         try:
             services = self.services()
         except (SixthError, OSError) as error:

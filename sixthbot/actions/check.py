@@ -15,7 +15,7 @@ from sixthbot.core.times import format_duration
 from sixthbot.git.trees import tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sixthbot.core.issues import IssueRecord
@@ -50,8 +50,28 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     return Outcome({**outputs, "passed": all(result["ok"] for result in results), "results": results})
 
 
-def _commands(outputs: Any) -> list[list[str]]:
-    return [result["argv"] for result in outputs.get("results", [])]
+def _commands(outputs: Any) -> list[Any]:
+    return [result["argv"] for result in recorded(outputs)]
+
+
+def recorded(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the results in the outputs of this step; what is no sound record, in a checkpoint, counts as failed."""
+    results = outputs.get("results")
+    return [_sound(raw) for raw in results] if isinstance(results, list) else []
+
+
+def _sound(raw: object) -> dict[str, Any]:
+    values = raw if isinstance(raw, dict) else {"problem": "its record is damaged"}
+    status, duration = values.get("exit"), values.get("duration")
+    return {
+        "command": str(values.get("command", "?")),
+        "argv": values.get("argv"),
+        "ok": values.get("ok") is True,
+        "exit": status if isinstance(status, int) else None,
+        "duration": float(duration) if isinstance(duration, int | float) else 0.0,
+        "problem": str(values.get("problem", "")),
+        "output": str(values.get("output", "")),
+    }
 
 
 def _run_all(

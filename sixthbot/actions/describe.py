@@ -59,7 +59,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
 def render(ctx: Context, of: Draftable, prose: Prose) -> str:
     """Return the PR text. Only the narrative and the line naming its author depend on who wrote it."""
     told = inline(prose.text, limit=2000) if prose.by == TEMPLATE else prose.text
-    return fill(ctx, _TEMPLATE, {**template_values(of), "prose": told, "prose_by": clean_line(prose.by)})
+    return fill(ctx, _TEMPLATE, {**template_values(of), "prose": told, "prose_by": inline(prose.by)})
 
 
 def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:

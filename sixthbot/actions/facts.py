@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.branches import is_own_changelog, subtask_number
+from sixthbot.actions.check import recorded
 from sixthbot.actions.markdown import block, code, inline, quote
 from sixthbot.core.names import clean_line
 from sixthbot.git.diffs import numstat
 from sixthbot.llm.twin import Story
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
@@ -106,7 +107,7 @@ def _goal(issue: Issue) -> str:
 def not_verified(of: Draftable) -> list[str]:
     """Return, as markdown, what nobody and nothing has verified."""
     missing = []
-    results: Sequence[Mapping[str, Any]] = of.checks.get("results", [])
+    results = recorded(of.checks)
     if not results:
         missing.append("No check commands are configured, so nothing was run on this tree.")
     elif of.checks.get("tree") != of.tree:
@@ -138,7 +139,7 @@ def _subtask(one: Subtask) -> dict[str, Any]:
         "done": one.settled,
         "by": inline(one.by),
         "reason": inline(one.reason),
-        "commits": [commit[:12] for commit in one.commits],
+        "commits": [inline(commit[:12]) for commit in one.commits],
     }
 
 
@@ -165,7 +166,7 @@ def _file(change: FileChange) -> dict[str, Any]:
 
 
 def _checks(of: Draftable) -> dict[str, Any]:
-    results = [_check(result) for result in of.checks.get("results", [])]
+    results = [_check(result) for result in recorded(of.checks)]
     return {
         "configured": bool(results),
         "passed": all(result["ok"] for result in results),

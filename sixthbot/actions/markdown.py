@@ -11,7 +11,8 @@ _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LEADING = re.compile(r"^(?:([-+=#:])|(\d{1,9})([.)]))")
 _IMAGE = re.compile(r"!+(?=\[)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_DEFINITION = re.compile(r"^(\s{0,3})\[(?=[^\]]{1,400}\]:)")
+# what may stand before a definition: quotations and list items of its own; its name may end on a later line
+_DEFINITION = re.compile(r"^((?:\s|>|[-*+](?=\s)|\d{1,9}[.)](?=\s)){0,80})\[(?=[^\]]*(?:\]:|\Z))")
 _READ_LIMIT = 40_000
 
 

@@ -9,9 +9,10 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.names import clean_line, has_unsafe_characters
+from sixthbot.core.shown import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -55,8 +56,8 @@ class Output:
             self._write(sys.stderr, text, color=self.color_err)
 
     def json(self, data: Mapping[str, Any]) -> None:
-        """Write one JSON object to stdout."""
-        self.say(json.dumps(data, ensure_ascii=False, indent=2))
+        """Write one JSON object to stdout; what could steer a terminal stands there as an escape."""
+        self.say(json.dumps(data, ensure_ascii=False, indent=2).translate(_ESCAPED))
 
     def raw(self, data: bytes) -> None:
         """Write bytes to stdout as they are, after what was said before."""
@@ -71,7 +72,8 @@ class Output:
     def _write(stream: TextIO, text: str, *, color: bool) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         # a terminal that cannot show a character gets an escape instead of an error
-        safe = (text if color else unpaint(text)).encode(encoding, "backslashreplace").decode(encoding)
+        shown = steady(text if color else unpaint(text))
+        safe = shown.encode(encoding, "backslashreplace").decode(encoding)
         try:
             stream.write(safe + "\n")
             stream.flush()
@@ -85,12 +87,30 @@ def paint(text: str, *styles: str) -> str:
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
+_OWN_CODES = frozenset({"0", *_CODES.values()})
+
+
 def unpaint(text: str) -> str:
     """Take off what `paint` put on."""
-    if "\x1b" not in text:
-        return text
-    head, *rest = text.split("\x1b[")
-    return head + "".join(part.partition("m")[2] for part in rest)
+    return "".join(plain for plain, _ in _pieces(text)) if "\x1b" in text else text
+
+
+def steady(text: str) -> str:
+    """Return text in which nothing but what `paint` puts on can steer a terminal: the last guard of all output."""
+    return "".join(visible(plain) + code for plain, code in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Yield plain text and the code of `paint` behind it, by turns; any other escape is part of the text."""
+    plain, *rest = text.split("\x1b")
+    for part in rest:
+        code, end, tail = part.partition("m")
+        if end and code[:1] == "[" and _OWN_CODES.issuperset(code[1:].split(";")):
+            yield plain, f"\x1b{code}m"
+            plain = tail
+        else:
+            plain += f"\x1b{part}"
+    yield plain, ""
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -99,29 +119,22 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
 
 
-class _Visible(dict[int, str]):
-    """A translation table that is filled as characters are met, so that long text stays fast."""
+class _Escaped(dict[int, str]):
+    """The same for JSON, where an unsafe character is written as an escape of JSON."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = shown = _visible(chr(code))
+        char = chr(code)
+        safe = char == "\n" or not has_unsafe_characters(char)
+        self[code] = shown = char if safe else json.dumps(char)[1:-1]
         return shown
 
 
-_VISIBLE = _Visible()
+_ESCAPED = _Escaped()
 
 
 def clean_text(text: str) -> str:
     """Return untrusted text of many lines with whatever could steer a terminal made visible."""
-    return text.translate(_VISIBLE)
-
-
-def _visible(char: str) -> str:
-    code = ord(char)
-    if char in "\n\t" or not has_unsafe_characters(char):
-        return char
-    if code < 32:  # noqa: PLR2004 - the C0 controls, in the caret form that less and git use
-        return "^" + chr(code + 64)
-    return "^?" if code == 127 else f"<U+{code:04X}>"  # noqa: PLR2004 - DEL
+    return visible(text)
 
 
 def width(text: str) -> int:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from sixthbot.cli.output import clean_text, paint, unpaint
+from sixthbot.cli.output import clean_text, paint, steady, unpaint
 
 if TYPE_CHECKING:
     from sixthbot.cli.output import Output
@@ -31,7 +31,7 @@ def page(out: Output, text: str, *, pager: str) -> None:
     if not command:
         out.say(text.removesuffix("\n"))
         return
-    painted = text if out.color_out else unpaint(text)
+    painted = steady(text if out.color_out else unpaint(text))
     # as git does: less shows colour, leaves at once when all fits, and leaves the text on the screen
     environment = {"LESS": _LESS_OPTIONS, "LV": "-c"} | dict(os.environ)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.output import clean_text, paint, plural
+from sixthbot.cli.output import clean_text, one_line, paint, plural
 from sixthbot.cli.pager import paint_patch
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
@@ -62,8 +62,9 @@ def command(session: Session, *, yes: bool, show: bool, revoke: bool) -> None:
     if not yes:
         _ask(session, len(untrusted))
     trust.trust([item for item in items if item.path in untrusted], contents)
-    store.journal.append("trust.given", f"{plural(len(untrusted), 'file')} trusted: {', '.join(untrusted)}")
-    session.out.say(f"trusted {', '.join(untrusted)}")
+    named = ", ".join(one_line(path) for path in untrusted)
+    store.journal.append("trust.given", f"{plural(len(untrusted), 'file')} trusted: {named}")
+    session.out.say(f"trusted {named}")
     _go_on(session)
 
 
@@ -96,15 +97,15 @@ def _differences(
     for path in untrusted:
         data, before = contents[path], trust.last_trusted(path)
         if data is None:
-            yield f"{paint(clean_text(path), 'bold')}  {paint('cannot be read safely, so never trusted', 'red')}"
+            yield f"{paint(one_line(path), 'bold')}  {paint('cannot be read safely, so never trusted', 'red')}"
             continue
         if path == "git-settings":
             data, before = _settings_text(data), None if before is None else _settings_text(before)
         if before is None:
-            yield f"{paint(clean_text(path), 'bold')}  {paint('never trusted', 'yellow')}"
+            yield f"{paint(one_line(path), 'bold')}  {paint('never trusted', 'yellow')}"
             yield from (f"    {line}" for line in _lines(data))
         else:
-            yield f"{paint(clean_text(path), 'bold')}  {paint('changed since it was trusted', 'yellow')}"
+            yield f"{paint(one_line(path), 'bold')}  {paint('changed since it was trusted', 'yellow')}"
             diff = difflib.unified_diff(_lines(before), _lines(data), "trusted", "now", lineterm="")
             yield paint_patch("\n".join(f"    {line}" for line in diff))
         yield ""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sixthbot.core.tomlvalues import has_huge_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -201,6 +203,8 @@ def _read_toml(block: str) -> _Read:
         data = tomllib.loads(block)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise _Unreadable(f"not TOML: {error}") from None
+    if has_huge_number(data):
+        raise _Unreadable("not TOML: a number in it has more than 64 bits")
     lines: dict[str, int] = {}
     for number, line in enumerate(block.split("\n"), 2):
         key = normal_key(line.split("=", 1)[0].strip().strip("\"'[] ").split(".", 1)[0])

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sixthbot.engine.services import Services
 
-_Signature = tuple[tuple[str, int, int, int], ...]
+_Stamp = tuple[str, int, int, int, int]
+_Signature = tuple[_Stamp, ...]
 
 
 class LiveServices:
@@ -65,19 +66,17 @@ class LiveServices:
         return (*map(_stat, map(str, files)), *(one for folder in folders for one in _below(folder)))
 
 
-def _below(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+def _below(folder: Path) -> Iterator[_Stamp]:
     yield _stat(str(folder))
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.path for entry in entries)
-    except OSError:
-        return
-    yield from map(_stat, names)
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (_stat(f"{place}/{name}") for name in (*folders, *sorted(names)))
 
 
-def _stat(path: str) -> tuple[str, int, int, int]:
+def _stat(path: str) -> _Stamp:
     try:
         found = os.stat(path)  # noqa: PTH116 - called for a dozen files before every task
     except OSError:
-        return (path, 0, 0, 0)
-    return (path, found.st_mtime_ns, found.st_size, found.st_ino)
+        return (path, 0, 0, 0, 0)
+    # the time of the last change of any kind cannot be set back, unlike that of the content
+    return (path, found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.drafts import ApprovedDraft, PushTarget
 from sixthbot.core.errors import GitFailed, Refused, UsageError, WorkFailed
 from sixthbot.core.names import Oid, clean_line
+from sixthbot.core.shown import masked
 from sixthbot.git.refs import tip
 from sixthbot.git.run import failure
 from sixthbot.git.trees import tree_of
@@ -175,14 +176,16 @@ def _ssh(git: Git) -> Mapping[str, str]:
 def _words(done: Result) -> tuple[str, ...]:
     lines = done.stderr.decode("utf-8", "replace").splitlines()
     said = (
-        clean_line(line.removeprefix("remote:"), limit=300) for line in lines if line.startswith("remote:")
+        clean_line(masked(line.removeprefix("remote:")), limit=300)
+        for line in lines
+        if line.startswith("remote:")
     )
     return tuple(line for line in said if line)
 
 
 def _remote_failed(target: PushTarget, done: Result) -> WorkFailed:
     refused = [line.split("\t")[-1] for line in done.text.splitlines() if line.startswith("!")]
-    words = (*(clean_line(line, limit=200) for line in refused), *_words(done)[:5])
+    words = (*(clean_line(masked(line), limit=200) for line in refused), *_words(done)[:5])
     error = failure("push", done)
     said = "; ".join(words) or done.complaint or error.message
     return GitFailed(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from sixthbot.core.errors import GitFailed, UsageError
 from sixthbot.core.names import clean_line
+from sixthbot.core.shown import masked
 from sixthbot.git.held import shared
 from sixthbot.git.settings import current, guard
 
@@ -71,12 +72,12 @@ class Result:
 
     @property
     def complaint(self) -> str:
-        """The first line of what it complained about, fit for people."""
+        """The first line of what it complained about, fit for people, without passwords."""
         lines = self.stderr.decode("utf-8", "replace").splitlines()
         said = next((line for line in lines if line.startswith(("fatal:", "error:"))), "") or next(
             (line for line in lines if line.strip()), ""
         )
-        return clean_line(said.removeprefix("fatal:").removeprefix("error:"), limit=300)
+        return clean_line(masked(said.removeprefix("fatal:").removeprefix("error:")), limit=300)
 
 
 class Git:
@@ -174,7 +175,7 @@ def failure(command: str, result: Result) -> GitFailed:
     return GitFailed(
         f"git {command} failed: {result.complaint or f'exit status {result.status}'}",
         exit_status=result.status,
-        stderr=result.stderr.decode("utf-8", "replace"),
+        stderr=masked(result.stderr.decode("utf-8", "replace")),
     )
 
 

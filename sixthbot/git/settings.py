@@ -49,7 +49,7 @@ def _names_program(name: str, value: str) -> bool:
     return _EXECUTABLE.fullmatch(name) is not None
 
 
-_Stamp = tuple[tuple[int, int, int], ...]
+_Stamp = tuple[tuple[int, int, int, int], ...]
 _seen: dict[Path, tuple[_Stamp, bytes]] = {}
 
 
@@ -92,9 +92,10 @@ def current(git_dir: Path, read: Callable[[], Result]) -> bytes:
     return settings
 
 
-def _stat(path: Path) -> tuple[int, int, int]:
+def _stat(path: Path) -> tuple[int, int, int, int]:
     try:
         found = path.stat()
     except OSError:
-        return (0, 0, 0)
-    return (found.st_ino, found.st_mtime_ns, found.st_size)
+        return (0, 0, 0, 0)
+    # the time of the last change of any kind cannot be set back, unlike that of the content
+    return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns)

@@ -57,6 +57,8 @@ class Issues:
         mark = _mark(source_file, data)
         issue_id = issue.id or f"{slug(issue.title, limit=40) or 'issue'}-{short_hash(*mark.values())}"
         folder = self._folder / parse_issue_id(issue_id)
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            raise Refused(f"id {issue_id} is in use by something that is no issue")
         record = self._begun(folder, issue_id, mark)
         if record is None:
             record = IssueRecord(

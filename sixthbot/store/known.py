@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import Durability, append_line, append_to, make_dirs, point
+from sixthbot.store.jsonfile import keep_aside
 from sixthbot.store.locks import exclusive
 
 if TYPE_CHECKING:
@@ -63,7 +67,13 @@ class KnownIds:
 
     def _open(self) -> int:
         make_dirs(self._log.parent)
-        return os.open(self._log, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        descriptor = _open_log(self._log)
+        if descriptor < 0:  # something else got its name: out of the way with it
+            keep_aside(self._log)
+            descriptor = _open_log(self._log)
+        if descriptor < 0:
+            raise Refused(f"{self._log} is not a regular file", hint="remove it")
+        return descriptor
 
     def _caught_up(self) -> set[str]:
         descriptor = self._open()
@@ -121,3 +131,18 @@ class SpentIds:
         lines = "\n".join(task_ids)
         if lines:
             append_line(self._log, lines.encode(), point=_SPENT, durability=self._durability)
+
+
+def _open_log(path: Path) -> int:
+    """Open the log, made if missing; return -1 when there is something that is no regular file."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
+            return -1
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return -1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sixthbot.core.shown import visible
 from sixthbot.store.atomic import make_dirs, point, write_file
 
 if TYPE_CHECKING:
@@ -27,13 +29,16 @@ class TaskLog:
         self._folder = places.logs
         self.path = places.logs / f"{re.sub(r'[^A-Za-z0-9._-]', '_', task_id)[:80]}.log"
         self._descriptor = -1
+        # a character may come in two parts
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def write(self, data: bytes) -> None:
-        """Add bytes as they came from a program."""
+        """Add what a program printed, with whatever could steer the terminal of a reader made visible."""
+        text = visible(self._decoder.decode(data).replace("\r\n", "\n"))
         with suppress(OSError):
             if self._descriptor < 0:
                 self._open()
-            os.write(self._descriptor, data)
+            os.write(self._descriptor, text.encode())
 
     def line(self, text: str) -> None:
         """Add one line of the bot's own."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.names import clean_line
+from sixthbot.core.tomlvalues import has_huge_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
         if line_text.count(".") > _DOT_LIMIT:
             raise ConfigError(f"{name}:{number}: more than {_DOT_LIMIT} dots in one line")
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, ValueError) as error:
         match = _AT_LINE.search(str(error))
         reason = clean_line(_AT_LINE.sub("", str(error)))
@@ -42,6 +43,9 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: not TOML: {reason}", hint="see https://toml.io") from None
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply") from None
+    if has_huge_number(tables):
+        raise ConfigError(f"{name}: a number in it has more than 64 bits")
+    return tables
 
 
 def dump_toml(data: Mapping[str, Any]) -> bytes:
