@@ -12,7 +12,7 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.times import format_time
 from sixthbot.engine import housekeeping
-from sixthbot.engine.admit import admit, wake_due
+from sixthbot.engine.admit import admit, hasten, wake_due
 from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
 from sixthbot.engine.live import LiveServices
@@ -82,7 +82,7 @@ class Bot:
             end=lambda endings: housekeeping.end_issues(self._last, endings),
             interrupted=self._interrupted,
         )
-        self._followed: tuple[object, object] = (None, None)
+        self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
@@ -247,15 +247,17 @@ class Bot:
         )
 
     def _follow_people(self, services: Services) -> float | None:
-        """Do what follows from branches that moved, or that somebody checked out or left."""
+        """Do what follows from branches that moved, that somebody checked out or left, or that a task parked over."""
         tips, in_use = self._intake.tips, branches_in_use(services.places.git_dir)
-        if (tips, in_use) == self._followed:
-            return None
-        housekeeping.take_up_commits(services, tips, in_use)
-        housekeeping.clean_up(services, tips, in_use)
+        if tips is None:
+            return None  # another process is at it; no branch known is not the same as no branch there
+        parked = frozenset(task_names(services.places.queue / "parked"))
+        if (tips, in_use, parked) != self._followed:
+            housekeeping.take_up_commits(services, tips, in_use)
         if in_use != self._followed[1]:
-            housekeeping.hasten(services)
-        self._followed = (tips, in_use)
+            hasten(services)
+        self._followed = (tips, in_use, parked)
+        housekeeping.clean_up(services, tips, in_use)
         return None
 
     def _recover(self, services: Services) -> float | None:

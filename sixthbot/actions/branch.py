@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sixthbot.actions.base import Action, Args, Context
 from sixthbot.actions.branches import move_recorded, read_issue
+from sixthbot.actions.depends import require_finished
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater
 from sixthbot.core.names import BranchName, branch_for, clean_line, short_hash, slug
 from sixthbot.core.tasks import Outcome
@@ -31,13 +32,15 @@ class BranchArgs(Args):
 def run(ctx: Context, args: BranchArgs) -> Outcome:
     """Make the branch, or find the one made before; outputs `branch`, `base` and `base_commit`.
 
-    Raise NeedsPerson("input") when there is nothing to start from or the name cannot be had.
+    Raise NeedsPerson("input") when there is nothing to start from or the name cannot be had, and what
+    `require_finished` raises for an issue that depends on others.
     """
     record = ctx.issue()
     name = BranchName.parse(record.branch) if record.branch else None
     if name is not None and tip(ctx.repo.git, name) is not None and _is_ours(ctx, name):
         return Outcome(_outputs(record))
     issue = read_issue(ctx, record)
+    require_finished(ctx, record, issue)
     base, commit = _base(ctx, issue, args)
     chosen = _choose(ctx, issue, record, keep=name)
     # The record comes first: after a crash in between, the next run makes the same branch instead of another one.

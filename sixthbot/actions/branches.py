@@ -16,7 +16,7 @@ from sixthbot.git.refs import RefMove, checked_out, move_refs, tip
 from sixthbot.store.operations import Operation, operation_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sixthbot.actions.base import Context
     from sixthbot.core.issues import Issue, IssueRecord
@@ -171,12 +171,9 @@ def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord
 
     Return the record as saved. Anything else stays as it is: a tip of somebody else's freezes the branch.
     """
-    known = known_tips(ctx, record, branch)
-    if branch.tip in known or not branch.commits or branch.commits[-1].id != branch.tip:
-        return record
-    if subtask_number(branch.commits[-1], record.id) is None:
-        return record
-    if not known & _reachable(branch):
+    if not handed_over(
+        branch.commits, tip=branch.tip, known=known_tips(ctx, record, branch), issue_id=record.id
+    ):
         return record
     record = ctx.store.issues.change_record(
         record.id, lambda now: replace(now, accepted_tips=(*now.accepted_tips, branch.tip))
@@ -191,6 +188,16 @@ def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord
     return record
 
 
-def _reachable(branch: IssueBranch) -> frozenset[str]:
-    """Return the commits a known tip may be at: those of the branch, and the parents they start from."""
-    return branch.ids | {parent for commit in branch.commits for parent in commit.parents}
+def handed_over(
+    commits: Sequence[CommitInfo], *, tip: Oid, known: Collection[str], issue_id: str
+) -> tuple[CommitInfo, ...]:
+    """Return the commits that a person put on a known tip and handed over by naming a subtask in the last of them.
+
+    `commits` are the branch's own, oldest first. None when the tip is known, when its commit names no subtask (its
+    writer may not be done), or when the bot's own commits were rewritten, which takes a person's word.
+    """
+    if tip in known or not commits or commits[-1].id != tip or subtask_number(commits[-1], issue_id) is None:
+        return ()
+    last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
+    below = {parent for commit in commits for parent in commit.parents}
+    return tuple(commits[last_known + 1 :]) if last_known >= 0 or below.intersection(known) else ()

@@ -56,6 +56,21 @@ def wake_due(services: Services) -> list[Task]:
     return woken
 
 
+def hasten(services: Services) -> list[Task]:
+    """Make ready the tasks that only wait for another look, such as at a branch or another issue; return them.
+
+    Retries keep their pauses, and tasks that gather events keep gathering.
+    """
+    hastened = []
+    for task in services.store.queue.all(states=("waiting",)):
+        if not isinstance(task.state, Waiting) or task.state.reason.startswith((SETTLING, "attempt ")):
+            continue
+        after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
+        if services.store.queue.settle(task, after):
+            hastened.append(after)
+    return hastened
+
+
 def _alone(services: Services, events: Sequence[Event]) -> AbstractContextManager[object]:
     """Keep other processes from letting in at the same time, where a rule looks at what is in the queue already."""
     kinds = {event.kind for event in events}

@@ -13,7 +13,7 @@ from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.names import BranchName, parse_oid, short_hash
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Task, Waiting
-from sixthbot.engine.admit import admit, cancel
+from sixthbot.engine.admit import admit, cancel, hasten
 from sixthbot.git import refs
 from sixthbot.git.commits import log
 
@@ -173,6 +173,7 @@ def cancel_issue(services: Services, issue_id: str) -> list[Task]:
     """Cancel an issue: its tasks are cancelled, its branch and draft stay; return the tasks."""
     services.store.issues.record(issue_id)
     _set_status(services, issue_id, IssueStatus.CANCELLED)
+    hasten(services)
     tasks = [task for task in services.store.queue.all() if task.issue == issue_id]
     done = [after for task in tasks if (after := cancel_task(services, task)) is not None]
     services.store.journal.append("issue.cancelled", "cancelled by a person", issue=issue_id)
@@ -215,12 +216,14 @@ def on_approve(services: Services, draft: Draft) -> list[Task]:
 def on_push(services: Services, draft: Draft) -> list[Task]:
     """After a draft was pushed: its issue and task end, `draft.pushed` is let in; return the tasks it made."""
     _set_status(services, draft.issue, IssueStatus.PUSHED)
+    hasten(services)  # other issues may have waited for this one
     return _after_review(services, EventKind.DRAFT_PUSHED, draft)
 
 
 def on_reject(services: Services, draft: Draft, why: str) -> list[Task]:
     """After a draft was rejected: its issue and task end, `draft.rejected` is let in; return the tasks it made."""
     _set_status(services, draft.issue, IssueStatus.REJECTED)
+    hasten(services)
     services.store.journal.append(
         "draft.rejected", f"{draft.branch} was rejected: {why}", issue=draft.issue or None, commit=draft.head
     )

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sixthbot.actions.branches import subtask_number
-from sixthbot.core import lifecycle
-from sixthbot.core.errors import RefMoved
+from sixthbot.actions.branches import handed_over, subtask_number
+from sixthbot.core.errors import RefMoved, UsageError
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, Oid, parse_oid
-from sixthbot.core.tasks import Parked, Task, Waiting
+from sixthbot.core.tasks import Parked
 from sixthbot.core.times import format_time
-from sixthbot.engine.admit import SETTLING, cancel
+from sixthbot.engine.admit import cancel, hasten
 from sixthbot.engine.answers import answer_subtask
 from sixthbot.git.commits import log
 from sixthbot.git.refs import RefMove, checked_out, move_refs
@@ -39,48 +38,39 @@ def take_up_commits(services: Services, tips: Mapping[str, Oid], in_use: Collect
     for task in services.store.queue.all(states=("parked",)):
         if not (isinstance(task.state, Parked) and task.state.kind == "subtask" and task.issue):
             continue
-        record = services.store.issues.record(task.issue)
-        ref = f"refs/heads/{record.branch}"
-        number = None if ref in in_use or ref not in tips else _named_subtask(services, record, tips[ref])
-        if number is not None:
-            services.store.journal.append(
-                "subtask.committed", f"subtask {number} came as a commit on {record.branch}", issue=record.id
-            )
-            answer_subtask(services, record.id, number)
-            answered.append(record.id)
+        try:
+            if _take_up(services, task.issue, tips, in_use):
+                answered.append(task.issue)
+        except UsageError:
+            continue  # its files are gone or damaged, as `doctor` says; the other issues go on
     return answered
 
 
+def _take_up(services: Services, issue_id: str, tips: Mapping[str, Oid], in_use: Collection[str]) -> bool:
+    record = services.store.issues.record(issue_id)
+    ref = f"refs/heads/{record.branch}"
+    number = None if ref in in_use or ref not in tips else _named_subtask(services, record, tips[ref])
+    if number is None:
+        return False
+    services.store.journal.append(
+        "subtask.committed", f"subtask {number} came as a commit on {record.branch}", issue=record.id
+    )
+    answer_subtask(services, record.id, number)
+    return True
+
+
 def _named_subtask(services: Services, record: IssueRecord, tip: Oid) -> int | None:
-    """Return a waiting subtask that a commit above what is known names, None where nobody named one."""
+    """Return a waiting subtask that was handed over by commits that name it, None where none was."""
     branch = BranchName.parse(record.branch)
     known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips)
     if tip in known:
         return None
     below = [parse_oid(record.base_commit)] if record.base_commit else []
     commits = log(services.repo.git, tip=tip, not_in=below)
-    reachable = {commit.id for commit in commits} | {one for commit in commits for one in commit.parents}
-    if not known & reachable:
-        return None  # somebody rewrote the bot's own commits: that takes a person's word
-    last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
-    named = {subtask_number(commit, record.id) for commit in commits[last_known + 1 :]}
+    new = handed_over(commits, tip=tip, known=known, issue_id=record.id)
+    named = {subtask_number(commit, record.id) for commit in new}
     waiting = services.store.issues.plan(record.id).waiting()
     return next((subtask.n for subtask in waiting if subtask.n in named), None)
-
-
-def hasten(services: Services) -> list[Task]:
-    """Make ready the tasks that only wait for another look, such as at a branch that was checked out; return them.
-
-    Retries keep their pauses, and tasks that gather events keep gathering.
-    """
-    hastened = []
-    for task in services.store.queue.all(states=("waiting",)):
-        if not isinstance(task.state, Waiting) or task.state.reason.startswith((SETTLING, "attempt ")):
-            continue
-        after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
-        if services.store.queue.settle(task, after):
-            hastened.append(after)
-    return hastened
 
 
 def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
@@ -103,12 +93,17 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
             "issue.ended", _story(services, record, ending), issue=record.id, commit=ending.tip
         )
         ended.append(record.id)
+    if ended:
+        hasten(services)  # other issues may have waited for these
     return ended
 
 
 def _story(services: Services, record: IssueRecord, ending: Ending) -> str:
     what = f"was merged into {ending.into}" if ending.into else "was deleted"
-    unsettled = [str(one.n) for one in services.store.issues.plan(record.id).subtasks if not one.settled]
+    try:
+        unsettled = [str(one.n) for one in services.store.issues.plan(record.id).subtasks if not one.settled]
+    except UsageError:
+        unsettled = []  # a person broke the plan, and the issue has ended all the same
     rest = (
         f"; not done: subtask {', '.join(unsettled)} (sixthbot issue reopen {record.id})" if unsettled else ""
     )

@@ -6,7 +6,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sixthbot.core.events import EventKind
@@ -72,8 +71,8 @@ class Intake:
         self._unadmitted: list[Event] = []
         self._told: set[str] = set()
         self._refs_wanted = True
-        self.tips: Mapping[str, Oid] = MappingProxyType({})
-        """All branches and tags as last seen, by full name."""
+        self.tips: Mapping[str, Oid] | None = None
+        """All branches and tags as last seen, by full name; None before the first look."""
         self.events = 0
         """How many events were let in."""
         self.rejected: list[tuple[str, str]] = []

@@ -221,3 +221,18 @@ def test_two_runs_at_once_share_the_work(home: Home) -> None:
     assert home.tasks("ready", "waiting", "running", "failed") == []
     claims = [one.task for one in home.store.journal.read() if one.kind == "task.claimed"]
     assert len(claims) == len(set(claims))
+
+
+def test_an_issue_that_depends_on_another_goes_on_when_that_has_ended(home: Home) -> None:
+    home.drop("a.md", "---\nid: first\n---\n# First\n\n- [ ] Sort `do: sort-words`\n")
+    home.drop("b.md", "---\nid: second\ndepends: first\n---\n# Second\n\n- [ ] By hand\n")
+    report = home.bot().run()
+    [task] = report.waiting
+    assert task.issue == "second"
+    assert isinstance(task.state, Waiting)
+    assert task.state.reason == "it waits for issue first to be pushed or ended"
+    home.repo.git("merge", "--quiet", "--no-ff", "sixth/first")
+    report = home.bot().run()
+    assert report.waiting == ()
+    assert home.store.issues.record("second").status is IssueStatus.WAITING_FOR_PERSON
+    assert home.repo.tip("sixth/second") == home.repo.tip("main")
