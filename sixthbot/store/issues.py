@@ -114,11 +114,11 @@ class Issues:
         while True:
             target = self._rejected / (f"{name}.{number}" if number else name)
             note = target.with_name(target.name + ".reason.txt")
-            if not os.path.lexists(target) and not os.path.lexists(note):
-                text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
-                self._write(
-                    note, text, point=_REASON
-                )  # first, so that no file ever lies there without a reason
+            text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
+            # a reason without its file is that of an attempt that was cut off
+            if not os.path.lexists(target) and _says(note, text):
+                # first, so that no file ever lies there without a reason
+                self._write(note, text, point=_REASON)
                 try:
                     move(source_file, target, point=_REJECT, durability=self._durability)
                 except FileExistsError:
@@ -250,6 +250,16 @@ def _mark(path: Path, data: bytes) -> dict[str, str]:
     return {
         "sha256": hashlib.sha256(data).hexdigest(), "mtime_ns": str(info.st_mtime_ns), "inode": str(info.st_ino),
     }  # fmt: skip
+
+
+def _says(note: Path, text: bytes) -> bool:
+    """Tell whether there is no such file yet, or one with just this text."""
+    try:
+        return read_small(note, SIZE_LIMIT) == text
+    except FileNotFoundError:
+        return True
+    except (Refused, OSError):
+        return False
 
 
 def _printable(name: str) -> str:

@@ -150,6 +150,22 @@ def test_a_rejected_file_is_kept_with_its_reason_also_on_a_clash(issues: Issues,
         assert (rejected / f"{name}.reason.txt").read_text() == f"reason {number}\n"
 
 
+def test_a_rejection_that_was_cut_off_leaves_no_reason_without_its_file(issues: Issues, inbox: Path) -> None:
+    source = inbox / "bad.md"
+    source.write_bytes(b"bad")
+
+    def crash(point: str, moment: str) -> None:
+        if (point, moment) == ("issue.reject", "before"):
+            raise Crash
+
+    observe(crash)
+    with pytest.raises(Crash):
+        issues.reject(source, "it is bad")
+    observe(None)
+    assert issues.reject(source, "it is bad").name == "bad.md"
+    assert sorted(path.name for path in (inbox / "rejected").iterdir()) == ["bad.md", "bad.md.reason.txt"]
+
+
 def test_links_pipes_and_endless_names_are_rejected_as_they_are(
     issues: Issues, inbox: Path, tmp_path: Path
 ) -> None:
