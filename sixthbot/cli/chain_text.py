@@ -47,20 +47,40 @@ def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[st
 
 def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
     data: Mapping[str, Any] = record.data or {}
-    event = data.get("event", {})
+    told = data.get("event")
+    event = told if isinstance(told, dict) else {}
     yield (
-        f"{paint('event', 'bold')} {record.event}  {event.get('kind', '')}  {one_line(str(event.get('key', '')), 90)}"
+        f"{paint('event', 'bold')} {record.event}  {one_line(str(event.get('kind', '')), 40)}  {one_line(str(event.get('key', '')), 90)}"
         f"  {paint(local_clock(record.time, now), 'dim')}"
     )
-    verdicts = data.get("verdicts", [])
+    verdicts = _verdicts(data)
     for verdict in sorted(verdicts, key=lambda verdict: not verdict["fired"]):
         word = paint("fired", "green") if verdict["fired"] else paint("not fired", "dim")
-        yield f"  {word}  {one_line(verdict['rule'], 60)}: {one_line(verdict['reason'], 160)}"
+        yield f"  {word}  {one_line(str(verdict['rule']), 60)}: {one_line(str(verdict['reason']), 160)}"
         for term in verdict.get("terms", ()) if everything else ():
-            value = f" (it is {one_line(term['value'], 80)})" if term["value"] else ""
-            yield f"      {'holds' if term['held'] else 'fails'}: {one_line(term['text'], 120)}{value}"
+            value = f" (it is {one_line(str(term['value']), 80)})" if term["value"] else ""
+            yield f"      {'holds' if term['held'] else 'fails'}: {one_line(str(term['text']), 120)}{value}"
     if not verdicts:
         yield "  no rule is about events of this kind"
+
+
+def _verdicts(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the verdicts in a record that are whole; somebody may have edited the journal."""
+    found = data.get("verdicts")
+    whole = (
+        one
+        for one in (found if isinstance(found, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("terms", []), list)
+    )
+    return [
+        one
+        for one in whole
+        if {"rule", "reason", "fired"} <= one.keys() and all(map(_is_term, one.get("terms", [])))
+    ]
+
+
+def _is_term(term: object) -> bool:
+    return isinstance(term, dict) and {"text", "held", "value"} <= term.keys()
 
 
 def _task(chain: Chain, task: Task, now: datetime, *, everything: bool) -> Iterator[str]:

@@ -219,7 +219,8 @@ def replay(session: Session, event_id: str) -> None:
         if record.kind == "event" and record.event
     }
     record = events[unique(event_id, events, what="event", hint="sixthbot log, or sixthbot why ID")]
-    event = event_from_json((record.data or {})["event"])
+    told = (record.data or {}).get("event")
+    event = event_from_json(told if isinstance(told, dict) else {})
     session.out.say(f"{paint('event', 'bold')} {event.id}  {event.kind}  {one_line(event.key, 120)}")
     verdicts = [match(rule, event) for rule in services.rules.rules if event.kind in rule.on]
     for verdict in sorted(verdicts, key=lambda verdict: not verdict.fired):

@@ -109,8 +109,10 @@ def read_subtasks(open_text: OpenText) -> tuple[Subtask, ...]:
 def _read_boxes(open_text: OpenText) -> list[_Box]:
     boxes: list[_Box] = []
     levels: list[_Level] = []
-    after_blank = True
+    after_blank, last = True, 0
     for line in open_text.lines:
+        # lines that are left out part paragraphs: empty ones, and fences
+        after_blank, last = after_blank or line.number > last + 1, line.number
         item = _LIST_ITEM.match(line.text)
         if item is None:
             blank = not line.text.strip()

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.store.tail import lines_backwards
+from sixthbot.store.tail import lines_backwards, open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,9 +69,23 @@ def parse_line(line: bytes) -> Record | None:
         return None
 
 
+_TEXTS = ("task", "issue", "event", "rule", "rule_hash", "action", "commit")
+
+
 def _sound(data: Mapping[str, Any]) -> bool:
-    texts = (data.get(name) for name in ("time", "actor", "kind", "level", "message"))
-    return isinstance(data.get("n"), int) and all(isinstance(text, str) for text in texts)
+    """Tell whether every field has a value that it can have; the file is anybody's to edit."""
+    needed = (data.get(name) for name in ("time", "actor", "kind", "level", "message"))
+    argv, details = data.get("argv"), data.get("data")
+    return (
+        all(isinstance(text, str) for text in needed)
+        and isinstance(data.get("n"), int)
+        and all(isinstance(data.get(name), str | None) for name in _TEXTS)
+        and isinstance(data.get("step"), str | int | None)
+        and isinstance(data.get("exit"), int | None)
+        and isinstance(data.get("duration"), int | float | None)
+        and (argv is None or (isinstance(argv, tuple) and all(isinstance(word, str) for word in argv)))
+        and (details is None or isinstance(details, dict))
+    )
 
 
 def records(path: Path, *, backwards: bool) -> Iterator[Record]:
@@ -82,7 +96,7 @@ def records(path: Path, *, backwards: bool) -> Iterator[Record]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             yield from file
-    except FileNotFoundError:
+    except OSError:
         return

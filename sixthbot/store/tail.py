@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 _BLOCK = 1 << 16
 
 
 def lines_backwards(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file from the last to the first, reading only as far as is asked for."""
+    """Yield the lines of a file from the last to the first, reading only as far as is asked for.
+
+    None for what cannot be read and for what is no regular file.
+    """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             left = file.seek(0, os.SEEK_END)
             rest: list[bytes] = []
             while left:
@@ -30,5 +36,18 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
                 yield from reversed(lines[:-1])
                 rest = [first]
             yield b"".join(reversed(rest))
-    except FileNotFoundError:
+    except OSError:
         return
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a regular file for reading, never following a link, never waiting; raise OSError for anything else."""
+    file = open(path, "rb", opener=_opener)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
