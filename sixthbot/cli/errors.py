@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from sixthbot.cli.output import ReaderGone, one_line, paint, unpaint, wants_color
 from sixthbot.core.errors import ExitCode, SixthError
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 
 def guarded(call: Callable[[], Any], arguments: Sequence[str]) -> int:

@@ -6,14 +6,14 @@ import json
 import os
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.names import clean_line, has_unsafe_characters
 from sixthbot.core.shown import visible
+from sixthbot.core.text import clean_line, has_unsafe_characters
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import TextIO
+    from typing import Any, TextIO
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

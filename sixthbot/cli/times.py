@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.times import parse_time
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from datetime import datetime
 

@@ -9,27 +9,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType
 
 from sixthbot.core.errors import InvalidName
+from sixthbot.core.text import (
+    branch_file_stem,
+    clean_line,
+    has_unsafe_characters,
+    is_branch_name,
+    is_issue_id,
+    is_oid,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+__all__ = [
+    "BranchName", "Oid", "branch_for", "clean_line", "has_unsafe_characters", "is_null", "parse_issue_id", "parse_oid",
+    "short_hash", "slug",
+]  # fmt: skip
+
 Oid = NewType("Oid", str)
 """A full object id: 40 or 64 lower-case hexadecimal digits."""
 
-_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
-_ISSUE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _BRANCH_LIMIT = 60
 _SLUG_LIMIT = 50
-_FILE_STEM_LIMIT = 240
-# git check-ref-format, rules 3 to 5 and 9, and the two names a branch may not have
-_FORBIDDEN_IN_REF = re.compile(
-    r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|(?:^|/)\.|\.$|/$|^/|^-|^@$"
-)
 
 
 def parse_oid(text: str) -> Oid:
     """Return `text` as an object id; raise InvalidName for anything but 40 or 64 lower-case hex digits."""
-    if not _OID.fullmatch(text):
+    if not is_oid(text):
         raise InvalidName(f"not a full object id: {clean_line(text, limit=80)!r}")
     return Oid(text)
 
@@ -48,14 +54,9 @@ class BranchName:
     @classmethod
     def parse(cls, text: str) -> BranchName:
         """Return the branch name `text`; raise InvalidName for one that git refuses or could misread."""
-        forbidden = (
-            not text or text == "HEAD" or _FORBIDDEN_IN_REF.search(text) or has_unsafe_characters(text)
-        )
-        name = cls(text)
-        # drafts and approvals are files named after the branch, and a file's name has at most 255 bytes
-        if forbidden or len(name.file_stem.encode("utf-8", "surrogatepass")) > _FILE_STEM_LIMIT:
+        if not is_branch_name(text):
             raise InvalidName(f"not a usable branch name: {clean_line(text, limit=80)!r}")
-        return name
+        return cls(text)
 
     @classmethod
     def of_ref(cls, ref: str) -> BranchName | None:
@@ -71,7 +72,7 @@ class BranchName:
     @property
     def file_stem(self) -> str:
         """The name as one path component: `%` and `/` are written as %25 and %2F."""
-        return self.value.replace("%", "%25").replace("/", "%2F")
+        return branch_file_stem(self.value)
 
     def __str__(self) -> str:
         return self.value
@@ -79,7 +80,7 @@ class BranchName:
 
 def parse_issue_id(text: str) -> str:
     """Return `text` as an issue id; raise InvalidName unless it has the contract's form."""
-    if not _ISSUE_ID.fullmatch(text) or ".." in text:
+    if not is_issue_id(text):
         raise InvalidName(
             f"not a usable issue id: {clean_line(text, limit=80)!r}",
             hint="an id starts with a letter or digit, has at most 64 of A-Z a-z 0-9 . _ - and no '..'",
@@ -136,28 +137,3 @@ def _clashes(name: str, taken: Collection[str]) -> bool:
 
 def _cut(stem: str, room: int) -> str:
     return stem[: max(room, 1)].rstrip("-")
-
-
-def has_unsafe_characters(text: str) -> bool:
-    """Tell whether `text` has control, bidirectional, zero-width, private or unpaired surrogate characters."""
-    if text.isascii():
-        return not text.isprintable()
-    return any(_unsafe(char) for char in text)
-
-
-def clean_line(text: str, *, limit: int = 200) -> str:
-    """Return `text` as one printable line of at most `limit` characters.
-
-    White space of any kind becomes one space; control, bidi and zero-width characters go, so that the result
-    is safe on a terminal, in a log and in a commit subject.
-    """
-    start = text.strip()[: limit * 8]
-    if not (start.isascii() and start.isprintable()):
-        start = "".join(
-            " " if char.isspace() else char for char in start if char.isspace() or not _unsafe(char)
-        )
-    return " ".join(start.split())[:limit].rstrip()
-
-
-def _unsafe(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from sixthbot.core.names import has_unsafe_characters
+from sixthbot.core.text import has_unsafe_characters
 
 MASK = "***"
 # a password may hold an @ of its own: the last one before the path is the one that counts
-_USERINFO = re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s/?#]{1,400}@", re.IGNORECASE)
+_USERINFO = r"([a-z][a-z0-9+.-]{0,20}://)[^\s/?#]{1,400}@"
 
 
 def masked(text: str) -> str:
     """Return `text` with the user names and passwords in its addresses replaced by `***`."""
-    return _USERINFO.sub(rf"\1{MASK}@", text)
+    return re.sub(_USERINFO, rf"\1{MASK}@", text, flags=re.IGNORECASE)
 
 
 def visible(text: str) -> str:

@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from sixthbot.core.errors import ConfigError
-from sixthbot.core.names import clean_line
+from sixthbot.core.text import clean_line
 
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)")
-_SORTABLE = re.compile(r"[0-9]{8}T[0-9]{9}Z")
+# compiled at their first use: `status` reads times and neither of these
+_DURATION = r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)"
+_SORTABLE = r"[0-9]{8}T[0-9]{9}Z"
 _LONGEST = timedelta(days=3660)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -41,7 +42,7 @@ def sortable(moment: datetime) -> str:
 def parse_sortable(text: str) -> datetime:
     """Read back what `sortable` wrote; raise ConfigError when it is not that."""
     try:
-        if _SORTABLE.fullmatch(text):
+        if re.fullmatch(_SORTABLE, text):
             return datetime.strptime(text[:-1] + "000", "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
     except ValueError:
         pass
@@ -50,7 +51,7 @@ def parse_sortable(text: str) -> datetime:
 
 def parse_duration(text: str) -> timedelta:
     """Read `500ms`, `2s`, `15m`, `2h`, `1d`, at most ten years; raise ConfigError for anything else."""
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match is None:
         raise ConfigError(
             f"not a duration: {clean_line(text, limit=60)!r}", hint="write it like 2s, 15m, 2h or 1d"

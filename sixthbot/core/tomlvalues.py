@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
+if TYPE_CHECKING:
+    from typing import Any
 
 _LIMIT = 1 << 63
 

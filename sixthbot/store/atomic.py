@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import re
-import stat
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sixthbot.core.errors import Refused
+from sixthbot.store.reading import read_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+__all__ = [
+    "WRITE_POINTS", "Durability", "Observer", "append_line", "append_to", "make_dirs", "move", "observe", "point",
+    "process_lives",
+    "read_small", "remove", "sweep_temporaries", "sync_folder", "write_file", "write_temporary",
+]  # fmt: skip
 
 Durability: TypeAlias = Literal["power", "process"]
 """What must survive: a power cut (everything is synced) or the end of the process (nothing is)."""
@@ -182,31 +186,6 @@ def append_to(descriptor: int, line: bytes) -> None:
     size = os.fstat(descriptor).st_size
     torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
     _write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")
-
-
-def read_small(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file of at most `limit` bytes, never following a link, never blocking.
-
-    Raises FileNotFoundError when it is gone and Refused for a link, folder, device, pipe, socket or longer file.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
-            raise Refused(f"{path.name} is a link or special file") from None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{path.name} is not a regular file")
-        chunks, left = [], limit + 1
-        while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
-            chunks.append(chunk)
-            left -= len(chunk)
-    finally:
-        os.close(descriptor)
-    if left <= 0:
-        raise Refused(f"{path.name} is longer than {limit} bytes")
-    return b"".join(chunks)
 
 
 def sync_folder(folder: Path) -> None:

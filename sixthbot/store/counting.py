@@ -1,10 +1,10 @@
-"""Counts the tasks of a queue by the names in its folders; opens no file and loads next to nothing."""
+"""What can be counted by name: lanes, statuses, and the tasks in a queue's folders; loads next to nothing."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -13,8 +13,15 @@ SUFFIX = ".json"
 LANES = ("critical", "high", "normal", "low")
 """The names of the members of `core.tasks.Lane`, in their order."""
 
+DRAFT_STATUSES = ("awaiting-review", "approved", "rejected", "pushed")
+"""The values of `core.drafts.DraftStatus`."""
 
-def task_names(folder: Path) -> Iterator[str]:
+OPEN_DRAFTS = ("awaiting-review", "approved")
+OPEN_ISSUES = ("open", "waiting-for-person", "in-review", "approved")
+"""The statuses of what still wants somebody."""
+
+
+def task_names(folder: Path | str) -> Iterator[str]:
     """Name the task files in a folder, in no order; folders, links and special files are nobody's tasks.
 
     A folder that is missing has none.
@@ -29,7 +36,7 @@ def task_names(folder: Path) -> Iterator[str]:
         return
 
 
-def folder_names(folder: Path) -> list[str]:
+def folder_names(folder: Path | str) -> list[str]:
     """Return the names of the folders in a folder, sorted; links are not followed."""
     try:
         with os.scandir(folder) as entries:
@@ -47,16 +54,14 @@ def state_folders(root: Path, state: str) -> list[Path]:
     return [root / state]
 
 
-def count_queue(root: Path) -> dict[str, dict[str, int] | int]:
+def count_queue(root: Path | str) -> dict[str, dict[str, int] | int]:
     """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
-    ready = {lane: count_tasks(root / "ready" / lane) for lane in LANES}
-    others = {
-        state: sum(map(count_tasks, state_folders(root, state)))
-        for state in ("waiting", "running", "parked", "failed")
-    }
-    return {"ready": ready, **others}
+    ready = {lane: count_tasks(f"{root}/ready/{lane}") for lane in LANES}
+    running = sum(count_tasks(f"{root}/running/{worker}") for worker in folder_names(f"{root}/running"))
+    waiting, parked, failed = (count_tasks(f"{root}/{state}") for state in ("waiting", "parked", "failed"))
+    return {"ready": ready, "waiting": waiting, "running": running, "parked": parked, "failed": failed}
 
 
-def count_tasks(folder: Path) -> int:
+def count_tasks(folder: Path | str) -> int:
     """Return how many task files a folder has."""
     return sum(1 for _ in task_names(folder))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.drafts import Draft, DraftStatus
 from sixthbot.core.errors import ConfigError, InvalidName, Refused, UsageError
-from sixthbot.core.names import BranchName, clean_line, parse_oid
+from sixthbot.core.names import BranchName, parse_oid
 from sixthbot.store.atomic import Durability, make_dirs, point, read_small, remove, write_file
-from sixthbot.store.tomlfile import dump_toml, parse_toml
+from sixthbot.store.rows import DRAFT_KEYS, DRAFT_LIMIT, draft_row, split_draft
+from sixthbot.store.tomlfile import dump_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 _WRITE = point("draft.write")
 _REMOVE = point("draft.remove")
-_LIMIT = 4 << 20
-_KEYS = ("branch", "base", "head", "tree", "issue", "title", "status")
-_FENCE = re.compile(r"\+\+\+[ \t]*(?:\r?\n|\Z)")
-_CLOSING = re.compile(r"^\+\+\+[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _STEM_LIMIT = 240
 
 
@@ -51,8 +47,8 @@ class Drafts:
         make_dirs(path.parent)
         extra: Mapping[str, Any] = {}
         try:
-            front, _ = _split(_load(path), path.name)
-            extra = {key: value for key, value in front.items() if key not in _KEYS}
+            front, _ = split_draft(_load(path), path.name)
+            extra = {key: value for key, value in front.items() if key not in DRAFT_KEYS}
         except (FileNotFoundError, ConfigError):
             pass
         data = draft_to_text(draft, extra)
@@ -96,7 +92,7 @@ class Drafts:
 
 def _load(path: Path) -> bytes:
     try:
-        return read_small(path, _LIMIT)
+        return read_small(path, DRAFT_LIMIT)
     except Refused as error:
         raise ConfigError(f".sixth/drafts/{path.name}: {error.message}") from None
 
@@ -112,37 +108,10 @@ def draft_to_text(draft: Draft, extra: Mapping[str, Any]) -> bytes:
 
 def draft_from_text(data: bytes, name: str) -> Draft:
     """Read a draft file back; the text comes back to the byte. ConfigError naming file and key where it is none."""
-    front, text = _split(data, name)
-    values = {}
-    for key in _KEYS:
-        value = front.get(key)
-        if not isinstance(value, str):
-            raise ConfigError(f"{name}: {key} is missing or not text")
-        values[key] = value
-    if values["status"] not in tuple(DraftStatus):
-        raise ConfigError(f"{name}: status must be one of {', '.join(DraftStatus)}")
-    try:
-        return Draft(
-            branch=BranchName.parse(values["branch"]), base=values["base"], head=parse_oid(values["head"]),
-            tree=parse_oid(values["tree"]), issue=values["issue"], title=values["title"], text=text,
-            status=DraftStatus(values["status"]),
-        )  # fmt: skip
-    except InvalidName as error:
-        raise ConfigError(f"{name}: {error.message}") from None
-
-
-def _split(data: bytes, name: str) -> tuple[dict[str, Any], str]:
-    try:
-        whole = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name}: not UTF-8") from None
-    opening = _FENCE.match(whole)
-    closing = _CLOSING.search(whole, opening.end()) if opening else None
-    if opening is None or closing is None:
-        raise ConfigError(
-            f"{clean_line(name)}: no front matter between two +++ lines",
-            hint="sixthbot describes the branch anew",
-        )
-    front = parse_toml(whole[opening.end() : closing.start()].encode(), name)
-    # one empty line parts the two; it belongs to neither
-    return front, re.sub(r"\A\r?\n", "", whole[closing.end() :], count=1)
+    front, text = split_draft(data, name)
+    row = draft_row(front, name)
+    return Draft(
+        branch=BranchName.parse(row["branch"]), base=row["base"], head=parse_oid(row["head"]),
+        tree=parse_oid(row["tree"]), issue=row["issue"], title=row["title"], text=text,
+        status=DraftStatus(row["status"]),
+    )  # fmt: skip

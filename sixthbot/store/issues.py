@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.errors import ConfigError, Refused, UsageError, WorkFailed
+from sixthbot.core.errors import Refused, UsageError, WorkFailed
 from sixthbot.core.issues import IssueRecord, IssueStatus
 from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
 from sixthbot.core.planning import plan_from
@@ -17,6 +16,7 @@ from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small
 from sixthbot.store.counting import folder_names
 from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
+from sixthbot.store.rows import RECORD_TEXTS, record_row
 from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
 
 if TYPE_CHECKING:
@@ -266,21 +266,11 @@ def _printable(name: str) -> str:
     return clean_line(os.fsencode(name).decode("utf-8", "replace"))
 
 
-_TEXTS = tuple(field.name for field in fields(IssueRecord) if field.name not in {"status", "accepted_tips"})
-
-
 def _to_table(record: IssueRecord) -> dict[str, Any]:
-    texts = {name: getattr(record, name) for name in _TEXTS}
+    texts = {name: getattr(record, name) for name in RECORD_TEXTS}
     return {**texts, "status": record.status.value, "accepted_tips": list(record.accepted_tips)}
 
 
 def _from_table(table: dict[str, Any], issue_id: str) -> IssueRecord:
-    where = f".sixth/issues/{issue_id}/issue.toml"
-    texts = {name: table.get(name, "") for name in _TEXTS}
-    wrong = [name for name, value in texts.items() if not isinstance(value, str)]
-    tips = table.get("accepted_tips", [])
-    if wrong or not isinstance(tips, list) or table.get("status") not in tuple(IssueStatus):
-        raise ConfigError(f"{where}: {wrong[0] if wrong else 'status or accepted_tips'} cannot be used")
-    if texts["id"] != issue_id:
-        raise ConfigError(f"{where}: its id is not that of its folder")
-    return IssueRecord(**texts, status=IssueStatus(table["status"]), accepted_tips=tuple(map(str, tips)))
+    row = record_row(table, issue_id)
+    return IssueRecord(**{**row, "status": IssueStatus(row["status"])})

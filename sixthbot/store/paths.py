@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from pathlib import Path
 
 from sixthbot.core.errors import NoRepository, Refused
+
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _POINTER_LIMIT = 4096
 """No `.git` or `commondir` file that git writes is longer, in bytes."""
@@ -26,21 +29,55 @@ FOLDERS = tuple(name for name in COMPONENTS if not name.endswith(".toml"))
 """The components that are folders."""
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
-    """The bot's places in one repository.
+    """The bot's places in one repository; a value, which never changes.
 
     `top` is the root of the main work tree and `git_dir` the common git directory, both absolute and without
-    symbolic links.
+    symbolic links. They are kept as texts: loading pathlib would cost `status` a tenth of its time.
     """
 
-    top: Path
-    git_dir: Path
+    __slots__ = ("_git_dir", "_top")
+    _top: str
+    _git_dir: str
+
+    def __init__(self, top: Path | str, git_dir: Path | str) -> None:
+        object.__setattr__(self, "_top", os.fspath(top))
+        object.__setattr__(self, "_git_dir", os.fspath(git_dir))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"places never change: {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Places) and self._texts() == other._texts()
+
+    def __hash__(self) -> int:
+        return hash(self._texts())
+
+    def __repr__(self) -> str:
+        return "Places({!r}, {!r})".format(*self._texts())
+
+    def _texts(self) -> tuple[str, str]:
+        return self._top, self._git_dir
+
+    @property
+    def top(self) -> Path:
+        """The root of the main work tree."""
+        return _path(self._top)
+
+    @property
+    def git_dir(self) -> Path:
+        """The common git directory."""
+        return _path(self._git_dir)
+
+    @property
+    def home(self) -> str:
+        """The bot's folder as a text, for what runs at every prompt."""
+        return f"{self._top.rstrip('/')}/.sixth"
 
     @property
     def sixth(self) -> Path:
         """The bot's folder."""
-        return self.top / ".sixth"
+        return _path(self.home)
 
     @property
     def config_file(self) -> Path:
@@ -178,24 +215,30 @@ def user_config_file() -> Path:
 def _user_folder(variable: str, default: str) -> Path:
     named = os.environ.get(variable, "")
     # the base directory specification: a relative path in these variables is to be ignored
-    base = Path(named) if os.path.isabs(named) else Path(os.path.expanduser("~")) / default  # noqa: PTH111, PTH117
-    return base / "sixthbot"
+    base = named if os.path.isabs(named) else f"{os.path.expanduser('~')}/{default}"
+    return _path(base) / "sixthbot"
 
 
-def locate(start: Path) -> Places:
+def _path(text: str) -> Path:
+    from pathlib import Path  # noqa: PLC0415 - see Places
+
+    return Path(text)
+
+
+def locate(start: Path | str) -> Places:
     """Find the repository that `start` is in; from a linked work tree, that of the main one.
 
     Runs no program and honours no GIT_* variable, which a hook would set to something else. Raises NoRepository
     for no repository, a bare one, the inside of a git directory, and a work tree whose main one is unknown.
     """
-    here = Path(os.path.realpath(start))
-    if not here.is_dir():
+    here = os.path.realpath(start)
+    if not os.path.isdir(here):
         raise NoRepository(f"no such folder: {start}")
-    for folder in (here, *here.parents):
-        entry = folder / ".git"
-        if entry.is_dir() and _looks_like_git_dir(entry):
-            return _of_git_dir(Path(os.path.realpath(entry)), folder)
-        if entry.is_file():
+    for folder in _upwards(here):
+        entry = os.path.join(folder, ".git")
+        if os.path.isdir(entry) and _looks_like_git_dir(entry):
+            return _of_git_dir(os.path.realpath(entry), folder)
+        if os.path.isfile(entry):
             return _of_git_file(entry, folder)
         if _looks_like_git_dir(folder):
             raise NoRepository(
@@ -205,64 +248,75 @@ def locate(start: Path) -> Places:
     raise NoRepository(f"no git repository at {here} or above it", hint="git init, then sixthbot init")
 
 
-def _of_git_dir(git_dir: Path, top: Path) -> Places:
+def _upwards(folder: str) -> Iterator[str]:
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _of_git_dir(git_dir: str, top: str) -> Places:
     bare, worktree = _core_settings(git_dir)
     if worktree:
-        return Places(Path(os.path.realpath(git_dir / worktree)), git_dir)
+        return Places(os.path.realpath(os.path.join(git_dir, worktree)), git_dir)
     if bare:
         raise NoRepository(f"{top} is a bare repository: it has no work tree", hint="use a clone with one")
     return Places(top, git_dir)
 
 
-def _of_git_file(entry: Path, folder: Path) -> Places:
+def _of_git_file(entry: str, folder: str) -> Places:
     text = _read_pointer(entry)
     if not text.startswith("gitdir:"):
         raise NoRepository(f"{entry} is not something git wrote")
-    git_dir = Path(os.path.realpath(folder / text.removeprefix("gitdir:").strip()))
-    if not git_dir.is_dir():
+    git_dir = os.path.realpath(os.path.join(folder, text.removeprefix("gitdir:").strip()))
+    if not os.path.isdir(git_dir):
         raise NoRepository(
             f"{entry} points to {git_dir}, which is not there", hint="git worktree repair may help"
         )
-    if (git_dir / "commondir").is_file():
-        return _of_linked_worktree(
-            Path(os.path.realpath(git_dir / _read_pointer(git_dir / "commondir").strip()))
-        )
+    pointer = os.path.join(git_dir, "commondir")
+    if os.path.isfile(pointer):
+        return _of_linked_worktree(os.path.realpath(os.path.join(git_dir, _read_pointer(pointer).strip())))
     # a submodule or a separate git directory: a repository of its own whose work tree is right here
     return Places(folder, git_dir)
 
 
-def _of_linked_worktree(common: Path) -> Places:
+def _of_linked_worktree(common: str) -> Places:
     bare, worktree = _core_settings(common)
-    main = common.parent
+    main, name = os.path.split(common)
     if worktree:
-        return Places(Path(os.path.realpath(common / worktree)), common)
+        return Places(os.path.realpath(os.path.join(common, worktree)), common)
     if bare:
         raise NoRepository(
             f"this work tree belongs to the bare repository {common}",
             hint="use a clone that has a main work tree",
         )
-    if common.name == ".git" and main.is_dir():
+    if name == ".git" and os.path.isdir(main):
         return Places(main, common)
     raise NoRepository(
         f"cannot tell where the main work tree of {common} is", hint="run sixthbot from the main work tree"
     )
 
 
-def _looks_like_git_dir(path: Path) -> bool:
-    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+def _looks_like_git_dir(path: str) -> bool:
+    return (
+        os.path.isfile(f"{path}/HEAD") and os.path.isdir(f"{path}/objects") and os.path.isdir(f"{path}/refs")
+    )
 
 
-def _read_pointer(path: Path) -> str:
-    with path.open("rb") as file:
+def _read_pointer(path: str) -> str:
+    with open(path, "rb") as file:
         return os.fsdecode(file.read(_POINTER_LIMIT)).split("\n", 1)[0].rstrip("\r")
 
 
-def _core_settings(git_dir: Path) -> tuple[bool, str]:
+def _core_settings(git_dir: str) -> tuple[bool, str]:
     """Return `core.bare` and `core.worktree` of a git directory, read as git writes them."""
     bare, worktree = False, ""
     for name in ("config", "config.worktree"):
         try:
-            text = os.fsdecode((git_dir / name).read_bytes())
+            with open(f"{git_dir}/{name}", "rb") as file:
+                text = os.fsdecode(file.read())
         except OSError:
             continue
         section = ""
@@ -285,19 +339,22 @@ def require_initialised(places: Places) -> None:
     Raises NoRepository when it was not, Refused when `.sixth` or one of its components is a symbolic link.
     """
     refuse_links(places)
-    if not (places.queue.is_dir() and places.local.is_dir()):
-        raise NoRepository(f"sixthbot is not initialised in {places.top}", hint="sixthbot init")
+    if not (os.path.isdir(f"{places.home}/queue") and os.path.isdir(f"{places.home}/local")):
+        raise NoRepository(
+            f"sixthbot is not initialised in {os.path.dirname(places.home)}", hint="sixthbot init"
+        )
 
 
 def refuse_links(places: Places) -> None:
     """Raise Refused when `.sixth` or one of its components is a symbolic link."""
-    for path in (places.sixth, *(places.sixth / name for name in COMPONENTS)):
+    for name in ("", *COMPONENTS):
+        path = f"{places.home}/{name}".rstrip("/")
         try:
-            mode = path.lstat().st_mode
+            mode = os.lstat(path).st_mode
         except (FileNotFoundError, NotADirectoryError):
             continue
         if stat.S_ISLNK(mode):
             raise Refused(
-                f"{path.relative_to(places.top)} is a symbolic link: the bot would write somewhere else",
+                f"{f'.sixth/{name}'.rstrip('/')} is a symbolic link: the bot would write somewhere else",
                 hint="remove the link; sixthbot init makes the folder",
             )

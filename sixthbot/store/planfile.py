@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.errors import ConfigError
 from sixthbot.core.issues import Asked, Plan, Subtask, SubtaskStatus
-from sixthbot.store.tomlfile import dump_toml, parse_toml
+from sixthbot.store.rows import plan_rows
+from sixthbot.store.tomlfile import dump_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +27,7 @@ def plan_to_bytes(plan: Plan) -> bytes:
 
 def plan_from_bytes(data: bytes, name: str) -> Plan:
     """Read a plan; raise ConfigError naming file and subtask where it is none."""
-    raw = parse_toml(data, name)
-    tables = raw.get("subtask", [])
-    if set(raw) - {"subtask"} or not isinstance(tables, list):
-        raise ConfigError(f"{name}: not a plan: it has [[subtask]] tables and nothing else")
-    subtasks = tuple(_from_table(table, f"{name}: subtask {place}") for place, table in enumerate(tables, 1))
-    numbers = [subtask.n for subtask in subtasks]
-    if len(set(numbers)) != len(numbers):
-        raise ConfigError(f"{name}: a number stands before two subtasks", hint="each n counts once")
-    return Plan(subtasks)
+    return Plan(tuple(_from_row(row) for row in plan_rows(data, name)))
 
 
 def _to_table(subtask: Subtask) -> dict[str, Any]:
@@ -51,43 +43,6 @@ def _to_table(subtask: Subtask) -> dict[str, Any]:
     return table
 
 
-def _from_table(table: Any, where: str) -> Subtask:
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where}: not a table")
-    unknown = set(table) - {"n", "text", "status", "do", "by", "reason", "commits"}
-    if unknown:
-        raise ConfigError(f"{where}: unknown key {min(unknown)!r}")
-    n = table.get("n")
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ConfigError(f"{where}: n must be a number from 1")
-    status = table.get("status", "open")
-    if status not in tuple(SubtaskStatus):
-        raise ConfigError(f"{where}: status must be one of {', '.join(SubtaskStatus)}")
-    commits = table.get("commits", [])
-    if not isinstance(commits, list) or not all(isinstance(commit, str) for commit in commits):
-        raise ConfigError(f"{where}: commits must be a list of commit ids")
-    return Subtask(
-        n=n, text=_text(table, "text", where), asked=_asked(_text(table, "do", where), where),
-        status=SubtaskStatus(status), by=_text(table, "by", where), reason=_text(table, "reason", where),
-        commits=tuple(commits),
-    )  # fmt: skip
-
-
-def _text(table: Mapping[str, Any], key: str, where: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}: {key} must be text")
-    return value
-
-
-def _asked(text: str, where: str) -> Asked | None:
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise ConfigError(f"{where}: do has an open quote") from None
-    if not words:
-        return None
-    pairs = [word.partition("=") for word in words[1:]]
-    if not all(separator for _, separator, _ in pairs):
-        raise ConfigError(f"{where}: do is a name, then key=value")
-    return Asked(words[0], {key: value for key, _, value in pairs})
+def _from_row(row: Mapping[str, Any]) -> Subtask:
+    asked = None if row["asked"] is None else Asked(*row["asked"])
+    return Subtask(**{**row, "asked": asked, "status": SubtaskStatus(row["status"])})

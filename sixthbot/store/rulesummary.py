@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from sixthbot.core.rules import DisabledRule
     from sixthbot.store.paths import Places
 
-_RULE = re.compile(rb"^\[\[rule\]\]", re.MULTILINE)
-_OFF = re.compile(rb"^enabled = false", re.MULTILINE)
+_RULE = rb"^\[\[rule\]\]"
+_OFF = rb"^enabled = false"
+_NAME = "rules.json"
 _UNCHECKED = {"name": "rule files", "reason": "changed since they were checked: sixthbot rules check"}
 
 
@@ -31,7 +33,7 @@ def save_summary(
     if _load(places) != data:
         make_dirs(places.cache)
         text = json.dumps(data, indent=1).encode("ascii")
-        write_file(_path(places), text, point=point("rules.summary"), durability="process")
+        write_file(places.cache / _NAME, text, point=point("rules.summary"), durability="process")
 
 
 def load_summary(places: Places) -> dict[str, Any]:
@@ -53,18 +55,19 @@ def _counted(places: Places) -> dict[str, Any]:
     from sixthbot.store.shipped import read_shipped_rule_files  # noqa: PLC0415 - only on the very first look
 
     files = [data for _, data in read_shipped_rule_files()]
-    active = sum(len(_RULE.findall(data)) - len(_OFF.findall(data)) for data in files)
-    own = any(places.rules_dir.rglob("*.toml"))
+    active = sum(_count(_RULE, data) - _count(_OFF, data) for data in files)
+    own = any(_rule_files(places))
     return {"active": active, "disabled": [_UNCHECKED] if own else []}
 
 
-def _path(places: Places) -> Path:
-    return places.cache / "rules.json"
+def _count(pattern: bytes, data: bytes) -> int:
+    return len(re.findall(pattern, data, re.MULTILINE))
 
 
 def _load(places: Places) -> dict[str, Any]:
     try:
-        data = json.loads(_path(places).read_bytes())
+        with open(f"{places.home}/local/cache/{_NAME}", "rb") as file:
+            data = json.loads(file.read())
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
@@ -72,14 +75,17 @@ def _load(places: Places) -> dict[str, Any]:
 
 def _seen(places: Places, trust: str) -> list[list[str | int]]:
     """Return what changes when a rule file, the settings or the trust in them do."""
-    files = [places.config_file, places.local_config_file, Path(trust)]
-    if places.rules_dir.is_dir():
-        files += sorted(places.rules_dir.rglob("*.toml"))
+    home = places.home
     seen: list[list[str | int]] = []
-    for file in files:
+    for file in (f"{home}/config.toml", f"{home}/local/config.toml", trust, *sorted(_rule_files(places))):
         try:
-            info = file.lstat()
+            info = os.lstat(file)
         except OSError:
             continue
-        seen.append([str(file), info.st_mtime_ns, info.st_size])
+        seen.append([file, info.st_mtime_ns, info.st_size])
     return seen
+
+
+def _rule_files(places: Places) -> Iterator[str]:
+    for folder, folders, names in os.walk(f"{places.home}/rules"):
+        yield from (f"{folder}/{name}" for name in (*folders, *names) if name.endswith(".toml"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from sixthbot.core.errors import ConfigError
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def shipped_folder(name: str) -> Path:
@@ -15,12 +19,25 @@ def shipped_folder(name: str) -> Path:
     A wheel carries them inside the package, an editable install leaves them beside it. Raises ConfigError when
     neither is there.
     """
-    for folder in (_PACKAGE / "_shipped" / name, _PACKAGE.parent / name):
-        if folder.is_dir():
+    from pathlib import Path  # noqa: PLC0415 - `status` does without
+
+    return Path(_folder(name))
+
+
+def _folder(name: str) -> str:
+    for folder in (f"{_PACKAGE}/_shipped/{name}", f"{os.path.dirname(_PACKAGE)}/{name}"):
+        if os.path.isdir(folder):
             return folder
     raise ConfigError(f"the shipped {name} are missing", hint="install sixthbot again")
 
 
 def read_shipped_rule_files() -> list[tuple[str, bytes]]:
     """Return the names and bytes of the shipped rule files, sorted by name."""
-    return [(path.name, path.read_bytes()) for path in sorted(shipped_folder("rules").glob("*.toml"))]
+    folder = _folder("rules")
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+    return [(name, _bytes(f"{folder}/{name}")) for name in names]
+
+
+def _bytes(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
-from sixthbot.store.counting import count_queue
-from sixthbot.store.probe import held_by, is_free, pid_file
+from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue
+from sixthbot.store.probe import PID_SUFFIX, held_by, is_free
 from sixthbot.store.rulesummary import load_summary
-from sixthbot.store.tail import lines_backwards
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import Any
 
     from sixthbot.store.paths import Places
 
-_STATUS = re.compile(rb'^status = "([a-z-]{1,40})"', re.MULTILINE)
+_STATUS = rb'^status = "([a-z-]{1,40})"'
 _HEAD = 64 << 10
-_LOOK_BACK = 5000
-"""Lines of each journal that are looked through for the last failure."""
+_LOOK_BACK = 2 << 20
+"""Bytes at the end of each journal that are looked through for the last failure: some five thousand lines."""
 
-_OPEN = frozenset({"open", "waiting-for-person", "in-review", "approved"})
-_DRAFT_STATUSES = ("awaiting-review", "approved", "rejected", "pushed")
+_FAILED = b'"task.failed"'
+_LINE = 1 << 20
+"""No line that tells of a failure is longer, in bytes."""
 
 
 def read_status(places: Places, now: datetime) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def read_status(places: Places, now: datetime) -> dict[str, Any]:
     return {
         "schema": 1,
         "watcher": _watcher(places, now),
-        "queue": count_queue(places.queue),
+        "queue": count_queue(f"{places.home}/queue"),
         "drafts": _drafts(places),
         "issues": _issues(places),
         "rules": load_summary(places),
@@ -41,59 +42,71 @@ def read_status(places: Places, now: datetime) -> dict[str, Any]:
 
 
 def _watcher(places: Places, now: datetime) -> dict[str, Any]:
-    if is_free(places.watch_lock):
+    lock = f"{places.home}/local/locks/watch.lock"
+    if is_free(lock):
         return {"running": False, "pid": None, "since": None}
     from sixthbot.core.times import format_time  # noqa: PLC0415 - only where somebody watches
 
     try:
-        since = datetime.fromtimestamp(pid_file(places.watch_lock).stat().st_mtime, UTC)
+        since = datetime.fromtimestamp(os.stat(lock + PID_SUFFIX).st_mtime, UTC)
     except OSError:
         return {"running": True, "pid": None, "since": None}
-    return {"running": True, "pid": held_by(places.watch_lock), "since": format_time(min(since, now))}
+    return {"running": True, "pid": held_by(lock), "since": format_time(min(since, now))}
 
 
 def _drafts(places: Places) -> dict[str, int]:
-    found = Counter(_status_in(path) for path in _files(places.drafts) if path.suffix == ".md")
-    return {status: found[status] for status in _DRAFT_STATUSES}
+    folder = f"{places.home}/drafts"
+    found = Counter(status_in(f"{folder}/{name}") for name in _names(folder) if name.endswith(".md"))
+    return {status: found[status] for status in DRAFT_STATUSES}
 
 
 def _issues(places: Places) -> dict[str, int]:
-    found = Counter(_status_in(folder / "issue.toml") for folder in _files(places.issues))
-    return {"open": sum(found[status] for status in _OPEN), "waiting_for_person": found["waiting-for-person"]}
+    folder = f"{places.home}/issues"
+    found = Counter(status_in(f"{folder}/{name}/issue.toml") for name in _names(folder))
+    open_ones = sum(found[status] for status in OPEN_ISSUES)
+    return {"open": open_ones, "waiting_for_person": found["waiting-for-person"]}
 
 
-def _files(folder: Path) -> list[Path]:
+def _names(folder: str) -> list[str]:
     try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+        return [name for name in os.listdir(folder) if name[0] != "."]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _status_in(path: Path) -> str:
+def status_in(path: str) -> str:
     """Return the status that a draft or issue file names at the start of a line, empty when it names none."""
     try:
-        with path.open("rb") as file:
-            match = _STATUS.search(file.read(_HEAD))
+        with open(path, "rb", buffering=0) as file:
+            match = re.search(_STATUS, file.read(_HEAD) or b"", re.MULTILINE)
     except OSError:
         return ""
     return match[1].decode() if match else ""
 
 
 def _last_error(places: Places) -> dict[str, Any] | None:
+    folder = f"{places.home}/journal"
     newest: dict[str, Any] | None = None
-    for path in _files(places.journal):
-        if path.suffix == ".jsonl" and (found := _last_failure(path)) is not None:
+    for name in _names(folder):
+        if name.endswith(".jsonl") and (found := _last_failure(f"{folder}/{name}")) is not None:
             newest = found if newest is None else max(newest, found, key=lambda error: str(error["time"]))
     return newest
 
 
-def _last_failure(path: Path) -> dict[str, Any] | None:
-    for _, line in zip(range(_LOOK_BACK), lines_backwards(path), strict=False):
-        if b'"task.failed"' not in line:
-            continue
+def _last_failure(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK_BACK))
+            data = file.read()
+    except OSError:
+        return None
+    begin = len(data)
+    while (found := data.rfind(_FAILED, 0, begin)) >= 0:
+        begin = data.rfind(b"\n", 0, found) + 1
+        line, _, _ = data[begin : begin + _LINE].partition(b"\n")
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("kind") == "task.failed":
             return {key: record.get(key) for key in ("time", "task", "message")}

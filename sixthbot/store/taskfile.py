@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sixthbot.core.errors import SixthError
 from sixthbot.core.events import event_from_json, event_to_json
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting
 from sixthbot.core.times import format_time, parse_time, sortable
 from sixthbot.store.counting import SUFFIX
+from sixthbot.store.taskform import FILE_NAME, MOVED_BY_HAND, SCHEMA, TASK_ID, TASK_LIMIT, retry_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-SCHEMA: Final = 1
-SIZE_LIMIT: Final = 8 << 20
-"""No task file is longer, in bytes: a task may carry thousands of settled events with their paths."""
+SIZE_LIMIT = TASK_LIMIT
 
-_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
-_FILE_NAME = re.compile(r"[0-9]{8}T[0-9]{9}Z-([A-Za-z0-9][A-Za-z0-9_]{0,63})\.json")
+_TASK_ID = re.compile(TASK_ID)
+_FILE_NAME = re.compile(FILE_NAME)
 _T = TypeVar("_T")
 
 
@@ -105,11 +104,10 @@ def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Ta
         return replace(task, state=Running(worker))
     if task.state.name == state:
         return task
-    moved = "moved here by hand"
     states: Mapping[str, State] = {
-        "waiting": Waiting(task.deadline, moved),
-        "parked": Parked("input", moved, "sixthbot queue retry " + task.id),
-        "failed": Failed(moved),
+        "waiting": Waiting(task.deadline, MOVED_BY_HAND),
+        "parked": Parked("input", MOVED_BY_HAND, retry_hint(task.id)),
+        "failed": Failed(MOVED_BY_HAND),
         "done": Done("succeeded"),
     }
     return replace(task, state=states[state])

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import ConfigError
-from sixthbot.core.names import clean_line
+from sixthbot.core.text import clean_line
 from sixthbot.core.tomlvalues import has_huge_number
 
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 SIZE_LIMIT = 256 << 10
 """No file that people write for the bot is longer, in bytes."""
 
 _DOT_LIMIT = 200
-_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_AT_LINE = r"\(at line (\d+), column \d+\)"
 
 
 def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     """Return the tables of a TOML file; raise ConfigError with `name` and the line where it is none."""
-    import tomllib  # noqa: PLC0415 - `status` reads no TOML
+    import tomllib  # noqa: PLC0415 - where nothing is open, `status` reads no TOML
 
     if len(data) > SIZE_LIMIT:
         raise ConfigError(f"{name} is longer than {SIZE_LIMIT >> 10} KiB")
@@ -37,8 +38,8 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, ValueError) as error:
-        match = _AT_LINE.search(str(error))
-        reason = clean_line(_AT_LINE.sub("", str(error)))
+        match = re.search(_AT_LINE, str(error))
+        reason = clean_line(re.sub(_AT_LINE, "", str(error)))
         where = f"{name}:{match[1] if match else text.count(chr(10)) + 1}"
         raise ConfigError(f"{where}: not TOML: {reason}", hint="see https://toml.io") from None
     except RecursionError:
