@@ -169,6 +169,10 @@ class Bot:
         """Take up what an earlier process, that may have died anywhere, left behind."""
         services = self._last
         self._intake.begin(services.store, services.clock())
+        if services.trusted:
+            trust_resumed(
+                services
+            )  # what is trusted again may have come back while no bot was there to see it
         if announce:
             now = services.clock()
             start = make_event(

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sixthbot.core.errors import SixthError
+from sixthbot.core.errors import ExitCode, SixthError
 from sixthbot.core.times import format_duration
 from sixthbot.store.redact import redact_text
 
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
 _FEW_BYTES = 200 << 20
 _FEW_WATCHES = 1024
+_TRIAL = 10.0  # seconds
 _LIMITS = Path("/proc/sys/fs/inotify")
 
 
 class Finding(NamedTuple):
-    """What one check found. `level` is ok, note, warn or bad; `mend` does what `--fix` may do and says what it did."""
+    """What one check found. `level` is ok, note, warn or bad; `mend` does what `--fix` may do and says what it did.
+
+    `code` is what the process ends with when this is bad.
+    """
 
     level: str
     what: str
     message: str
     hint: str = ""
     mend: Callable[[], str] | None = None
+    code: ExitCode = ExitCode.FAILED
 
 
 def examine(session: Session) -> Iterator[Finding]:
@@ -39,7 +44,7 @@ def examine(session: Session) -> Iterator[Finding]:
     try:
         places = session.places()
     except SixthError as error:
-        yield Finding("bad", "repository", error.message, error.hint)
+        yield Finding("bad", "repository", error.message, error.hint, code=error.exit_code)
         return
     yield Finding("ok", "repository", str(places.top))
     yield _disk(places)
@@ -52,6 +57,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield Finding("bad", "settings", error.message, error.hint)
         return
     yield from _settings(services)
+    yield _confinement(services)
     yield from _left_behind(services)
     yield _remote(services)
     yield _hooks(services)
@@ -158,6 +164,27 @@ def _settings(services: Services) -> Iterator[Finding]:
         yield Finding(
             "note", "checks", "none are configured: drafts say so", "[check] run in .sixth/config.toml"
         )
+
+
+def _confinement(services: Services) -> Finding:
+    """Start a command as recipes are started, and see whether the system kept it from writing to the person's tree."""
+    from sixthbot.engine.attempt import protected_paths  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.children import ChildProcesses, child_environment  # noqa: PLC0415 - lazy, see app
+
+    free = "recipes, checks and other commands can write to your work tree"
+    if not services.loaded.config.worktree.confine:
+        return Finding("note", "commands", f"worktree.confine is false: {free}")
+    runner = ChildProcesses(env=child_environment(services.env), protected=protected_paths(services))
+    try:
+        ran = runner.run(["true"], cwd=services.places.local, env={}, timeout=_TRIAL)
+    except SixthError as error:
+        return Finding("bad", "commands", f"none can be started: {error.message}", error.hint)
+    if not ran.confined:
+        return Finding(
+            "warn", "commands", f"this system confines none: {free}",
+            "allow user namespaces, or use Linux 5.19 or later",
+        )  # fmt: skip
+    return Finding("ok", "commands", "they cannot write to your work tree")
 
 
 def _left_behind(services: Services) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
         for finding in findings:
             _tell(session, finding)
         session.out.say(f"\n{plural(len(findings), 'check')}, {plural(len(bad), 'problem')}")
-    return ExitCode.FAILED if bad else ExitCode.OK
+    return max((finding.code for finding in bad), default=ExitCode.OK)
 
 
 def _mended(finding: Finding) -> Finding:

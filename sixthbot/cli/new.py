@@ -78,15 +78,18 @@ def _front_matter(labels: tuple[str, ...], priority: str | None) -> str:
 
 def _drop(places: Places, stem: str, data: bytes) -> Path:
     """Write the file beside its place and move it in; the inbox never shows half of it, and nothing is replaced."""
-    from sixthbot.store.atomic import move, write_file  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.atomic import move, write_temporary  # noqa: PLC0415 - lazy, see app
 
-    draft = places.inbox / f".{stem}.new.tmp"
-    write_file(draft, data, point="inbox.write", durability="power")
-    for count in range(1, 10_000):
-        path = places.inbox / (f"{stem}.md" if count == 1 else f"{stem}-{count}.md")
-        try:
-            move(draft, path, point="inbox.drop", durability="power")
-        except FileExistsError:
-            continue
-        return path
+    # under a name that nobody else has: two people, or a script, may say the same title at the same moment
+    draft = write_temporary(places.inbox, data, point="inbox.write", durability="power")
+    try:
+        for count in range(1, 10_000):
+            path = places.inbox / (f"{stem}.md" if count == 1 else f"{stem}-{count}.md")
+            try:
+                move(draft, path, point="inbox.drop", durability="power")
+            except FileExistsError:
+                continue
+            return path
+    finally:
+        draft.unlink(missing_ok=True)
     raise UsageError(f"the inbox is full of {stem}-N.md", hint="is a watch running? sixthbot status")

@@ -51,7 +51,8 @@ def command(session: Session, folders: tuple[Path, ...]) -> None:
                 session.out.talk(f"watching {server.bot.services().places.top}; Ctrl-C ends it")
         for server in servers:
             server.join()
-        session.out.talk("stopped")
+        if all(server.failure is None for server in servers):
+            session.out.talk("stopped")
     for server in servers:
         if server.failure is not None:
             raise server.failure

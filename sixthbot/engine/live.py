@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.engine.services import open_services
 from sixthbot.store import clock as store_clock
-from sixthbot.store.paths import user_config_file
+from sixthbot.store.paths import locate, user_config_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,8 +38,10 @@ class LiveServices:
     ) -> None:
         self._start, self._clock, self._env, self._flags = start, clock, env, flags or {}
         self._lock = threading.Lock()
-        self._services = self._open()
+        self._places = locate(start)
+        # before the reading, as below
         self._seen = self._signature()
+        self._services = self._open()
 
     def __call__(self) -> Services:
         """Return the services; raise what `open_services` raises while the files cannot be used."""
@@ -60,7 +62,7 @@ class LiveServices:
         return open_services(self._start, clock=self._clock, env=self._env, flags=self._flags)
 
     def _signature(self) -> _Signature:
-        places = self._services.places
+        places = self._places
         files = [places.config_file, places.local_config_file, user_config_file(), places.git_dir / "config"]
         folders = [places.rules_dir, places.templates_dir, places.data_dir]
         return (*map(_stat, map(str, files)), *(one for folder in folders for one in _below(folder)))

@@ -236,3 +236,14 @@ def test_an_issue_that_depends_on_another_goes_on_when_that_has_ended(home: Home
     assert report.waiting == ()
     assert home.store.issues.record("second").status is IssueStatus.WAITING_FOR_PERSON
     assert home.repo.tip("sixth/second") == home.repo.tip("main")
+
+
+def test_what_waited_for_trust_goes_on_when_the_trusted_bytes_come_back_while_no_bot_is_there(
+    home: Home,
+) -> None:
+    trusted = home.places.config_file.read_text()
+    home.places.config_file.write_text(trusted + "# changed\n")
+    home.drop("i.md", "# One\n\n- [ ] Sort `do: sort-words`\n")
+    assert waits_for(home.bot().run().parked[0]) == "untrusted"
+    home.places.config_file.write_text(trusted)
+    assert waits_for(home.bot().run().parked[0]) == "review"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.cli import new
+from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
@@ -77,3 +80,12 @@ def test_a_body_that_is_missing_binary_or_huge_is_refused(home: RepoDir, tmp_pat
         assert (said.code, said.out) == (code, "")
         assert words in said.err
     assert inbox(home) == {}
+
+
+def test_the_same_title_from_many_at_once_loses_nothing(home: RepoDir) -> None:
+    places = locate(home.path)
+    texts = {f"# Tidy\n\n{number}\n" for number in range(24)}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: new._drop(places, "tidy", text.encode()), texts))
+    assert set(inbox(home).values()) == texts
+    assert not any(name.startswith(".") for name in inbox(home))

@@ -86,6 +86,7 @@ def test_watch_works_until_it_is_told_to_stop_and_is_alone(home: RepoDir) -> Non
         said_until(child, f"watching {home.path}; Ctrl-C ends it\n")
         again = sixthbot("watch", cwd=home.path)
         assert (again.code, again.out) == (5, "")
+        assert again.err.startswith("error: watch is already running in this repository: ")
         assert f"process {child.pid}" in again.err
         sixthbot("new", "Think", cwd=home.path)
         said_until(child, "sixthbot done think-")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from sixthbot.engine.children import ChildProcesses
 from tests.cli.support import sixthbot
 from tests.support.repos import clone
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from sixthbot.actions.base import Ran
     from tests.support.repos import RepoDir
 
 RULE = """\
@@ -172,6 +175,23 @@ def test_the_doctor_finds_a_healthy_repository_healthy(home: RepoDir, remote: Re
         for finding in sixthbot("doctor", "--json", cwd=home.path).json["findings"]
     }
     assert levels["git"] == levels["repository"] == levels["exclude"] == levels["remote"] == "ok"
+    assert levels["commands"] == "ok"
+
+
+def test_the_doctor_says_when_commands_are_not_confined(
+    home: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ChildProcesses.run
+
+    def unconfined(self: ChildProcesses, *args: Any, **more: Any) -> Ran:
+        return replace(run(self, *args, **more), confined=False)
+
+    monkeypatch.setattr(ChildProcesses, "run", unconfined)
+    said = sixthbot("doctor", cwd=home.path)
+    assert (said.code, "\nwarn  commands       this system confines none: " in said.out) == (0, True)
+    (home.path / ".sixth/config.toml").write_text("[worktree]\nconfine = false\n")
+    sixthbot("trust", "--yes", cwd=home.path)
+    assert "\nnote  commands       worktree.confine is false: " in sixthbot("doctor", cwd=home.path).out
 
 
 def test_the_doctor_mends_what_is_missing(home: RepoDir) -> None:
@@ -200,7 +220,7 @@ def test_the_doctor_names_broken_settings_and_missing_programs(home: RepoDir) ->
 
 def test_outside_a_repository_the_doctor_says_so(tmp_path: Path) -> None:
     said = sixthbot("doctor", cwd=tmp_path)
-    assert said.code == 1
+    assert said.code == 3
     assert "bad   repository     no git repository at " in said.out
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,7 @@ from sixthbot.store.trust import items_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.engine.services import Services
     from tests.support.repos import RepoDir
 
 
@@ -114,3 +115,21 @@ def test_a_repository_that_tracks_the_bots_state_is_refused(top: Path, repo: Rep
     repo.git("add", "-f", os.fspath(path.relative_to(top)))
     with pytest.raises(Refused, match="queue"):
         open_services(top)
+
+
+def test_a_change_while_the_services_are_opened_first_is_seen(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings were read before the change; what is remembered as seen must be from before it, too."""
+    rule = '[[rule]]\nname = "late"\non = "commit"\ndo = ["notify"]\n'
+
+    def slowly(start: Path, **more: Any) -> Services:
+        services = open_services(start, **more)
+        (top / ".sixth/rules/late.toml").write_text(rule)
+        trust_everything(top)
+        monkeypatch.setattr("sixthbot.engine.live.open_services", open_services)
+        return services
+
+    monkeypatch.setattr("sixthbot.engine.live.open_services", slowly)
+    live = LiveServices(top)
+    assert "late" in {one.name for one in live().rules.rules}
