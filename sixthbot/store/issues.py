@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import Refused, UsageError, WorkFailed
@@ -18,6 +19,7 @@ from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.rows import RECORD_TEXTS, record_row
 from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
+from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +47,7 @@ class Issues:
         self._folder = folder
         self._rejected = rejected
         self._durability: Durability = durability
+        self._seen: Unchanged[IssueRecord] = Unchanged()
 
     # intake
 
@@ -137,7 +140,8 @@ class Issues:
         records = []
         for issue_id in self._ids():
             try:
-                records.append(self.record(issue_id))
+                path = self._path(issue_id, "issue.toml")
+                records.append(self._seen.get(path, partial(self.record, issue_id)))
             except UsageError:
                 continue
         return sorted(records, key=lambda record: (record.received, record.id))

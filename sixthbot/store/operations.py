@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from sixthbot.core.errors import UsageError
@@ -11,6 +12,7 @@ from sixthbot.core.names import short_hash
 from sixthbot.core.times import sortable
 from sixthbot.store.atomic import Durability, point
 from sixthbot.store.jsonfile import load_json, save_json
+from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +52,7 @@ class Operations:
         self._durability: Durability = durability
         self._tips: dict[str, set[str]] = {}
         self._read: set[str] = set()
+        self._seen: Unchanged[Operation | None] = Unchanged()
 
     def begin(self, operation: Operation) -> None:
         """Record an operation that is about to be made; returns once that would survive a crash."""
@@ -72,7 +75,10 @@ class Operations:
 
     def list(self) -> list[Operation]:
         """Return all operations, oldest first; damaged ones are kept aside and left out."""
-        loaded = (self._load(operation_id) for operation_id in self._ids())
+        loaded = (
+            self._seen.get(self._path(operation_id), partial(self._load, operation_id))
+            for operation_id in self._ids()
+        )
         return [operation for operation in loaded if operation is not None]
 
     def tips_written(self, ref: str) -> set[str]:
@@ -96,11 +102,14 @@ class Operations:
         )
 
     def _load(self, operation_id: str) -> Operation | None:
-        data = load_json(self._folder / f"{operation_id}.json")
+        data = load_json(self._path(operation_id))
         try:
             return None if data is None else _from_json(data)
         except (KeyError, TypeError, ValueError):
             return None
+
+    def _path(self, operation_id: str) -> Path:
+        return self._folder / f"{operation_id}.json"
 
     def _write(self, operation: Operation) -> None:
         if not _ID.fullmatch(operation.id):
@@ -109,7 +118,7 @@ class Operations:
             "schema": 1, "id": operation.id, "time": operation.time, "task": operation.task,
             "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state,
         }  # fmt: skip
-        save_json(self._folder / f"{operation.id}.json", data, point=_SAVE, durability=self._durability)
+        save_json(self._path(operation.id), data, point=_SAVE, durability=self._durability)
 
 
 def _from_json(data: dict[str, Any]) -> Operation:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from sixthbot.store.journal import Journal, redact, redact_text
 from sixthbot.store.notes import Note, list_and_clear
 from sixthbot.store.operations import Operation, Operations, operation_id
 from sixthbot.store.tail import lines_backwards
+from sixthbot.store.unchanged import Unchanged
 from tests.store.support import SEARCH, START, home
 from tests.support.clock import FixedClock
 
@@ -271,3 +273,38 @@ def test_notes_are_read_once_and_unfinished_ones_left(tmp_path: Path) -> None:
     ]
     assert list_and_clear(places) == []
     assert sorted(path.name for path in places.notes.iterdir()) == [".on-commit-2.tmp", "folder"]
+
+
+def test_a_look_at_all_operations_reads_only_what_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations = Operations(tmp_path / "operations", "process")
+    old = [
+        Operation(id=f"op-{number:02}", time="2026-01-02T03:04:05.000Z", task="", reason="", refs=())
+        for number in range(20)
+    ]
+    for operation in old:
+        operations.begin(operation)
+    time.sleep(0.1)
+    assert operations.list() == old
+    read, load = [], operations._load
+
+    def loaded(name: str) -> Operation | None:
+        read.append(name)
+        return load(name)
+
+    operations.finish("op-07")
+    monkeypatch.setattr(operations, "_load", loaded)
+    assert [one.id for one in operations.list() if one.state == "done"] == ["op-07"]
+    assert read == ["op-07"]
+
+
+def test_a_file_that_changes_twice_in_a_tick_is_read_anew(tmp_path: Path) -> None:
+    seen: Unchanged[str] = Unchanged()
+    path = tmp_path / "x"
+    for text in ("one", "two", "six"):
+        path.write_text(text)
+        assert seen.get(path, path.read_text) == text
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        seen.get(path, path.read_text)
