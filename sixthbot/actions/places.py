@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import ConfigError, WorkFailed
 from sixthbot.core.names import clean_line, short_hash
 from sixthbot.git.diffs import numstat
-from sixthbot.git.trees import edit_tree, read_blob, snapshot_worktree, tree_of
+from sixthbot.git.trees import edit_tree, list_tree, read_blob, snapshot_worktree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,7 @@ def prepared(ctx: Context, commit: Oid) -> Iterator[Place]:
     with ctx.pool.take(commit, setup_key=key) as worktree:
         tree = tree_of(ctx.repo.git, commit)
         for name in settings.copy:
-            _copy_in(ctx.repo.top, worktree.path, name)
+            _copy_in(ctx, worktree.path, commit, name)
         if worktree.fresh:
             for argv in settings.setup:
                 _set_up(ctx, worktree.path, argv)
@@ -113,15 +114,21 @@ def _set_up(ctx: Context, place: Path, argv: Sequence[str]) -> None:
         )
 
 
-def _copy_in(top: Path, place: Path, name: str) -> None:
+def _copy_in(ctx: Context, place: Path, commit: Oid, name: str) -> None:
     relative = PurePosixPath(name)
     if relative.is_absolute() or ".." in relative.parts or ".git" in relative.parts or not relative.parts:
         raise ConfigError(f"worktree.copy: {clean_line(name, limit=80)!r} is not a path below the repository")
+    top = ctx.repo.top
     source, target = top / relative, place / relative
     if any(part.is_symlink() for part in (source, *_parents(source, top), *_parents(target, place))):
         raise ConfigError(f"worktree.copy: {clean_line(name, limit=80)!r} leads through a symbolic link")
-    if not source.is_file() or target.exists() or source.stat().st_size > _COPY_LIMIT:
-        return  # what is absent here, or tracked and so there already, has nothing to be copied
+    if not source.is_file() or source.stat().st_size > _COPY_LIMIT or target.is_dir():
+        return
+    if os.path.lexists(target):
+        if any(entry.path == name for entry in list_tree(ctx.repo.git, commit)):
+            return  # tracked, and so there already
+        # an earlier command's, or an older copy: never written through, it may be a link to anywhere
+        target.unlink()
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target, follow_symlinks=False)
 

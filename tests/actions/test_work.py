@@ -426,3 +426,30 @@ def test_what_a_person_settles_while_a_recipe_runs_is_kept(shop: Workshop) -> No
         (SubtaskStatus.DONE, "person"),
     ]
     assert shop.record.status is IssueStatus.CANCELLED
+
+
+@pytest.mark.parametrize("left", ["file", "link"])
+def test_the_file_to_copy_is_the_one_of_now_and_nothing_is_written_through_a_link(
+    shop: Workshop, tmp_path: Path, left: str
+) -> None:
+    """Ignored files outlive a use of the worktree where set-up or copies are configured, what commands made of them too."""
+    shop.dir.commit("chore: ignore", {".gitignore": ".env\nout\n"})
+    shop.config["worktree"] = {"copy": [".env"]}
+    victim = tmp_path / "victim"
+    (shop.dir.path / ".env").write_text("old\n")
+    leave = f"os.remove('.env'); os.symlink({str(victim)!r}, '.env')" if left == "link" else "pass"
+    shop.recipe("one", f"import os; open('a', 'w').close(); {leave}")
+    shop.recipe("two", "open('b', 'w').write(open('.env').read())")
+    shop.drop("# Two\n\n- [ ] One `do: one`\n- [ ] Two `do: two`\n")
+    shop.steps("branch", "plan")
+    run = shop.processes.run
+
+    def meanwhile(*args: Any, **more: Any) -> Ran:
+        ran = run(*args, **more)
+        (shop.dir.path / ".env").write_text("new\n")
+        return ran
+
+    shop.processes.run = meanwhile  # type: ignore[method-assign]
+    shop.step("work")
+    assert shop.dir.git("show", f"{shop.branch}:b") == "new"
+    assert not victim.exists()
