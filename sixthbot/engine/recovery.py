@@ -75,7 +75,12 @@ def tidy_up(services: Services) -> None:
     Takes a while.
     """
     sweep_temporaries(services.places.sixth)
-    sweep_temporaries(services.places.data_dir)
+    for folder in (
+        services.places.data_dir,
+        services.places.git_dir / "hooks",
+        services.places.git_dir / "info",
+    ):
+        sweep_temporaries(folder)
     sweep_scratch()
     services.pool.sweep()
     services.store.queue.prune_done(services.clock() - services.loaded.config.bot.keep_done)

@@ -173,7 +173,7 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     _reached(point, "before")
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
-        append_to(descriptor, line)
+        _append(descriptor, line)
         if durability == "power":
             os.fsync(descriptor)
     finally:
@@ -181,8 +181,14 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     _reached(point, "after")
 
 
-def append_to(descriptor: int, line: bytes) -> None:
+def append_to(descriptor: int, line: bytes, *, point: str) -> None:
     """Append one line to an open file; a last line that a crash left unfinished is closed first."""
+    _reached(point, "before")
+    _append(descriptor, line)
+    _reached(point, "after")
+
+
+def _append(descriptor: int, line: bytes) -> None:
     size = os.fstat(descriptor).st_size
     torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
     _write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")

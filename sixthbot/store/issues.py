@@ -13,6 +13,7 @@ from sixthbot.core.issues import IssueRecord, IssueStatus
 from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
 from sixthbot.core.planning import plan_from
 from sixthbot.core.times import format_time
+from sixthbot.store.aside import put_aside
 from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
 from sixthbot.store.counting import folder_names
 from sixthbot.store.locks import exclusive
@@ -113,25 +114,15 @@ class Issues:
         """Move a file of any kind to the rejected ones, with a file beside it that says why; return its new path."""
         make_dirs(self._rejected)
         name = os.fsdecode(os.fsencode(source_file.name)[:_NAME_LIMIT])
-        number = 0
-        while True:
-            target = self._rejected / (f"{name}.{number}" if number else name)
-            note = target.with_name(target.name + ".reason.txt")
-            text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
-            # a reason without its file is that of an attempt that was cut off
-            if not os.path.lexists(target) and _says(note, text):
-                # first, so that no file ever lies there without a reason
-                self._write(note, text, point=_REASON)
-                try:
-                    move(source_file, target, point=_REJECT, durability=self._durability)
-                except FileExistsError:
-                    pass
-                except FileNotFoundError:
-                    remove(note, point=_REASON)
-                    raise
-                else:
-                    return target
-            number += 1
+        text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
+        return put_aside(
+            source_file,
+            self._rejected / name,
+            text,
+            reason_point=_REASON,
+            move_point=_REJECT,
+            durability=self._durability,
+        )
 
     # records
 
@@ -254,16 +245,6 @@ def _mark(path: Path, data: bytes) -> dict[str, str]:
     return {
         "sha256": hashlib.sha256(data).hexdigest(), "mtime_ns": str(info.st_mtime_ns), "inode": str(info.st_ino),
     }  # fmt: skip
-
-
-def _says(note: Path, text: bytes) -> bool:
-    """Tell whether there is no such file yet, or one with just this text."""
-    try:
-        return read_small(note, SIZE_LIMIT) == text
-    except FileNotFoundError:
-        return True
-    except (Refused, OSError):
-        return False
 
 
 def _printable(name: str) -> str:

@@ -69,7 +69,7 @@ class Journal:
                         time=format_time(self._clock()), actor=self._own_actor(), n=self._next(descriptor),
                         kind=kind, level=level, message=redact_text(message), **details,
                     )  # fmt: skip
-                    append_to(descriptor, line_of(record))
+                    append_to(descriptor, line_of(record), point=_APPEND)
                     self._last = (os.fstat(descriptor).st_size, record.n)
                 if self._durability == "power" and level == "error":
                     os.fsync(descriptor)  # the rest says how work went; what was done is known from git

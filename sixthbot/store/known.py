@@ -61,7 +61,7 @@ class KnownIds:
         """Make an id known to everybody; to be done before its file is there, while `alone`."""
         descriptor = self._open()
         try:
-            append_to(descriptor, task_id.encode())
+            append_to(descriptor, task_id.encode(), point=_LOG)
         finally:
             os.close(descriptor)
 
@@ -97,7 +97,7 @@ class KnownIds:
         """Drop ids from the log that are in no folder any more, or else it would grow for ever."""
         present = sorted(set(self._present()))
         os.ftruncate(descriptor, 0)
-        append_to(descriptor, "\n".join(present).encode())
+        append_to(descriptor, "\n".join(present).encode(), point=_LOG)
         self._read_to = os.fstat(descriptor).st_size
         # where that many tasks are there, each put would compact again
         self._compact_at = max(_COMPACT_AT, 2 * self._read_to)

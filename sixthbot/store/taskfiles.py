@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.tasks import STATE_NAMES, Lane, Ready, Running, Task
 from sixthbot.store import taskfile
+from sixthbot.store.aside import put_aside
 from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, write_file
 from sixthbot.store.counting import SUFFIX, folder_names, state_folders, task_names
 from sixthbot.store.taskfile import BadTaskFile, file_name, id_in_name, in_folder
@@ -149,15 +151,6 @@ class TaskFiles:
         make_dirs(folder)
         stem = path.name + (".second" if reason == SECOND_FILE else "")
         target = path if path.parent == folder and stem == path.name else folder / stem
-        number = 0
-        while target != path:
-            try:
-                move(path, target, point=_SET_ASIDE, durability="process")
-                break
-            except FileExistsError:
-                number += 1
-                target = folder / f"{stem}.{number}"
-            except FileNotFoundError:
-                return
         text = f"{reason}\nIt was {path.relative_to(self.root)}.\n".encode("utf-8", "replace")
-        write_file(target.with_name(target.name + ".reason.txt"), text, point=_REASON, durability="process")
+        with suppress(FileNotFoundError):  # somebody took it meanwhile
+            put_aside(path, target, text, reason_point=_REASON, move_point=_SET_ASIDE, durability="process")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.campaign.processes import Process
 
 _LEAVES = 5.0  # seconds within which a bot that is told to leave has left
-_SLACK = 1.0  # for the machine, which does more than this
 _REFUSED = 10.0  # seconds until a second `watch` has seen, on a busy machine, that there is one
 
 
@@ -149,7 +148,7 @@ def ask_to_leave(place: Place) -> None:
     _wait(place, 3)
     if bot.poll() is None:
         number = place.dice.choice((signal.SIGTERM, signal.SIGINT))
-        place.stop_politely(bot, number, _LEAVES + _SLACK)
+        place.stop_politely(bot, number, _LEAVES)
 
 
 def interrupt_twice(place: Place) -> None:
@@ -159,7 +158,7 @@ def interrupt_twice(place: Place) -> None:
     if bot.poll() is None:
         bot.send_signal(signal.SIGINT)
         time.sleep(0.05)
-        place.stop_politely(bot, signal.SIGINT, 2 + _SLACK)
+        place.stop_politely(bot, signal.SIGINT, 2)
 
 
 def fill_disk(place: Place) -> None:

@@ -126,8 +126,12 @@ class Place:
         return self.person.say(*args, cwd=None, **{MARK: str(self.base)})
 
     def stop_politely(self, process: subprocess.Popen[bytes], number: signal.Signals, limit: float) -> None:
-        """Ask a bot to leave; that it takes longer than `limit` seconds is a broken promise."""
+        """Ask a bot to leave; that it takes longer than `limit` seconds is a broken promise.
+
+        On a machine with more to do than it has processors, it has that much longer.
+        """
         began = time.monotonic()
+        limit *= max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.2)
         process.send_signal(number)
         try:
             process.wait(limit)

@@ -106,7 +106,8 @@ def _executors(place: Place) -> Iterator[str]:
         yield f"a process stayed behind: {left.command[:200]}"
     for said in (place.base / "said").iterdir():
         text = said.read_text(errors="replace")
-        if "Traceback" in text:
+        # a Ctrl-C that comes before a line of ours has run is Python's to tell
+        if "Traceback" in text and "/sixthbot/" in text[text.index("Traceback") :]:
             yield f"{said.name} said: {text[text.index('Traceback') :][-1500:]}"
     reports = sorted((place.repo.path / ".sixth/local/logs").glob("bug-*"))
     for report in reports[:3]:

@@ -85,7 +85,7 @@ def _recover(place: Place, result: Round) -> None:
     """Let the bot finish, as people who came back in the morning would: they look, answer, and retry what failed."""
     for bot in place.alive():
         bot.send_signal(signal.SIGCONT)
-        place.stop_politely(bot, signal.SIGTERM, 6)
+        place.stop_politely(bot, signal.SIGTERM, 5)
     until = time.monotonic() + _RECOVERY
     while time.monotonic() < until:
         try:

@@ -1,0 +1,53 @@
+"""Puts a file that cannot be used where a person finds it, with its reason beside it, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import Refused
+from sixthbot.store.atomic import Durability, move, read_small, remove, write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LIMIT = 1 << 16
+
+
+def put_aside(
+    source: Path, target: Path, reason: bytes, *, reason_point: str, move_point: str, durability: Durability
+) -> Path:
+    """Move a file of any kind to `target`, or `target.1` and so on where that is taken; return where it is then.
+
+    The reason goes to a file of that name with `.reason.txt` behind it, and is written first: no file ever lies there
+    without one, and after a crash the same call goes on. Raises FileNotFoundError when `source` is gone.
+    """
+    number = 0
+    while True:
+        place = target.with_name(f"{target.name}.{number}") if number else target
+        number += 1
+        note = place.with_name(place.name + ".reason.txt")
+        # a reason without its file is that of an attempt that was cut off
+        if place != source and (os.path.lexists(place) or not _may_say(note, reason)):
+            continue
+        write_file(note, reason, point=reason_point, durability=durability)
+        if place == source:
+            return place
+        try:
+            move(source, place, point=move_point, durability=durability)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            remove(note, point=reason_point)
+            raise
+        return place
+
+
+def _may_say(note: Path, reason: bytes) -> bool:
+    """Tell whether there is no such file yet, or one with just this text."""
+    try:
+        return read_small(note, _LIMIT) == reason
+    except FileNotFoundError:
+        return True
+    except (Refused, OSError):
+        return False
