@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
+from sixthbot.store.counting import OPEN_DRAFTS, OPEN_ISSUES
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -33,33 +34,40 @@ def show_status(start: Path | str = ".", out: Output | None = None, *, as_json: 
     """Print the status of the repository around `start` (default: here); raise NoRepository where there is none."""
     from sixthbot.store.clock import now  # noqa: PLC0415 - after the cheap failures
     from sixthbot.store.paths import locate, require_initialised  # noqa: PLC0415
-    from sixthbot.store.status import read_status  # noqa: PLC0415
+    from sixthbot.store.status import draft_statuses, figures, issue_statuses  # noqa: PLC0415
 
     if out is None:
         out = Output(color_out=wants_color(None, stream=sys.stdout), color_err=False)
     places = locate(start)
     require_initialised(places)
-    moment = now()
-    status = read_status(places, moment)
+    moment, issues, drafts = now(), issue_statuses(places), draft_statuses(places)
+    status = figures(places, moment, issues=issues, drafts=drafts)
     if as_json:
         out.json(status)
     else:
-        out.say("\n".join(story(status, read_board(places, status), moment)))
+        board = _read_board(places, status, issues, drafts)
+        out.say("\n".join(story(status, board, moment)))
 
 
-def read_board(places: Places, status: Row) -> Board:
-    """Read open issues, drafts that want somebody, and parked tasks: each only when the figures say there are some."""
-    issues, drafts, parked = status["issues"]["open"], status["drafts"], status["queue"]["parked"]
-    waiting = any(drafts[name] for name in ("awaiting-review", "approved"))
-    if not (issues or waiting or parked):
+def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: Mapping[str, str]) -> Board:
+    """Read open issues, drafts that want somebody, and parked tasks: each only when the figures say there are some.
+
+    What is over piles up and is not read again; a file that names no status may yet be open.
+    """
+    parked, waiting = status["queue"]["parked"], any(status["drafts"][name] for name in OPEN_DRAFTS)
+    if not (status["issues"]["open"] or waiting or parked):
         return Board()
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
     return Board(
-        open_issues(places) if issues else (),
-        open_drafts(places) if waiting else (),
+        open_issues(places, _perhaps(OPEN_ISSUES, issues)) if status["issues"]["open"] else (),
+        open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else (),
         parked_tasks(places) if parked else (),
     )
+
+
+def _perhaps(statuses: tuple[str, ...], named: Mapping[str, str]) -> list[str]:
+    return [name for name, status in named.items() if status in ("", *statuses)]
 
 
 def story(status: Row, board: Board, now: datetime) -> Iterator[str]:

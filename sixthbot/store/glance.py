@@ -6,7 +6,6 @@ A file that somebody broke never stops the others: a plan that cannot be read sa
 from __future__ import annotations
 
 import json
-import os
 import re
 
 from sixthbot.core.errors import Refused, UsageError
@@ -14,7 +13,6 @@ from sixthbot.core.text import branch_file_stem, is_issue_id
 from sixthbot.store.counting import LANES, OPEN_DRAFTS, OPEN_ISSUES, folder_names, task_names
 from sixthbot.store.reading import read_small
 from sixthbot.store.rows import DRAFT_LIMIT, draft_row, plan_rows, record_row, split_draft
-from sixthbot.store.status import status_in
 from sixthbot.store.taskform import (
     FILE_NAME,
     MOVED_BY_HAND,
@@ -28,26 +26,21 @@ from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from sixthbot.store.paths import Places
 
 
-def open_issues(places: Places) -> list[dict[str, Any]]:
-    """Return the open issues, oldest first: the fields of their records, and their subtasks as `plan`."""
+def open_issues(places: Places, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return those of the named issues that are open, oldest first: the fields of their records, and `plan`."""
     folder = f"{places.home}/issues"
-    names = [name for name in folder_names(folder) if _may_be(OPEN_ISSUES, f"{folder}/{name}/issue.toml")]
-    found = (_record(folder, name) for name in names)
+    real = frozenset(folder_names(folder))
+    found = (_record(folder, name) for name in names if name in real)
     rows = [row for row in found if row is not None and row["status"] in OPEN_ISSUES]
     for row in rows:
         row["plan"] = _plan(folder, row["id"])
     return sorted(rows, key=lambda row: (row["received"], row["id"]))
-
-
-def _may_be(statuses: tuple[str, ...], path: str) -> bool:
-    """Tell whether a file is worth parsing; what is over and done with piles up and is told by one line of it."""
-    return status_in(path) in ("", *statuses)
 
 
 def _record(folder: str, issue_id: str) -> dict[str, Any] | None:
@@ -73,14 +66,9 @@ def _plan(folder: str, issue_id: str) -> list[dict[str, Any]]:
     return [{"n": 1, "text": "the plan cannot be read", "status": "failed", "reason": reason}]
 
 
-def open_drafts(places: Places) -> list[dict[str, str]]:
-    """Return what the front matter of each draft says that waits for review or push, in order of file name."""
-    folder = f"{places.home}/drafts"
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".md") and name[0] != ".")
-    except FileNotFoundError:
-        return []
-    found = (_draft(folder, name) for name in names if _may_be(OPEN_DRAFTS, f"{folder}/{name}"))
+def open_drafts(places: Places, names: Iterable[str]) -> list[dict[str, str]]:
+    """Return what the front matter of those of the named draft files says that wait for review or push."""
+    found = (_draft(f"{places.home}/drafts", name) for name in sorted(names))
     return [row for row in found if row is not None and row["status"] in OPEN_DRAFTS]
 
 

@@ -14,6 +14,7 @@ from sixthbot.store.rulesummary import load_summary
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sixthbot.store.paths import Places
@@ -30,12 +31,23 @@ _LINE = 1 << 20
 
 def read_status(places: Places, now: datetime) -> dict[str, Any]:
     """Return the object that `status --json` prints. `now` bounds times that a wrong clock left in the future."""
+    return figures(places, now, issues=issue_statuses(places), drafts=draft_statuses(places))
+
+
+def figures(
+    places: Places, now: datetime, *, issues: Mapping[str, str], drafts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Do the same where the statuses of issues and drafts are known already."""
+    issue_counts, draft_counts = Counter(issues.values()), Counter(drafts.values())
     return {
         "schema": 1,
         "watcher": _watcher(places, now),
         "queue": count_queue(f"{places.home}/queue"),
-        "drafts": _drafts(places),
-        "issues": _issues(places),
+        "drafts": {status: draft_counts[status] for status in DRAFT_STATUSES},
+        "issues": {
+            "open": sum(issue_counts[status] for status in OPEN_ISSUES),
+            "waiting_for_person": issue_counts["waiting-for-person"],
+        },
         "rules": load_summary(places),
         "last_error": _last_error(places),
     }
@@ -54,17 +66,16 @@ def _watcher(places: Places, now: datetime) -> dict[str, Any]:
     return {"running": True, "pid": held_by(lock), "since": format_time(min(since, now))}
 
 
-def _drafts(places: Places) -> dict[str, int]:
+def draft_statuses(places: Places) -> dict[str, str]:
+    """Return what each draft file names as its status, by the file's name; empty where it names none."""
     folder = f"{places.home}/drafts"
-    found = Counter(status_in(f"{folder}/{name}") for name in _names(folder) if name.endswith(".md"))
-    return {status: found[status] for status in DRAFT_STATUSES}
+    return {name: _status_in(f"{folder}/{name}") for name in _names(folder) if name.endswith(".md")}
 
 
-def _issues(places: Places) -> dict[str, int]:
+def issue_statuses(places: Places) -> dict[str, str]:
+    """Return what each issue's record names as its status, by the name of its folder; empty where it names none."""
     folder = f"{places.home}/issues"
-    found = Counter(status_in(f"{folder}/{name}/issue.toml") for name in _names(folder))
-    open_ones = sum(found[status] for status in OPEN_ISSUES)
-    return {"open": open_ones, "waiting_for_person": found["waiting-for-person"]}
+    return {name: _status_in(f"{folder}/{name}/issue.toml") for name in _names(folder)}
 
 
 def _names(folder: str) -> list[str]:
@@ -74,7 +85,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def status_in(path: str) -> str:
+def _status_in(path: str) -> str:
     """Return the status that a draft or issue file names at the start of a line, empty when it names none."""
     try:
         with open(path, "rb", buffering=0) as file:
