@@ -128,6 +128,7 @@ def not_verified(of: Draftable) -> list[str]:
     ticked = [str(one.n) for one in of.plan.subtasks if one.by == "issue"]
     if ticked:
         missing.append(f"Ticked in the issue when it came: subtask {', '.join(ticked)}.")
+    missing.append("The bot's commits are not signed, and no git hooks ran on them.")
     missing.append("Whether the change does what the issue means: that is the reviewer's part.")
     return missing
 

@@ -33,7 +33,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sixthbot-bench-") as folder:
         _seal(Path(folder))
         repo = _repository(Path(folder) / "repo")
-        rows = [_status(repo, rounds), _on_commit(repo, rounds), _drop_to_claim(repo), _noop_task(repo)]
+        rows = [_status(repo, rounds), *_on_commit(repo, rounds), _drop_to_claim(repo), _noop_task(repo)]
     print("| what | measured | wanted | holds |\n|---|---|---|---|")
     for row in rows:
         print(row)
@@ -90,14 +90,17 @@ def _status(repo: Path, rounds: int) -> Row:
     )
 
 
-def _on_commit(repo: Path, rounds: int) -> Row:
-    spent = medians(
-        {"hook": [PYTHON, "-m", "sixthbot", "on-commit"], "bare": [PYTHON, "-c", "pass"]},
-        cwd=repo,
-        rounds=3 * rounds,
-    )
-    ratio = spent["hook"] / spent["bare"]
-    return Row("`on-commit`, CPU / bare Python", f"{ratio:.2f}", "at most 1.5", ratio <= 1.5)
+def _on_commit(repo: Path, rounds: int) -> list[Row]:
+    commands = {"bare": [PYTHON, "-c", "pass"], "python -m sixthbot": [PYTHON, "-m", "sixthbot", "on-commit"]}
+    script = Path(PYTHON).with_name("sixthbot")
+    if script.exists():  # what hooks call; a plain checkout has none
+        commands["sixthbot"] = [str(script), "on-commit"]
+    spent = medians(commands, cwd=repo, rounds=3 * rounds)
+    ratios = {name: spent[name] / spent["bare"] for name in commands if name != "bare"}
+    return [
+        Row(f"`on-commit` as `{name}`, CPU / bare Python", f"{ratio:.2f}", "at most 1.5", ratio <= 1.5)
+        for name, ratio in ratios.items()
+    ]
 
 
 def _records(repo: Path) -> Iterator[dict[str, object]]:
