@@ -22,6 +22,20 @@ def test_the_repository_is_found_from_any_folder_in_it(repo: RepoDir) -> None:
         assert locate(start) == Places(repo.path, repo.path / ".git")
 
 
+def test_places_are_values_that_never_change(repo: RepoDir) -> None:
+    places, same = locate(repo.path), Places(str(repo.path), str(repo.path / ".git"))
+    assert places == same
+    assert {places, same} == {places}
+    assert places != Places(repo.path, repo.path / "other")
+    assert eval(repr(places)) == places  # noqa: S307 - of our own making
+    assert (places.top, places.git_dir) == (repo.path, repo.path / ".git")
+    assert places.sixth == repo.path / ".sixth"
+    assert places.home == str(places.sixth)
+    for name in ("top", "_top", "new"):
+        with pytest.raises(AttributeError):
+            setattr(places, name, repo.path)
+
+
 def test_a_linked_work_tree_leads_to_the_main_one(repo: RepoDir, tmp_path: Path) -> None:
     linked = tmp_path / "linked tree"
     repo.git("worktree", "add", "-q", "--detach", str(linked))
