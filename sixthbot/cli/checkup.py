@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sixthbot.core.errors import ExitCode, SixthError
+from sixthbot.core.errors import SixthError
 from sixthbot.core.times import format_duration
 from sixthbot.store.redact import redact_text
 
@@ -27,7 +27,7 @@ _LIMITS = Path("/proc/sys/fs/inotify")
 class Finding(NamedTuple):
     """What one check found. `level` is ok, note, warn or bad; `mend` does what `--fix` may do and says what it did.
 
-    `code` is what the process ends with when this is bad.
+    `error` is what kept all further checks from being made.
     """
 
     level: str
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
     message: str
     hint: str = ""
     mend: Callable[[], str] | None = None
-    code: ExitCode = ExitCode.FAILED
+    error: SixthError | None = None
 
 
 def examine(session: Session) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def examine(session: Session) -> Iterator[Finding]:
     try:
         places = session.places()
     except SixthError as error:
-        yield Finding("bad", "repository", error.message, error.hint, code=error.exit_code)
+        yield Finding("bad", "repository", error.message, error.hint, error=error)
         return
     yield Finding("ok", "repository", str(places.top))
     yield _disk(places)

@@ -42,7 +42,10 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
         for finding in findings:
             _tell(session, finding)
         session.out.say(f"\n{plural(len(findings), 'check')}, {plural(len(bad), 'problem')}")
-    return max((finding.code for finding in bad), default=ExitCode.OK)
+    for finding in bad:
+        if finding.error is not None:
+            raise finding.error
+    return ExitCode.FAILED if bad else ExitCode.OK
 
 
 def _mended(finding: Finding) -> Finding:

@@ -10,8 +10,9 @@ from sixthbot.cli.lookup import find_draft
 from sixthbot.cli.output import one_line, paint
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
-from sixthbot.core.drafts import DraftStatus
+from sixthbot.core.drafts import DraftStatus, with_status
 from sixthbot.core.errors import ExitCode, SixthError
+from sixthbot.core.issues import IssueStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) 
     from sixthbot.actions.push import send  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import on_push  # noqa: PLC0415 - lazy, see app
 
-    ready = _approved(services, draft)
+    ready = _approved(services, _unless_told(services, draft))
     where = f"{one_line(ready.target.remote)}, branch {draft.branch}"
     if dry_run:
         session.out.say(f"would push {draft.head[:9]} to {where}")
@@ -74,6 +75,14 @@ def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) 
     session.out.say(f"{word} {draft.head[:9]} to {where}")
     for line in report.words:
         session.out.talk(f"  {one_line(line, 300)}")
+
+
+def _unless_told(services: Services, draft: Draft) -> Draft:
+    """Return a draft that was pushed by a process that died before it could say so as approved still: it is said now."""
+    if draft.status is not DraftStatus.PUSHED or not draft.issue:
+        return draft
+    told = services.store.issues.record(draft.issue).status is not IssueStatus.APPROVED
+    return draft if told else with_status(draft, DraftStatus.APPROVED)
 
 
 def _approved(services: Services, draft: Draft) -> ApprovedDraft:

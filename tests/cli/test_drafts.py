@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,3 +224,19 @@ def test_review_uses_the_pager_of_git_on_a_terminal_only(
     paged = (tmp_path / "paged").read_text()
     assert paged.startswith("Tidy the words\n\nbranch   ")
     assert paged.endswith("\nFRX\n")
+
+
+def test_a_push_that_died_before_it_was_told_is_told_by_the_next(
+    drafted: RepoDir, remote: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sixthbot("approve", BRANCH, cwd=drafted.path)
+    with monkeypatch.context() as patch:
+        patch.setattr("sixthbot.engine.answers.on_push", lambda *_: sys.exit(9))
+        with pytest.raises(SystemExit):
+            sixthbot("push", BRANCH, cwd=drafted.path)
+    assert remote.tip(BRANCH) == drafted.tip(BRANCH)
+    said = sixthbot("push", BRANCH, cwd=drafted.path)
+    assert (said.code, said.out.startswith("it is already there: ")) == (0, True)
+    [issue] = sixthbot("issue", "list", "--json", cwd=drafted.path).json["issues"]
+    assert issue["status"] == "pushed"
+    assert sixthbot("push", BRANCH, cwd=drafted.path).code == 4
