@@ -34,13 +34,16 @@ def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int
 
     The branch's tip becomes one that the bot may build on, the person's commits are mapped to the subtasks (by their
     trailer, else to the first), and the issue's task goes on. Raise UsageError when nothing waits or there is no
-    such subtask. Saying it again changes nothing and returns [].
+    such subtask. Saying it again changes nothing, but finishes what was broken off, and returns [].
     """
     record, plan = services.store.issues.record(issue_id), services.store.issues.plan(issue_id)
+    if not list(plan.waiting()) and _go_on_after_answer(services, issue_id, failed=False):
+        return []
     answered = _answered(plan, n, issue_id)
     if not answered:
         return []
-    commits = accept_tip(services, record)
+    accept_tip(services, record)
+    commits = _commits_of_nobody(services, services.store.issues.record(issue_id), plan)
     named = {commit.id: subtask_number(commit, issue_id) for commit in commits}
     plan = services.store.issues.change_plan(issue_id, lambda now: _with_answers(now, answered, named))
     for subtask in answered:
@@ -50,21 +53,57 @@ def answer_subtask(services: Services, issue_id: str, n: int | None) -> list[int
             issue=issue_id,
             data={"subtask": subtask.n, "commits": list(plan.get(subtask.n).commits)},
         )
-    _set_status(services, issue_id, IssueStatus.OPEN)
-    resume_parked(services, issue=issue_id, kinds={"subtask"}, redo="work", failed=True)
+    _go_on_after_answer(services, issue_id, failed=True)
     return [subtask.n for subtask in answered]
+
+
+def _go_on_after_answer(services: Services, issue_id: str, *, failed: bool) -> list[Task]:
+    """Let the task go on that waits for a subtask: also where nobody is waited for, as an answer was broken off."""
+    parked = services.store.queue.all(states=("parked",))
+    if failed or any(one.issue == issue_id and getattr(one.state, "kind", "") == "subtask" for one in parked):
+        _set_status(services, issue_id, IssueStatus.OPEN)
+        return resume_parked(services, issue=issue_id, kinds={"subtask"}, redo="work", failed=failed)
+    return []
+
+
+def _commits_of_nobody(services: Services, record: IssueRecord, plan: Plan) -> list[CommitInfo]:
+    """Return the branch's last commits, oldest first, that neither the bot wrote nor any subtask has as its own."""
+    branch = BranchName.parse(record.branch) if record.branch else None
+    tip = None if branch is None else refs.tip(services.repo.git, branch)
+    if branch is None or tip is None or tip in services.store.operations.tips_written(branch.ref):
+        return []
+    # the tip itself was accepted a moment ago, or by an answer that was broken off
+    known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips) - {tip}
+    known |= {commit for subtask in plan.subtasks for commit in subtask.commits}
+    below = [parse_oid(record.base_commit)] if record.base_commit else []
+    commits = log(services.repo.git, tip=tip, not_in=below)
+    last_known = max((index for index, commit in enumerate(commits) if commit.id in known), default=-1)
+    return commits[last_known + 1 :]
 
 
 def answer_commits(services: Services, issue_id: str) -> list[CommitInfo]:
     """Accept what a person added to the issue's branch without having been asked, such as to a branch in review.
 
     Return the new commits, oldest first; where there are any, the issue's task goes on from its work and a new draft
-    follows. Raise UsageError when the branch is gone.
+    follows. Said again, it finishes what was broken off. Raise UsageError when the branch is gone.
     """
-    commits = accept_tip(services, services.store.issues.record(issue_id))
+    record = services.store.issues.record(issue_id)
+    commits = accept_tip(services, record) or _missing_in_draft(services, record)
     if commits:
         _go_on_with_branch(services, issue_id, moved=True)
     return commits
+
+
+def _missing_in_draft(services: Services, record: IssueRecord) -> list[CommitInfo]:
+    """Return what is on the branch of a task that waits for review, and not in the draft it waits with."""
+    parked = services.store.queue.all(states=("parked",))
+    if not any(one.issue == record.id and getattr(one.state, "kind", "") == "review" for one in parked):
+        return []
+    branch = BranchName.parse(record.branch)
+    tip, draft = refs.tip(services.repo.git, branch), services.store.drafts.find(branch)
+    if tip is None or draft is None or draft.head == tip:
+        return []
+    return log(services.repo.git, tip=tip, not_in=[parse_oid(draft.head)])
 
 
 def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:

@@ -51,6 +51,7 @@ class WorkerPool:
         self._reviving = threading.Lock()
         self._generation = 0
         self._busy: dict[str, Task] = {}
+        self._doubted: set[str] = set()  # workers that may hold a task whose claim was broken off
         self._opened = services()  # what workers start with: the settings may break before they do
         self._shares = _shares(self._opened, workers, lanes)
         self._threads: list[threading.Thread] = []
@@ -149,15 +150,18 @@ class WorkerPool:
     def _claim(self, worker: Worker, lanes: Collection[Lane] | None) -> Task | None:
         try:
             services = self._services()
+            queue = services.store.queue
             with self._claiming:  # one at a time, so that two tasks of one key are not taken together
-                task = services.store.queue.claim(
-                    worker.name, lanes=lanes, blocked=_Blocked(services, worker.name)
-                )
+                task = queue.in_hand(worker.name) if worker.name in self._doubted else None
+                self._doubted.discard(worker.name)
+                if task is None:
+                    task = queue.claim(worker.name, lanes=lanes, blocked=_Blocked(services, worker.name))
             if task is not None and _Blocked(services, worker.name)(task):
                 self._give_back(services, task)
                 return None
         except (OSError, SixthError) as error:
             _log.error("cannot look at the queue: %s", error)
+            self._doubted.add(worker.name)
             self._stopping.wait(_TROUBLE_WAIT)
             return None
         return task

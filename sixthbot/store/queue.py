@@ -173,9 +173,22 @@ class Queue(Switches):
         if self._files.has_twin(target):
             self._files.set_aside(target, SECOND_FILE)
             return None
+        return self._taken(worker, target, lane)
+
+    def in_hand(self, worker: str) -> Task | None:
+        """Return a task that is in a living worker's folder, such as one whose claim the disk broke off; None without.
+
+        Only for the worker itself, while it works on nothing.
+        """
+        folder = self.root / "running" / worker
+        found = (self._taken(worker, folder / name) for name in sorted(task_names(folder)))
+        return next((task for task in found if task is not None), None)
+
+    def _taken(self, worker: str, target: Path, lane: Lane | None = None) -> Task | None:
         content = self._files.content(target, quarantine=True)
         if content is None:
             return None
+        lane = content.lane if lane is None else lane
         task = replace(content, lane=lane, state=Running(worker))
         if content.lane is not lane or content.state.name not in {"ready", "running"}:
             # it was moved here by hand: while it runs, its content must not say that it belongs elsewhere

@@ -61,13 +61,12 @@ class Small(Plain):
         """Fill it to the last bytes but `leave`."""
         state = os.statvfs(self.folder)
         room = state.f_bavail * state.f_frsize - leave
-        with (self.folder / "filler").open("wb") as file:
-            try:
+        try:
+            with (self.folder / "filler").open("wb", buffering=0) as file:
                 while room > 0:
                     room -= file.write(b"\0" * min(room, 1 << 20))
-                    file.flush()
-            except OSError:
-                return
+        except OSError:
+            return
 
     def free(self) -> None:
         """Take the filler away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from sixthbot.engine.admit import admit
 from sixthbot.engine.confine import landlock_version
 from sixthbot.engine.services import Services, open_services
 from sixthbot.engine.worker import Worker
+from sixthbot.store.atomic import observe
 from sixthbot.store.paths import locate
 from sixthbot.store.setup import initialise
 from sixthbot.store.trust import items_of
@@ -135,6 +137,59 @@ def test_done_said_twice_changes_nothing(path: Path_) -> None:
     plan = path.services.store.issues.plan(path.issue)
     assert answers.answer_subtask(path.services, path.issue, 2) == []
     assert path.services.store.issues.plan(path.issue) == plan
+
+
+@pytest.mark.parametrize("number", range(1, 17))
+def test_done_broken_off_at_any_write_and_said_again_is_done(
+    path: Path_, tmp_path: Path, number: int
+) -> None:
+    path.drop()
+    path.perform()
+    mine = path.person_commits(tmp_path / "mine", "refactor: rename the helper")
+    left = [number]
+
+    def full(point: str, moment: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(28, f"full at {point} {moment}")
+
+    observe(full)
+    with suppress(OSError):
+        answers.answer_subtask(path.services, path.issue, None)
+    observe(None)
+    with suppress(UsageError):  # it was all done: subtask 3 is nobody's yet
+        answers.answer_subtask(path.services, path.issue, None)
+    plan = path.services.store.issues.plan(path.issue)
+    assert (plan.get(2).status, plan.get(2).by, plan.get(2).commits) == ("done", "person", (mine,))
+    assert plan.get(3).status == "open"
+    state = path.perform().state
+    assert isinstance(state, Parked), state
+    assert "subtask 3" in state.reason
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_more_commits_accepted_half_way_still_lead_to_a_new_draft(
+    path: Path_, tmp_path: Path, number: int
+) -> None:
+    path.drop(b"# Sort\n\n- [ ] Sort `do: sort-words`\n")
+    path.perform()
+    path.person_commits(tmp_path / "mine", "refactor: rename the helper")
+    left = [number]
+
+    def full(point: str, moment: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(28, f"full at {point} {moment}")
+
+    observe(full)
+    with suppress(OSError):
+        answers.answer_commits(path.services, path.issue)
+    observe(None)
+    answers.answer_commits(path.services, path.issue)
+    path.perform()
+    draft = path.services.store.drafts.find(BranchName(path.branch))
+    assert draft is not None
+    assert path.repo.show(draft.head, "helper") == "refactor: rename the helper"
 
 
 def test_done_for_what_does_not_exist_or_does_not_wait_is_said(path: Path_) -> None:

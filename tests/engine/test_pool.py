@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Done, Lane, Ready
 from sixthbot.engine.pool import WorkerPool
+from sixthbot.store.atomic import observe
 from sixthbot.store.locks import is_free
 from tests.engine.scene import Scene, probe, rule
 
@@ -146,6 +147,33 @@ def test_a_worker_outlives_a_disk_that_refuses_for_a_while(repo: RepoDir) -> Non
         target.mkdir()
     assert until(lambda: done(scene) == 1)
     pool.stop()
+
+
+def test_a_claim_that_the_disk_broke_off_is_taken_up_by_its_worker(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    [task] = scene.admit()
+    queue = scene.services.places.queue
+    [ready] = (queue / "ready/normal").glob("*.json")
+    ready.rename(queue / "ready/high" / ready.name)  # moved by hand, so that its claim writes it anew
+    refused: list[str] = []
+
+    def full(point: str, moment: str) -> None:
+        if (point, moment) == ("queue.claim.rewrite", "before") and not refused:
+            refused.append(point)
+            raise OSError(28, "No space left on device")
+
+    observe(full)
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    try:
+        pool.start()
+        end = time.monotonic() + 10
+        while not isinstance(scene.task(task.id).state, Done) and time.monotonic() < end:
+            time.sleep(0.02)
+    finally:
+        observe(None)
+        pool.stop()
+    assert refused
+    assert scene.task(task.id).state == Done("succeeded")
 
 
 def test_a_no_op_task_costs_less_than_twenty_milliseconds_of_cpu(repo: RepoDir) -> None:
