@@ -70,7 +70,7 @@ class Operations:
         """Return one operation; UsageError when there is none of that id."""
         operation = self._load(operation_id) if _ID.fullmatch(operation_id) else None
         if operation is None:
-            raise UsageError(f"no such operation: {operation_id[:80]!r}", hint="sixthbot operations")
+            raise UsageError(f"no such operation: {operation_id[:80]!r}", hint="ls .sixth/operations")
         return operation
 
     def list(self) -> list[Operation]:

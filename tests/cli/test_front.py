@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import pytest
@@ -14,8 +15,7 @@ from sixthbot.cli.app import COMMANDS
 from sixthbot.cli.group import LazyGroup, cli
 from tests.cli.support import sixthbot
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
 
 
 def test_help_begins_with_examples_and_names_every_command() -> None:
@@ -124,3 +124,25 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_every_command_that_a_message_or_document_names_exists() -> None:
+    """A hint that cannot be typed is worse than none. What follows the name in prose is listed here."""
+    prose = {
+        "a", "already", "begin", "bot", "describes", "end", "here", "is", "keeps", "knows", "may", "needs", "put",
+        "reads", "runs", "again", "from", "has", "on", "one", "or", "the", "made", "asks", "that", "approval", "are", "for", "template", "was", "watches", "which", "works", "wrote", "does", "and", "it", "will",
+    }  # fmt: skip
+    files = [
+        *(ROOT / "sixthbot").rglob("*.py"), *(ROOT / "rules").iterdir(), *(ROOT / "templates").iterdir(),
+        *(ROOT / "docs").glob("*.md"), ROOT / "README.md",
+    ]  # fmt: skip
+    named = {
+        (found[1], path.name)
+        for path in files
+        if path.is_file()
+        for found in re.finditer(
+            r"(?<![\w./@-])(?<!from )(?<!import )sixthbot(?: -[Cqv] ?\S*)? ([a-z][a-z-]+)", path.read_text()
+        )
+    }
+    assert {word for word, _ in named} >= {"run", "why", "approve"}
+    assert sorted(one for one in named if one[0] not in {*COMMANDS, *prose}) == []
