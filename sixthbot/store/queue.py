@@ -151,7 +151,12 @@ class Queue(Switches):
                 if task is not None and blocked(task):
                     continue
                 listing.forget(name)
-                if task is not None and (claimed := self._take(worker, lane, name)) is not None:
+                try:
+                    claimed = None if task is None else self._take(worker, lane, name)
+                except OSError:
+                    listing.add(name)  # it is still there, and nothing in its folder changed that would tell
+                    raise
+                if claimed is not None:
                     return claimed
         return None
 

@@ -4,6 +4,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Done, Lane, Ready
 from sixthbot.engine.pool import WorkerPool
@@ -149,7 +151,10 @@ def test_a_worker_outlives_a_disk_that_refuses_for_a_while(repo: RepoDir) -> Non
     pool.stop()
 
 
-def test_a_claim_that_the_disk_broke_off_is_taken_up_by_its_worker(repo: RepoDir) -> None:
+@pytest.mark.parametrize(
+    "where", [("queue.claim", "before"), ("queue.claim", "after"), ("queue.claim.rewrite", "before")]
+)
+def test_a_claim_that_the_disk_broke_off_is_made_up_for(repo: RepoDir, where: tuple[str, str]) -> None:
     scene = Scene(repo.path, rule())
     [task] = scene.admit()
     queue = scene.services.places.queue
@@ -158,7 +163,7 @@ def test_a_claim_that_the_disk_broke_off_is_taken_up_by_its_worker(repo: RepoDir
     refused: list[str] = []
 
     def full(point: str, moment: str) -> None:
-        if (point, moment) == ("queue.claim.rewrite", "before") and not refused:
+        if (point, moment) == where and not refused:
             refused.append(point)
             raise OSError(28, "No space left on device")
 
