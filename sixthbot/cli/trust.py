@@ -11,7 +11,7 @@ from sixthbot.cli.output import clean_text, one_line, paint, plural
 from sixthbot.cli.pager import paint_patch
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
-from sixthbot.core.errors import Refused, UsageError
+from sixthbot.core.errors import ConfigError, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,13 +59,37 @@ def command(session: Session, *, yes: bool, show: bool, revoke: bool) -> None:
             session.out.say(line)
     if show:
         return
+    _refuse_mistakes(contents, untrusted)
     if not yes:
         _ask(session, len(untrusted))
     trust.trust([item for item in items if item.path in untrusted], contents)
-    named = ", ".join(one_line(path) for path in untrusted)
+    named = ", ".join(_named(path, contents) for path in untrusted)
     store.journal.append("trust.given", f"{plural(len(untrusted), 'file')} trusted: {named}")
     session.out.say(f"trusted {named}")
     _go_on(session)
+
+
+def _refuse_mistakes(contents: Mapping[str, bytes | None], untrusted: tuple[str, ...]) -> None:
+    """Raise ConfigError when settings could not be used once they are trusted; a bad rule only disables itself."""
+    from sixthbot.store.config import mistakes_in  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.trust import GONE  # noqa: PLC0415 - lazy, see app
+
+    mistakes: list[str] = []
+    for path in untrusted:
+        data = contents[path]
+        if path in _SETTINGS and data is not None and data != GONE:
+            mistakes += mistakes_in(path, data)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes), hint="mend it, then sixthbot trust; nothing was trusted")
+
+
+_SETTINGS = (".sixth/config.toml", ".sixth/local/config.toml")
+
+
+def _named(path: str, contents: Mapping[str, bytes | None]) -> str:
+    from sixthbot.store.trust import GONE  # noqa: PLC0415 - lazy, see app
+
+    return one_line(path) + (" (that it is missing)" if contents[path] == GONE else "")
 
 
 def _ask(session: Session, count: int) -> None:
@@ -94,11 +118,20 @@ def _differences(
     trust: Trust, contents: Mapping[str, bytes | None], untrusted: tuple[str, ...]
 ) -> Iterator[str]:
     """Yield each untrusted thing: as a diff against what was trusted last, or whole when nothing was."""
+    from sixthbot.store.trust import GONE, says_nothing  # noqa: PLC0415 - lazy, see app
+
     for path in untrusted:
         data, before = contents[path], trust.last_trusted(path)
         if data is None:
             yield f"{paint(one_line(path), 'bold')}  {paint('cannot be read safely, so never trusted', 'red')}"
             continue
+        if data == GONE:
+            yield f"{paint(one_line(path), 'bold')}  {paint('missing: it was trusted', 'yellow')}"
+            yield from (f"    -{line}" for line in _lines(before or b""))
+            yield ""
+            continue
+        if before is not None and says_nothing(before):
+            before = None  # what `init` wrote: there is nothing in it that anybody agreed to
         if path == "git-settings":
             data, before = _settings_text(data), None if before is None else _settings_text(before)
         if before is None:

@@ -80,6 +80,14 @@ def load_config(
     return Loaded(Config.model_validate(merged), origins, untrusted, tuple(problems))
 
 
+def mistakes_in(name: str, data: bytes) -> list[str]:
+    """Return all mistakes in the bytes of a settings file, a line each; `name` is what they call it."""
+    try:
+        return _mistakes(_Layer(name, parse_toml(data, name), data.decode("utf-8", "replace")))
+    except ConfigError as error:
+        return [error.message]
+
+
 def _person_layer(path: Path) -> _Layer | None:
     """Read the person's own file, which may well be a link into a folder of theirs."""
     try:
@@ -96,7 +104,8 @@ def _repository_layer(path: Path, places: Places, trust: Trust) -> tuple[_Layer 
     try:
         data = read_small(path, SIZE_LIMIT)
     except FileNotFoundError:
-        return None, True, []
+        gone = name in trust.missing(places)
+        return None, not gone, [f"{name}: it was trusted, and is missing"] if gone else []
     except (Refused, OSError) as error:
         return None, False, [f"{name}: {error}"]
     trusted = trust.is_trusted(name, data)

@@ -136,7 +136,8 @@ class _File:
 def load_rules(places: Places, trust: Trust, disabled_names: Collection[str] = ()) -> RuleSet:
     """Read all rules. A rule of the repository stands in for a shipped one of the same name.
 
-    A file of the repository counts only when its bytes are trusted; one that does not is named in `untrusted`.
+    A file of the repository counts only when its bytes are trusted; one that does not is named in `untrusted`, as is one
+    that was trusted and is missing.
     `disabled_names` are switched off by the settings. Nothing in a file is an error: it disables the rule it is in.
     """
     shipped = [read_rule_file(data, name, SHIPPED) for name, data in read_shipped_rule_files()]
@@ -148,6 +149,8 @@ def load_rules(places: Places, trust: Trust, disabled_names: Collection[str] = (
             own.append(read_rule_file(data, path, path))
         else:
             untrusted.append(path)
+    folder = f"{places.rules_dir.relative_to(places.top).as_posix()}/"
+    untrusted += [path for path in trust.missing(places) if path.startswith(folder)]
     rules, disabled = _without_twins(shipped, own)
     known = {rule.name for rule in rules}
     disabled += [

@@ -1,7 +1,7 @@
 """Trust: which bytes of which settings this person has agreed to, kept outside the repository, by hash.
 
-One changed byte revokes; returning to bytes once trusted does not ask again. A copy of what was trusted is kept, so
-that the difference can be shown.
+One changed byte revokes, and so does the loss of a file that said something; returning to bytes once trusted does not
+ask again. A copy of what was trusted is kept, so that the difference can be shown.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _COPY = point("trust.copy")
 
 GIT_SETTINGS = "git-settings"
 """Stands, in place of a path, for the settings of git that run programs."""
+
+GONE = b"\0gone"
+"""Stands, in place of its bytes, for a file that was trusted and is not there any more."""
 
 _FILE_LIMIT = 1000
 _UNREADABLE = ""
@@ -64,8 +67,9 @@ class Trust:
         self._copies = data_dir / "trusted"
 
     def collect(self, places: Places, git_settings: bytes) -> dict[str, bytes | None]:
-        """Read everything that needs trust, by path; None for what cannot be read safely."""
-        found = {_relative(path, places): _read(path) for path in _files(places)}
+        """Read everything that needs trust, by path; None for what cannot be read safely, `GONE` for what is missing."""
+        found = {_relative(path, places): _read_safely(path) for path in _files(places)}
+        found |= dict.fromkeys(self.missing(places), GONE)
         if git_settings:
             found[GIT_SETTINGS] = git_settings
         return found
@@ -80,6 +84,19 @@ class Trust:
         untrusted = tuple(item.path for item in items if item.digest not in _digests(known, item.path))
         return TrustState(not untrusted, untrusted)
 
+    def missing(self, places: Places) -> tuple[str, ...]:
+        """Return the trusted paths whose files are gone, sorted: those that said something, until that is trusted."""
+        known = self._load()
+        return tuple(
+            path
+            for path, entry in sorted(known.items())
+            if path != GIT_SETTINGS
+            and _digests(known, path)
+            and entry.get("gone") is not True
+            and not os.path.lexists(places.top / path)
+            and not says_nothing(self.last_trusted(path))
+        )
+
     def is_trusted(self, path: str, data: bytes) -> bool:
         """Tell whether exactly these bytes were trusted at this path."""
         return sha(path, data) in _digests(self._load(), path)
@@ -87,7 +104,8 @@ class Trust:
     def trust(self, items: Iterable[TrustedItem], contents: Mapping[str, bytes | None]) -> None:
         """Trust these items from now on; `contents` are the bytes that the person was shown.
 
-        Raises Refused, with nothing trusted, when an item's bytes are not those, or cannot be read.
+        That a file is `GONE` is trusted until something at its path is. Raises Refused, with nothing trusted, when an
+        item's bytes are not those, or cannot be read.
         """
         known = self._load()
         chosen = []
@@ -101,6 +119,9 @@ class Trust:
             chosen.append((item, data))
         make_dirs(self._copies, mode=0o700)
         for item, data in chosen:
+            if data == GONE:
+                known[item.path] = {**known.get(item.path, {}), "gone": True}
+                continue
             write_file(self._copies / item.digest, data, point=_COPY, durability="power", mode=0o600)
             digests = _digests(known, item.path)
             known[item.path] = {"digests": sorted({*digests, item.digest}), "last": item.digest}
@@ -116,11 +137,8 @@ class Trust:
         return data if data is not None and sha(path, data) == digest else None
 
     def revoke(self) -> None:
-        """Trust nothing any more; what was trusted last is remembered to show the difference."""
-        known = self._load()
-        self._save(
-            {path: {**entry, "digests": []} for path, entry in known.items() if isinstance(entry, dict)}
-        )
+        """Trust nothing any more, as if nothing ever had been."""
+        self._save({})
 
     def _load(self) -> dict[str, Any]:
         try:
@@ -141,6 +159,11 @@ def items_of(contents: Mapping[str, bytes | None]) -> list[TrustedItem]:
         TrustedItem(path, _UNREADABLE if data is None else sha(path, data))
         for path, data in sorted(contents.items())
     ]
+
+
+def says_nothing(data: bytes | None) -> bool:
+    """Tell whether settings are blank lines and comments alone, as those are that `init` writes."""
+    return data is not None and all(line.strip()[:1] in {b"", b"#"} for line in data.splitlines())
 
 
 def _digests(known: Mapping[str, Any], path: str) -> frozenset[str]:
@@ -177,6 +200,12 @@ def files_below(folder: Path) -> list[Path]:
         if len(found) > _FILE_LIMIT:
             raise Refused(f"{folder} has more than {_FILE_LIMIT} files")
     return sorted(found)
+
+
+def _read_safely(path: Path) -> bytes | None:
+    """Read a file to be judged; one that says it is gone is no settings file."""
+    data = _read(path)
+    return None if data == GONE else data
 
 
 def _read(path: Path) -> bytes | None:

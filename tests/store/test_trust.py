@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.paths import Places
-from sixthbot.store.trust import GIT_SETTINGS, Trust, items_of, sha
+from sixthbot.store.trust import GIT_SETTINGS, GONE, Trust, items_of, sha
 from tests.store.support import SEARCH, home
 
 
@@ -118,11 +118,45 @@ def test_the_last_trusted_bytes_are_kept_to_show_the_difference(trust: Trust, pl
         trust_all(trust, places)
     (places.rules_dir / "a.toml").write_text("# three")
     assert trust.last_trusted(".sixth/rules/a.toml") == b"# two"
-    trust.revoke()
-    assert trust.last_trusted(".sixth/rules/a.toml") == b"# two"
-    assert ".sixth/config.toml" in untrusted(trust, places)
     (places.data_dir / "trusted" / sha(".sixth/rules/a.toml", b"# two")).write_text("# forged")
     assert trust.last_trusted(".sixth/rules/a.toml") is None
+    trust_all(trust, places)
+    trust.revoke()
+    assert trust.last_trusted(".sixth/rules/a.toml") is None
+    assert ".sixth/config.toml" in untrusted(trust, places)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".sixth/config.toml", ".sixth/local/config.toml", ".sixth/rules/a.toml", ".sixth/templates/pr.md.j2"],
+)
+def test_a_trusted_file_that_is_gone_is_missed_until_that_is_trusted(
+    trust: Trust, places: Places, name: str
+) -> None:
+    file = places.top / name
+    file.write_text("[check]\n")
+    trust_all(trust, places)
+    file.unlink()
+    assert untrusted(trust, places) == trust.missing(places) == (name,)
+    file.write_text("[check]\n")
+    assert untrusted(trust, places) == trust.missing(places) == ()
+    file.unlink()
+    trust_all(trust, places)
+    assert untrusted(trust, places) == ()
+    file.write_text("[check]\n")
+    assert untrusted(trust, places) == ()
+    file.write_text("[other]\n")
+    trust_all(trust, places)
+    file.unlink()
+    assert untrusted(trust, places) == (name,)
+
+
+def test_nobody_misses_what_said_nothing_or_was_never_trusted(trust: Trust, places: Places) -> None:
+    places.config_file.unlink()
+    rule = places.rules_dir / "a.toml"
+    rule.write_text("[[rule]]\n")
+    rule.unlink()
+    assert untrusted(trust, places) == ()
 
 
 def test_what_is_kept_is_private(trust: Trust, places: Places) -> None:
@@ -146,7 +180,7 @@ def test_a_damaged_trust_file_trusts_nothing_and_can_be_written_again(
 
 
 class TrustMachine(RuleBasedStateMachine):
-    """Files are edited and trusted in any order: trusted is exactly what was trusted at that path since a revoke."""
+    """Files are edited, removed and trusted in any order: trusted is what was trusted at that path since a revoke."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,6 +191,7 @@ class TrustMachine(RuleBasedStateMachine):
         self.data = folder / "data"
         self.files: dict[str, bytes] = {}
         self.trusted: set[tuple[str, bytes]] = set()
+        self.last: dict[str, bytes] = {}
 
     def teardown(self) -> None:
         self._temporary.cleanup()
@@ -179,19 +214,21 @@ class TrustMachine(RuleBasedStateMachine):
         contents = trust.collect(self.places, b"")
         trust.trust(items_of(contents), contents)
         self.trusted |= set(self.files.items())
+        self.last = {path: data for path, data in contents.items() if data not in {None, GONE}}
 
     @rule()
     def revoke(self) -> None:
         Trust(self.data).revoke()
         self.trusted.clear()
+        self.last.clear()
 
     @invariant()
     def trusted_is_what_was_trusted(self) -> None:
         trust = Trust(self.data)
         state = trust.state(trust.scan(self.places, b""))
-        expected = tuple(
-            sorted(path for path, data in self.files.items() if (path, data) not in self.trusted)
-        )
+        unread = {path for path, data in self.files.items() if (path, data) not in self.trusted}
+        gone = {path for path, data in self.last.items() if path not in self.files and data}
+        expected = tuple(sorted(unread | gone))
         assert state.untrusted == expected
         assert state.trusted is (expected == ())
         assert all(trust.is_trusted(*item) is (item in self.trusted) for item in self.files.items())
