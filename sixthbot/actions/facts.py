@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.actions.branches import is_own_changelog, subtask_number
 from sixthbot.actions.check import recorded
 from sixthbot.actions.markdown import block, code, inline, quote
+from sixthbot.core.checkboxes import without_do_spans
 from sixthbot.core.names import clean_line
 from sixthbot.git.diffs import numstat
 from sixthbot.llm.twin import Story
@@ -98,7 +99,9 @@ def _goal(issue: Issue) -> str:
     kept, fenced = [], False
     for line in issue.body.replace("\r\n", "\n").strip().split("\n"):
         fenced ^= line.lstrip().startswith(("```", "~~~"))
-        is_title = line.startswith("#") and clean_line(line.strip("# ")) == clean_line(issue.title)
+        is_title = line.startswith("#") and clean_line(without_do_spans(line).strip("# ")) == clean_line(
+            issue.title
+        )
         if fenced or not (is_title or _BOX.match(line)):
             kept.append(line)
     return "\n".join(kept).strip()
@@ -129,6 +132,9 @@ def not_verified(of: Draftable) -> list[str]:
     if ticked:
         missing.append(f"Ticked in the issue when it came: subtask {', '.join(ticked)}.")
     missing.append("The bot's commits are not signed, and no git hooks ran on them.")
+    if of.issue.warnings:
+        told = "; ".join(inline(warning) for warning in of.issue.warnings)
+        missing.append(f"Not all of the issue file was understood: {told}.")
     missing.append("Whether the change does what the issue means: that is the reviewer's part.")
     return missing
 

@@ -10,15 +10,20 @@ from sixthbot.cli.lookup import plan_of
 from sixthbot.cli.output import clean_text, next_lines, one_line, paint, plural, table
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import VerbGroup, json_option
+from sixthbot.core.errors import SixthError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sixthbot.core.issues import IssueRecord, Plan, Subtask
+    from sixthbot.core.issues import Issue, IssueRecord, Plan, Subtask
     from sixthbot.store.open import Store
 
 _OVER = frozenset({"cancelled", "ended"})
 _COLORS = {"waiting-for-person": "yellow", "in-review": "yellow", "approved": "green", "rejected": "red"}
+_GIVEN = (
+    "labels", "priority", "base", "depends", "paths", "due", "source", "do", "agent", "intensity", "min_budget",
+    "max_budget",
+)  # fmt: skip
 _MARKS = {"open": "[ ]", "waiting": "[?]", "failed": "[!]", "done": "[x]"}
 
 
@@ -99,16 +104,36 @@ def show(session: Session, issue_id: str, *, as_json: bool) -> None:
     store = session.store()
     record = store.issues.record(store.issues.resolve(issue_id))
     plan = plan_of(store.issues, record.id)
-    text = store.issues.issue_text(record.id).decode("utf-8", "replace")
+    data = store.issues.issue_text(record.id)
+    issue, text = _read(data, record), data.decode("utf-8", "replace")
     if as_json:
         more = {"base": record.base, "received": record.received, "file": record.file_name, "text": text}
-        session.out.json({"schema": 1, "issue": issue_json(record, plan) | more})
+        read = {"understood": _understood(issue), "warnings": list(issue.warnings) if issue else []}
+        session.out.json({"schema": 1, "issue": issue_json(record, plan) | more | read})
         return
-    session.out.say("\n".join(_told(store, record, plan)))
+    session.out.say("\n".join(_told(store, record, plan, issue)))
     session.out.say("\n" + clean_text(text.replace("\r\n", "\n")).rstrip("\n"))
 
 
-def _told(store: Store, record: IssueRecord, plan: Plan) -> Iterator[str]:
+def _read(data: bytes, record: IssueRecord) -> Issue | None:
+    """Return the issue as its file is understood; None when somebody made it one that is not."""
+    from sixthbot.core.issuefile import parse_issue  # noqa: PLC0415 - lazy, see app
+
+    try:
+        return parse_issue(data, record.file_name)
+    except SixthError:
+        return None
+
+
+def _understood(issue: Issue | None) -> dict[str, Any]:
+    """Return what the front matter gave and was understood, by key; lists stay lists."""
+    values = {name: getattr(issue, name) for name in _GIVEN} if issue else {}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value
+    }
+
+
+def _told(store: Store, record: IssueRecord, plan: Plan, issue: Issue | None) -> Iterator[str]:
     yield paint(one_line(record.title), "bold")
     rows = [
         ("issue", record.id),
@@ -116,7 +141,11 @@ def _told(store: Store, record: IssueRecord, plan: Plan) -> Iterator[str]:
         ("branch", f"{record.branch} from {record.base}" if record.branch else "none yet"),
         ("received", f"{record.received} as {one_line(record.file_name, 80)}"),
     ]
+    for name, value in _understood(issue).items():
+        rows.append((name, one_line(", ".join(value) if isinstance(value, list) else value, 200)))
     yield table(rows)
+    for warning in issue.warnings if issue else ():
+        yield f"{paint('warning', 'yellow')}   {one_line(warning, 300)}"
     yield ""
     yield from plan_lines(plan)
     for task in store.queue.all(states=("parked", "failed")):
@@ -146,7 +175,7 @@ def _by(subtask: Subtask) -> str:
 @pass_session
 def cancel(session: Session, issue_id: str) -> None:
     """Stop working on an issue. What was done stays on its branch; `issue reopen` goes on."""
-    from sixthbot.engine.answers import cancel_issue  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.reopening import cancel_issue  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("cancelling an issue")
     services = session.services()
@@ -162,7 +191,7 @@ def cancel(session: Session, issue_id: str) -> None:
 @pass_session
 def reopen(session: Session, issue_id: str) -> None:
     """Take up a cancelled, rejected or ended issue again."""
-    from sixthbot.engine.answers import reopen_issue  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.reopening import reopen_issue  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("reopening an issue")
     services = session.services()

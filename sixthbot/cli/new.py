@@ -11,6 +11,7 @@ import click
 from sixthbot.cli.output import one_line
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import verb
+from sixthbot.core.checkboxes import without_do_spans
 from sixthbot.core.errors import UsageError
 from sixthbot.core.names import clean_line, slug
 from sixthbot.core.tasks import Lane
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 _LIMIT = 256 * 1024  # what the inbox accepts
+_TITLE_LIMIT = 1500  # a title may have a `do:` span
 
 
 @verb(
     ("sixthbot new 'Tidy the notes'", "an issue that is all one subtask"),
+    ("sixthbot new 'Sort the words `do: sort-words`'", "one that a recipe does"),
     ("sixthbot new 'Tidy the notes' --body-file plan.md", "with subtasks: lines like - [ ] Sort the list"),
     ("git log -1 --format=%B | sixthbot new 'Follow up' --body-file -", "the text from a pipe"),
 )
@@ -37,7 +40,7 @@ def command(
     session: Session, title: str, body_file: str | None, labels: tuple[str, ...], priority: str | None
 ) -> None:
     """Put an issue into the inbox. The bot takes it up when it runs."""
-    heading = clean_line(title)
+    heading = clean_line(title, limit=_TITLE_LIMIT)
     if not heading:
         raise UsageError("the title is empty", hint="sixthbot new 'What is to be done'")
     places = session.places()
@@ -46,7 +49,7 @@ def command(
     data = text.encode("utf-8")
     if len(data) > _LIMIT:
         raise UsageError(f"the issue would have {len(data)} bytes", hint=f"the inbox takes at most {_LIMIT}")
-    path = _drop(places, slug(heading) or "issue", data)
+    path = _drop(places, slug(without_do_spans(heading)) or "issue", data)
     session.out.say(f"wrote {path.relative_to(places.top)}")
     session.out.talk("a running watch takes it up at once; otherwise: sixthbot run")
 

@@ -7,11 +7,14 @@ import shlex
 from collections import deque
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.errors import Rejected
 from sixthbot.core.issues import Asked, Subtask, SubtaskStatus
 from sixthbot.core.names import clean_line, has_unsafe_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SUBTASK_LIMIT = 500
 _BOX_LIMIT = 10 * SUBTASK_LIMIT  # headings, which have boxes below them, included
@@ -83,6 +86,7 @@ def _closes(line: str, fence: str) -> bool:
 class _Box:
     """One checkbox while the list is read; `has_boxes` makes it a heading and no subtask."""
 
+    line: int
     indent: int
     ticked: bool
     rest: str
@@ -95,15 +99,34 @@ class _Level:
     box: _Box | None
 
 
-def read_subtasks(open_text: OpenText) -> tuple[Subtask, ...]:
+def read_subtasks(open_text: OpenText, warn: Callable[[str], object] = str) -> tuple[Subtask, ...]:
     """Return the leaves among the checkboxes, numbered from 1; a ticked one is done by "issue".
 
-    Raises Rejected when there are more than 500.
+    `warn` is told of each `do:` in a box that has boxes below it: that one is a heading and never run. Raises
+    Rejected when there are more than 500 subtasks.
     """
-    leaves = [box for box in _read_boxes(open_text) if not box.has_boxes]
+    boxes = _read_boxes(open_text)
+    leaves = [box for box in boxes if not box.has_boxes]
     if len(leaves) > SUBTASK_LIMIT:
         raise Rejected(f"it has {len(leaves)} subtasks; an issue may have {SUBTASK_LIMIT}")
+    for box in boxes:
+        if box.has_boxes and not box.ticked and take_do_spans(box.rest)[0]:
+            warn(
+                f"line {box.line}: its `do:` is not run, because the boxes below make the line a heading; "
+                "put it into one of them"
+            )
     return tuple(_subtask(n, box) for n, box in enumerate(leaves, 1))
+
+
+def lines_asking_outside_boxes(open_text: OpenText) -> list[int]:
+    """Return the numbers of the lines that are no checkbox and have a `do:` span."""
+    return [
+        line.number
+        for line in open_text.lines
+        if "do:" in line.text
+        and not ((item := _LIST_ITEM.match(line.text)) and item[2])
+        and take_do_spans(line.text)[0]
+    ]
 
 
 def _read_boxes(open_text: OpenText) -> list[_Box]:
@@ -125,7 +148,7 @@ def _read_boxes(open_text: OpenText) -> list[_Box]:
         # one space more is still the same level, as in CommonMark
         while levels and indent < levels[-1].indent + 2:
             levels.pop()
-        box = _Box(indent, item[2] != " ", item[3] or "") if item[2] else None
+        box = _Box(line.number, indent, item[2] != " ", item[3] or "") if item[2] else None
         if box is not None:
             boxes.append(box)
             if len(boxes) > _BOX_LIMIT:
@@ -146,7 +169,7 @@ def _mark_headings(levels: list[_Level]) -> None:
 
 
 def _subtask(n: int, box: _Box) -> Subtask:
-    spans, text = _take_do_spans(box.rest)
+    spans, text = take_do_spans(box.rest)
     asked, problem = (None, "") if not spans else read_do(spans[0])
     if len(spans) > 1:
         asked, problem = None, "it has more than one `do:` span"
@@ -161,10 +184,10 @@ def _subtask(n: int, box: _Box) -> Subtask:
 
 def without_do_spans(line: str) -> str:
     """Return a line of markdown without its `do:` spans."""
-    return _take_do_spans(line)[1]
+    return take_do_spans(line)[1]
 
 
-def _take_do_spans(line: str) -> tuple[list[str], str]:
+def take_do_spans(line: str) -> tuple[list[str], str]:
     """Return what the `do:` code spans of a line say, and the line without them."""
     runs = [(match.start(), match.end()) for match in _RUN_OF_TICKS.finditer(line)]
     later: dict[int, deque[int]] = {}  # by length of a run of backticks, where such runs stand

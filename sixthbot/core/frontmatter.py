@@ -36,14 +36,14 @@ class FrontMatter:
 
     `values` are strings and tuples of strings (TOML may give others), keys in lower case with `_` for `-`.
     `lines` tells each key's line in the file, from 1. `body` is the rest, beginning on line `body_line`.
-    `warning` says why nothing, or not all, could be read; empty when all is well.
+    `warnings` say why nothing, or not all, could be read; empty when all is well.
     """
 
     values: Mapping[str, Any]
     lines: Mapping[str, int]
     body: str
     body_line: int = 1
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class _Unreadable(Exception):
@@ -67,7 +67,7 @@ def split_front_matter(text: str) -> FrontMatter:
         lines=MappingProxyType(read.lines),
         body=text[body_at:],
         body_line=body_line,
-        warning="; ".join(read.warnings),
+        warnings=tuple(read.warnings),
     )
 
 
@@ -78,8 +78,8 @@ class _Read:
     warnings: list[str]
 
 
-def _no_front_matter(text: str, warning: str = "") -> FrontMatter:
-    return FrontMatter(values=MappingProxyType({}), lines=MappingProxyType({}), body=text, warning=warning)
+def _no_front_matter(text: str, *warnings: str) -> FrontMatter:
+    return FrontMatter(values=MappingProxyType({}), lines=MappingProxyType({}), body=text, warnings=warnings)
 
 
 def _block(text: str, fence: str, start: int) -> tuple[str, int]:
@@ -94,7 +94,7 @@ def _block(text: str, fence: str, start: int) -> tuple[str, int]:
                 raise _Unreadable(f"it has more than {SIZE_LIMIT} bytes")
             return block, min(end + 1, len(text))
         at = end + 1
-    raise _Unreadable(f"no closing {fence}")
+    raise _Unreadable(f"line 1 opens it, but there is no closing {fence}")
 
 
 def normal_key(key: str) -> str:
@@ -200,9 +200,9 @@ def _read_toml(block: str) -> _Read:
     if _too_deep(bare):
         raise _Unreadable(f"its TOML is nested more than {_DEPTH_LIMIT} deep")
     try:
-        data = tomllib.loads(block)
+        data = tomllib.loads(block + "\n")
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise _Unreadable(f"not TOML: {error}") from None
+        raise _Unreadable(_toml_problem(str(error))) from None
     if has_huge_number(data):
         raise _Unreadable("not TOML: a number in it has more than 64 bits")
     lines: dict[str, int] = {}
@@ -217,6 +217,14 @@ def _read_toml(block: str) -> _Read:
         else:
             values[normal_key(key)] = value
     return _Read(values, {key: lines[key] for key in values if key in lines}, warnings)
+
+
+def _toml_problem(error: str) -> str:
+    """Return what the parser says with the line in the file, where the fence is line 1."""
+    reason, _, place = error.partition(" (at line ")
+    line = place.split(",", 1)[0]
+    where = f"line {int(line) + 1} is " if line.isascii() and line.isdigit() else ""
+    return f"{where}not TOML: {reason}"
 
 
 def _too_deep(bare: str) -> bool:

@@ -5,13 +5,21 @@ Limits come before parsers, and every parser is linear in the file, so a hostile
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.checkboxes import DO_LIMIT, lines_outside_code, read_subtasks, without_do_spans
+from sixthbot.core.checkboxes import (
+    DO_LIMIT,
+    lines_asking_outside_boxes,
+    lines_outside_code,
+    read_do,
+    read_subtasks,
+    take_do_spans,
+)
 from sixthbot.core.errors import InvalidName, Rejected
 from sixthbot.core.frontmatter import FrontMatter, split_front_matter
 from sixthbot.core.issues import Issue
@@ -21,7 +29,7 @@ from sixthbot.core.tasks import Lane
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sixthbot.core.checkboxes import TextLine
+    from sixthbot.core.checkboxes import OpenText
 
 __all__ = ["SIZE_LIMIT", "Rejected", "parse_issue"]
 
@@ -33,6 +41,10 @@ _FIELD_LIMIT = 200
 _PATH_LIMIT = 1000
 _LINES_FOR_TITLE = 500
 _LINE_FOR_TITLE = 4000
+_WARNINGS_LIMIT = 20
+_KEYS_LOOKED_AT = 30
+_KEY_LENGTH = 24
+_CLOSE_ENOUGH = 0.66  # `prio` is close to priority
 
 _KNOWN = frozenset(
     {
@@ -63,15 +75,17 @@ def parse_issue(data: bytes, file_name: str) -> Issue:
 
     Raises Rejected with the reason, and the line where there is one: too big, not UTF-8 text, empty, an id, branch
     or base that is no usable name, a path that leaves the repository, more than 500 subtasks. Whatever else cannot
-    be read is left out and said in the issue's `warning`.
+    be read is left out and said in the issue's `warnings`.
     """
     front = split_front_matter(_decode(data))
     reader = _Reader(front)
     open_text = lines_outside_code(front.body, first_line=front.body_line)
-    subtasks = read_subtasks(open_text)
+    reader.look_for_slips()
+    subtasks = read_subtasks(open_text, reader.warn)
+    title = _title(reader.text("title", limit=_LINE_FOR_TITLE), open_text, front, file_name)
     issue = Issue(
         id=reader.checked("id", parse_issue_id),
-        title=_title(reader.text("title"), open_text.lines, front.body, file_name),
+        title=title.text,
         body=front.body,
         subtasks=subtasks,
         priority=reader.choice("priority", _LANES),
@@ -80,7 +94,7 @@ def parse_issue(data: bytes, file_name: str) -> Issue:
         branch=reader.checked("branch", _branch),
         depends=reader.checked_list("depends", parse_issue_id),
         paths=reader.checked_list("paths", _path, limit=_PATH_LIMIT),
-        do=reader.raw("do")[: DO_LIMIT + 1].strip(),
+        do=_request(reader, title, boxes=bool(subtasks)),
         agent=reader.text("agent"),
         intensity=reader.choice("intensity", {name: name for name in _INTENSITIES}),
         min_budget=reader.text("min_budget"),
@@ -93,9 +107,12 @@ def parse_issue(data: bytes, file_name: str) -> Issue:
         reader.warn(
             f"line {open_text.unclosed_fence} opens a code fence that is never closed: boxes below are not read"
         )
-    if issue.do and subtasks:
-        reader.warn("`do` in the front matter is for issues without checkboxes and was not used")
-    return reader.with_warning(issue)
+    for number in lines_asking_outside_boxes(open_text):
+        if subtasks:
+            reader.warn(f"line {number}: a `do:` outside a checkbox is not run; put it into a box")
+        elif number != title.line:
+            reader.warn(f"line {number}: a `do:` outside the title is not run; put it there or into a box")
+    return replace(issue, warnings=reader.told())
 
 
 def _decode(data: bytes) -> str:
@@ -123,25 +140,71 @@ def _line_at(data: bytes, offset: int) -> int:
     return data.count(b"\n", 0, offset) + 1
 
 
-def _title(given: str, lines: tuple[TextLine, ...], body: str, file_name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Title:
+    """The title without `do:` spans, what these say, and its line in the body's file; 0 where it has none there."""
+
+    text: str
+    asks: tuple[str, ...] = ()
+    line: int = 0
+
+
+def _title(given: str, open_text: OpenText, front: FrontMatter, file_name: str) -> _Title:
     """Return the title: the front matter's, the first heading, the first line with text, or the file's name."""
-    if given:
-        return given
-    for line in lines:
+    if given and (found := _as_title(given, 0)):
+        return found
+    for line in open_text.lines:
         match = _FIRST_HEADING.fullmatch(line.text)
-        heading = clean_line(_CLOSING_HASHES.sub("", match[1])) if match else ""
-        if heading:
-            return heading
-    firsts = (clean_line(_bare(line)) for line in body.split("\n", _LINES_FOR_TITLE)[:_LINES_FOR_TITLE])
+        if match and (found := _as_title(_CLOSING_HASHES.sub("", match[1]), line.number)):
+            return found
+    outside_code = {line.number for line in open_text.lines}
+    lines = front.body.split("\n", _LINES_FOR_TITLE)[:_LINES_FOR_TITLE]
+    firsts = (
+        _as_title(_bare(line), number if number in outside_code else 0)
+        for number, line in enumerate(lines, front.body_line)
+    )
     texts = [first for first in firsts if first]
     # a rule or a fence is no title while there is a line that says something
-    speaking = (text for text in texts if any(char.isalnum() for char in text))
-    return next(speaking, "") or clean_line(file_name.removesuffix(".md")) or next(iter(texts), "untitled")
+    speaking = (first for first in texts if any(char.isalnum() for char in first.text))
+    return (
+        next(speaking, None)
+        or _as_title(file_name.removesuffix(".md"), 0)
+        or next(iter(texts), _Title("untitled"))
+    )
+
+
+def _as_title(line: str, number: int) -> _Title | None:
+    """Return a line as the title, None when it says nothing."""
+    spans, text = take_do_spans(line)
+    title = clean_line(text)
+    if not title and spans:
+        asked, _ = read_do(spans[0])
+        title = f"do {asked.name}" if asked else ""
+    return _Title(title, tuple(spans), number) if title else None
 
 
 def _bare(line: str) -> str:
-    """Return a line without list marks, box and `do:` spans."""
-    return _LINE_MARKS.sub("", without_do_spans(line.strip()[:_LINE_FOR_TITLE]), count=1)
+    """Return a line without list marks and box."""
+    return _LINE_MARKS.sub("", line.strip()[:_LINE_FOR_TITLE], count=1)
+
+
+def _request(reader: _Reader, title: _Title, *, boxes: bool) -> str:
+    """Return what an issue without boxes asks for: the front matter's `do`, else the span in its title."""
+    given = reader.raw("do")[: DO_LIMIT + 1].strip()
+    if boxes:
+        if given:
+            reader.warn("`do` in the front matter is for issues without checkboxes and was not used")
+        return given
+    asks = title.asks if title.line or reader.raw("title") else ()
+    where = f"line {title.line}: " if title.line else ""
+    if not asks or given:
+        if asks and asks[0] != given:
+            reader.warn(f"{where}the `do:` in the title was not used, because the front matter has one")
+        return given
+    if len(asks) > 1:
+        reader.warn(f"{where}the title has more than one `do:`, so none is used")
+        return ""
+    return asks[0][: DO_LIMIT + 1]
 
 
 def _branch(text: str) -> str:
@@ -164,10 +227,20 @@ class _Reader:
     def warn(self, text: str) -> None:
         self.warnings.append(text)
 
-    def with_warning(self, issue: Issue) -> Issue:
-        """Return the issue with all that was wrong as its warning."""
-        parts = [part for part in (self.front.warning, *self.warnings) if part]
-        return replace(issue, warning=clean_line("; ".join(parts), limit=1000))
+    def told(self) -> tuple[str, ...]:
+        """Return all that was wrong, one line each."""
+        every = [*self.front.warnings, *self.warnings]
+        if len(every) > _WARNINGS_LIMIT:
+            every[_WARNINGS_LIMIT:] = [f"and {len(every) - _WARNINGS_LIMIT} more"]
+        return tuple(clean_line(warning, limit=300) for warning in every)
+
+    def look_for_slips(self) -> None:
+        """Warn of unknown keys that look like known ones; others are somebody else's and kept."""
+        unknown = [key for key in self.front.values if key not in _KNOWN and len(key) <= _KEY_LENGTH]
+        for key in unknown[:_KEYS_LOOKED_AT]:
+            near = difflib.get_close_matches(key, sorted(_KNOWN - set(self.front.values)), 1, _CLOSE_ENOUGH)
+            if near:
+                self.warn(f"{self._where(key)}unknown key {key!r}; did you mean {near[0]}?")
 
     def raw(self, key: str) -> str:
         return _as_text(self.front.values.get(key, ""))
@@ -200,7 +273,7 @@ class _Reader:
     def choice(self, key: str, values: Mapping[str, str]) -> str:
         value = clean_line(self.word(key), limit=60).lower()
         if value and value not in values:
-            self.warn(f"{self._where(key)}{key} {value!r} is none of {', '.join(values)}")
+            self.warn(f"{self._where(key)}{key} {value!r} is none of {', '.join(values)}, and was ignored")
         return values.get(value, "")
 
     def date(self, key: str) -> str:
@@ -208,7 +281,7 @@ class _Reader:
         try:
             return date.fromisoformat(value[:10]).isoformat() if value else ""
         except ValueError:
-            self.warn(f"{self._where(key)}{key} {value!r} is not a date like 2026-11-20")
+            self.warn(f"{self._where(key)}{key} {value!r} is not a date like 2026-11-20, and was ignored")
             return ""
 
     def _check(self, key: str, value: str, check: Callable[[str], str]) -> str:

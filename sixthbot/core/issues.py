@@ -86,8 +86,8 @@ class Plan:
 class Issue:
     """A parsed issue file. Values are as the file gave them, checked and cleaned; `body` is untrusted text.
 
-    `priority` is a lane's name or empty. `extra` keeps keys the contract does not know. `warning` says what
-    could not be read. `subtasks` are as parsed; how far they are is the plan's business.
+    `priority` is a lane's name or empty. `extra` keeps keys the contract does not know. `warnings` say, one
+    line each, what could not be read. `subtasks` are as parsed; how far they are is the plan's business.
     """
 
     title: str
@@ -108,7 +108,12 @@ class Issue:
     due: str = ""
     source: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """All warnings as one line, empty when the whole file was understood."""
+        return "; ".join(self.warnings)
 
 
 class IssueStatus(StrEnum):

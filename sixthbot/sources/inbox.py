@@ -161,6 +161,8 @@ class Inbox:
         except OSError as error:
             tally.trouble(found, error)
         else:
+            for warning in issue.warnings:
+                self._store.journal.append("issue.warning", warning, level="warning", issue=record.id)
             tally.events.append(issue_event(record, issue, time=now))
 
     def _reject(self, found: _Found, reason: str, tally: _Tally) -> None:

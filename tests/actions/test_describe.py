@@ -303,3 +303,17 @@ def test_a_rejected_draft_waits_for_review_again_once_its_issue_is_reopened(
     assert (worked.draft().status, worked.draft().text) == (DraftStatus.AWAITING_REVIEW, text)
     with pytest.raises(NeedsPerson):
         worked.step("review")
+
+
+def test_what_was_not_understood_of_the_issue_is_said_once(shop: Workshop) -> None:
+    shop.recipe("a", "open('a', 'w').write('x')")
+    shop.drop("---\nlables: bug\npriority: urgent\n---\n# Make it `do: a`\n\nAs *said*.\n")
+    shop.steps("branch", "plan", "work", "rebase", "changelog", "check", "describe")
+    text = shop.draft().text
+    unverified = text[text.index("## Not verified") :]
+    assert (
+        "- Not all of the issue file was understood: line 2: unknown key 'lables'; did you mean labels?; line 3:"
+        in (unverified)
+    )
+    assert text.count("did you mean labels?") == 1
+    assert "do: a" not in text

@@ -49,6 +49,20 @@ def test_an_issue_is_shown_with_plan_and_what_it_waits_for(waiting: RepoDir) -> 
     assert out.endswith("- [ ] Rename the file by hand\n")
 
 
+def test_what_was_understood_of_an_issue_is_shown_and_what_was_not(home: RepoDir) -> None:
+    text = "---\nid: odd\nlabels: [bug, ui]\nprio: high\ndue: 2026-12-01\n---\n# Odd\n"
+    (home.path / ".sixth/inbox/odd.md").write_text(text, encoding="utf-8")
+    said = sixthbot("run", cwd=home.path)
+    warning = "line 4: unknown key 'prio'; did you mean priority?"
+    assert warning in said.out + said.err
+    assert warning in sixthbot("log", "-n", "0", cwd=home.path).out
+    out = sixthbot("issue", "show", "odd", cwd=home.path).out
+    assert f"labels    bug, ui\ndue       2026-12-01\nwarning   {warning}\n" in out
+    shown = sixthbot("issue", "show", "odd", "--json", cwd=home.path).json["issue"]
+    assert shown["understood"] == {"labels": ["bug", "ui"], "due": "2026-12-01"}
+    assert shown["warnings"] == [warning]
+
+
 def test_the_plan_says_who_does_what(waiting: RepoDir) -> None:
     assert sixthbot("plan", "tidy", cwd=waiting.path).out == (
         "Tidy the words  tidy\n\n"

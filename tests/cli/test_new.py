@@ -89,3 +89,9 @@ def test_the_same_title_from_many_at_once_loses_nothing(home: RepoDir) -> None:
         list(pool.map(lambda text: new._drop(places, "tidy", text.encode()), texts))
     assert set(inbox(home).values()) == texts
     assert not any(name.startswith(".") for name in inbox(home))
+
+
+def test_a_title_may_ask_for_a_recipe_which_the_file_name_does_not_show(home: RepoDir) -> None:
+    long = "x" * 300
+    sixthbot("new", f"Sort the words `do: sort-words by={long}`", cwd=home.path)
+    assert inbox(home) == {"sort-the-words.md": f"# Sort the words `do: sort-words by={long}`\n"}

@@ -121,6 +121,15 @@ def test_a_priority_is_a_lane_or_a_number(given_value: str, lane: str) -> None:
         ("---\n" + "key: value\n" * 2000 + "---\n", "more than 16384 bytes"),
         ("```\n- [ ] a\n", "line 1 opens a code fence that is never closed"),
         ("---\ndo: x\n---\n- [ ] a\n", "`do` in the front matter"),
+        ("+++\n\nx = \n+++\n", "line 3 is not TOML"),
+        ("---\nlables: a\n---\n", "line 2: unknown key 'lables'; did you mean labels?"),
+        ("---\nprio: high\n---\n", "did you mean priority?"),
+        ("---\npriority: urgent\n---\n", "3, 4, and was ignored"),
+        ("- [ ] a `do: x`\n  - [ ] b\n", "line 1: its `do:` is not run"),
+        ("- [ ] a\n  - [ ] b\n\nAll of it: `do: x`\n", "line 4: a `do:` outside a checkbox is not run"),
+        ("see `do: x`\n\n", "line 1: a `do:` outside the title is not run"),
+        ("---\ntitle: The title `do: x` `do: y`\n---\n", "more than one `do:`"),
+        ("---\ndo: a\ntitle: The title `do: b`\n---\n", "the front matter has one"),
     ],
 )
 def test_what_cannot_be_read_is_a_warning_and_the_issue_is_kept(front: str, warning: str) -> None:
@@ -173,6 +182,41 @@ def test_an_issue_without_boxes_is_one_subtask_that_may_ask() -> None:
     broken = plan_from(read("---\ndo: fmt a='\n---\nFormat")).get(1)
     assert (broken.status, broken.by) == (SubtaskStatus.WAITING, "person")
     assert "no closing quotation" in broken.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Sort the words `do: sort-words by=size`\n\nSoon.\n",
+        "Sort the words `do: sort-words by=size`",
+        "---\ntitle: Sort the words `do: sort-words by=size`\n---\n",
+        "---\ndo: sort-words by=size\n---\n# Sort the words `do: other`\n",
+    ],
+)
+def test_the_title_of_an_issue_without_boxes_may_ask(text: str) -> None:
+    issue = read(text)
+    (subtask,) = plan_from(issue).subtasks
+    assert (issue.title, subtask.text) == ("Sort the words", "Sort the words")
+    assert subtask.asked == Asked("sort-words", {"by": "size"})
+    assert dict(subtask.asked.args) == {"by": "size"}
+
+
+def test_a_title_that_only_asks_is_named_by_it() -> None:
+    assert read("`do: sort-words`\n").title == "do sort-words"
+
+
+def test_a_request_inside_a_code_fence_is_none() -> None:
+    issue = read("```\nSort `do: sort-words`\n```\n")
+    assert plan_from(issue).get(1).asked is None
+
+
+def test_unknown_keys_that_are_like_no_other_are_kept_without_a_word() -> None:
+    assert read("---\nmilestone: 3\nassignee: me\nreviewers: [a]\n---\nx").warnings == ()
+
+
+def test_no_more_warnings_are_told_than_anybody_reads() -> None:
+    issue = read("- [ ] a\n" + "see `do: x`\n" * 50)
+    assert (len(issue.warnings), issue.warnings[-1]) == (21, "and 30 more")
 
 
 FRONT_PIECES = [

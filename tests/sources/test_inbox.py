@@ -56,6 +56,15 @@ def test_a_settled_file_becomes_an_issue_and_an_event(store: Store, inbox: Path)
     assert store.issues.record("login").title == "Mend it"
 
 
+def test_what_was_not_understood_is_told_when_the_file_is_accepted(store: Store, inbox: Path) -> None:
+    (inbox / "a.md").write_text("---\nlables: bug\npriority: urgent\n---\n# A\n")
+    (event,) = settle(store).events
+    told = [record for record in store.journal.read() if record.kind == "issue.warning"]
+    assert [(record.level, record.issue) for record in told] == [("warning", event.fields["id"])] * 2
+    assert "did you mean labels?" in " ".join(record.message for record in told)
+    assert "priority 'urgent' is none of" in " ".join(record.message for record in told)
+
+
 def test_one_look_is_never_enough(store: Store, inbox: Path) -> None:
     (inbox / "a.md").write_text("# A\n")
     source = Inbox(store)
