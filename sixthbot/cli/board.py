@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
+from sixthbot.core.errors import NoRepository
 from sixthbot.store.counting import OPEN_DRAFTS, OPEN_ISSUES
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
@@ -39,7 +40,13 @@ def show_status(start: Path | str = ".", out: Output | None = None, *, as_json: 
     if out is None:
         out = Output(color_out=wants_color(None, stream=sys.stdout), color_err=False)
     places = locate(start)
-    require_initialised(places)
+    try:
+        require_initialised(places)
+    except NoRepository:
+        from sixthbot.cli.foreign import refuse_foreign  # noqa: PLC0415 - only a failure pays for it
+
+        refuse_foreign(places)
+        raise
     moment, issues, drafts = now(), issue_statuses(places), draft_statuses(places)
     status = figures(places, moment, issues=issues, drafts=drafts)
     if as_json:

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sixthbot.core.errors import SixthError
-from sixthbot.core.times import format_duration
+from sixthbot.cli.times import ago
+from sixthbot.core.errors import ConfigError, SixthError
+from sixthbot.store.clock import now
 from sixthbot.store.redact import redact_text
 
 if TYPE_CHECKING:
@@ -54,13 +55,18 @@ def examine(session: Session) -> Iterator[Finding]:
     try:
         services = session.services()
     except SixthError as error:
-        yield Finding("bad", "settings", error.message, error.hint)
-        return
-    yield from _settings(services)
-    yield _confinement(services)
-    yield from _left_behind(services)
-    yield _remote(services)
-    yield _hooks(services)
+        ending = None if isinstance(error, ConfigError) else error
+        for number, line in enumerate(error.message.splitlines()):
+            yield Finding("bad", "settings", line, "" if number else error.hint, error=ending)
+        if ending is not None:
+            return
+    else:
+        yield from _settings(services)
+        yield _confinement(services)
+        yield from _left_behind(services)
+        yield _remote(services)
+    yield from _failed(session)
+    yield _hooks(places)
 
 
 def _machine() -> Iterator[Finding]:
@@ -110,14 +116,16 @@ def _exclude(places: Places) -> Finding:
         return Finding(
             "bad",
             "exclude",
-            ".git/info/exclude does not keep .sixth out of git's sight",
+            ".git/info/exclude does not keep the bot's own files out of git's sight",
             "sixthbot init",
             mend,
         )
     missing = [name for name in ("inbox", "queue", "issues", "drafts") if not (places.sixth / name).is_dir()]
     if missing:
         return Finding("bad", "folders", f".sixth/{missing[0]} is missing", "sixthbot init", mend)
-    return Finding("ok", "exclude", "the bot's files are out of git's sight")
+    return Finding(
+        "ok", "exclude", "git sees config.toml, rules/ and templates/ of .sixth, and nothing of the bot's own"
+    )
 
 
 def _watcher(places: Places) -> Finding:
@@ -140,10 +148,12 @@ def _damaged(session: Session) -> Iterator[Finding]:
 
 
 def _settings(services: Services) -> Iterator[Finding]:
-    if services.loaded.untrusted or not services.trusted or services.rules.untrusted:
+    for problem in services.loaded.problems:
+        yield Finding("bad", "settings", problem, "mend it, then sixthbot trust")
+    if not services.trusted:
         yield Finding(
-            "warn", "trust", "this repository's settings are not trusted: shipped rules and defaults serve",
-            "sixthbot trust --show",
+            "warn", "trust", f"{', '.join(services.untrusted)} not trusted: recipes and checks wait for it",
+            "sixthbot trust",
         )  # fmt: skip
     else:
         yield Finding("ok", "trust", "nothing waits for your trust")
@@ -205,9 +215,14 @@ def _left_behind(services: Services) -> Iterator[Finding]:
             "warn", "left behind", f"{len(dead)} dead workers with tasks, {len(begun)} unfinished operations",
             "sixthbot run, or sixthbot doctor --fix", mend,
         )  # fmt: skip
-    for task in services.store.queue.all(states=("failed",)):
-        age = format_duration(services.clock() - task.created)
-        yield Finding("warn", "failed", f"task {task.id} ({task.rule}), {age} old", f"sixthbot why {task.id}")
+
+
+def _failed(session: Session) -> Iterator[Finding]:
+    for task in session.store().queue.all(states=("failed",)):
+        made = ago(task.created, now())
+        yield Finding(
+            "warn", "failed", f"task {task.id} ({task.rule}), made {made}", f"sixthbot why {task.id}"
+        )
 
 
 def _remote(services: Services) -> Finding:
@@ -223,10 +238,10 @@ def _remote(services: Services) -> Finding:
     return Finding("ok", "remote", f"{target.remote} ({redact_text(target.url)})")
 
 
-def _hooks(services: Services) -> Finding:
+def _hooks(places: Places) -> Finding:
     from sixthbot.cli.hooks import VERBS, installed  # noqa: PLC0415 - lazy, see app
 
-    there = installed(services.places.git_dir / "hooks")
+    there = installed(places.git_dir / "hooks")
     if not there:
         return Finding("note", "hooks", "none are installed; file events and a look every 2 s do without")
     missing = sorted(set(VERBS) - set(there))

@@ -56,6 +56,6 @@ def _mended(finding: Finding) -> Finding:
 
 def _tell(session: Session, finding: Finding) -> None:
     word, color = _WORDS[finding.level]
-    session.out.say(f"{paint(f'{word:<4}', color)}  {finding.what:<13}  {one_line(finding.message, 300)}")
+    session.out.say(f"{paint(f'{word:<4}', color)}  {finding.what:<13}  {one_line(finding.message, 2000)}")
     if finding.hint:
         session.out.say(f"      {'':<13}  {paint('next', 'green')}: {one_line(finding.hint, 300)}")

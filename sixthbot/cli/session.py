@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.core.errors import Refused
+from sixthbot.cli.foreign import refuse_foreign
+from sixthbot.core.errors import NoRepository, Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,11 @@ class Session:
         from sixthbot.store.paths import locate, require_initialised  # noqa: PLC0415 - lazy, see app
 
         places = locate(self.start)
-        require_initialised(places)
+        try:
+            require_initialised(places)
+        except NoRepository:
+            refuse_foreign(places)
+            raise
         return places
 
     def store(self) -> Store:

@@ -44,7 +44,7 @@ class Services:
     """All that commands, the bot and workers need for one repository, opened and checked.
 
     `rules` holds only rules whose steps can run; the others stand in its `disabled`. `trusted` is false while
-    anything of the repository's settings waits for its owner's trust. `processes` replaces the way foreign programs
+    anything of the repository's settings waits for its owner's trust; `untrusted` names it. `processes` replaces the way foreign programs
     are run, None for the real one. `env` is the environment of the bot's own start.
     """
 
@@ -55,6 +55,7 @@ class Services:
     loaded: Loaded
     rules: RuleSet
     trusted: bool
+    untrusted: tuple[str, ...] = ()
     processes: Processes | None
     clock: Callable[[], datetime]
     env: Mapping[str, str]
@@ -88,6 +89,7 @@ def open_services(
     with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
         save_summary(places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted)
     store = open_store(places, durability=durability, clock=clock)
+    state = trust.state(trust.scan(places, settings))
     return Services(
         places=places,
         store=store,
@@ -95,7 +97,8 @@ def open_services(
         pool=Pool(repo.git, places.pool_dir, serialise=worktree_lock(places)),
         loaded=loaded,
         rules=rules,
-        trusted=trust.state(trust.scan(places, settings)).trusted and not loaded.untrusted,
+        trusted=state.trusted and not loaded.untrusted,
+        untrusted=state.untrusted,
         processes=None,
         clock=clock,
         env=env,

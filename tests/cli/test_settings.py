@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.engine.children import ChildProcesses
+from sixthbot.store.paths import user_config_file
 from tests.cli.support import sixthbot
 from tests.support.repos import clone
 
@@ -42,8 +45,13 @@ def test_what_init_wrote_is_trusted_and_a_changed_byte_is_not(home: RepoDir) -> 
     config.write_text(before + '[notify]\nrun = ["true"]\n')
     said = sixthbot("trust", "--show", cwd=home.path)
     assert said.code == 0
+    assert said.out.startswith(".sixth/config.toml  never trusted\n    # Settings")
+    assert '\n    run = ["true"]\n' in said.out
+    sixthbot("trust", "--yes", cwd=home.path)
+    config.write_text(before + '[notify]\nrun = ["false"]\n')
+    said = sixthbot("trust", "--show", cwd=home.path)
     assert said.out.startswith(".sixth/config.toml  changed since it was trusted\n")
-    assert '\n    +run = ["true"]\n' in said.out
+    assert '\n    -run = ["true"]\n    +run = ["false"]\n' in said.out
     config.write_text(before)
     assert sixthbot("trust", "--show", cwd=home.path).out == "everything here is trusted\n"
 
@@ -61,7 +69,7 @@ def test_trust_asks_and_takes_only_yes(home: RepoDir) -> None:
 
 def test_trust_is_revoked(home: RepoDir) -> None:
     assert sixthbot("trust", "--revoke", cwd=home.path).code == 0
-    assert "never trusted" not in sixthbot("trust", "--show", cwd=home.path).out
+    assert sixthbot("trust", "--show", cwd=home.path).out.startswith(".sixth/config.toml  never trusted\n")
     assert sixthbot("trust", "--yes", "--show", cwd=home.path).code == 2
 
 
@@ -95,15 +103,32 @@ def test_settings_are_shown_with_where_they_come_from(home: RepoDir, monkeypatch
 def test_every_mistake_of_a_configuration_is_told_at_once(home: RepoDir) -> None:
     (home.path / ".sixth/config.toml").write_text('[branch]\nprefx = "bot"\n[bot]\nworkers = "many"\n')
     said = sixthbot("trust", "--yes", cwd=home.path)
-    assert said.code == 2
-    said = sixthbot("config", cwd=home.path)
     assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("hint: mend it, then sixthbot trust; nothing was trusted\n")
+    assert "never trusted" in sixthbot("trust", "--show", cwd=home.path).out
     first, second, *_ = said.err.splitlines()
     assert first.startswith("error: .sixth/config.toml:2: branch.prefx: ")
     assert "prefix" in first
     assert second.startswith("       .sixth/config.toml:4: bot.workers: ")
     for line in (["status"], ["queue"], ["issue"], ["log"], ["draft"]):
         assert sixthbot(*line, cwd=home.path).code == 0, line
+
+
+def test_a_trusted_file_that_disappears_takes_the_trust_along(waiting: RepoDir) -> None:
+    config = waiting.path / ".sixth/config.toml"
+    text = config.read_text()
+    config.unlink()
+    said = sixthbot("trust", "--show", cwd=waiting.path)
+    assert said.out.startswith(".sixth/config.toml  missing: it was trusted\n    -[recipes.sort-words]\n")
+    sixthbot("done", "tidy", cwd=waiting.path)
+    sixthbot("run", cwd=waiting.path)
+    assert sixthbot("draft", "list", "--json", cwd=waiting.path).json["drafts"] == []
+    assert sixthbot("trust", "--yes", cwd=waiting.path).out == (
+        "trusted .sixth/config.toml (that it is missing)\n"
+    )
+    assert sixthbot("trust", "--show", cwd=waiting.path).out == "there is nothing here that needs trust\n"
+    config.write_text(text)
+    assert sixthbot("trust", "--show", cwd=waiting.path).out == "everything here is trusted\n"
 
 
 def test_rules_are_listed_and_checked(home: RepoDir) -> None:
@@ -211,11 +236,43 @@ def test_the_doctor_names_broken_settings_and_missing_programs(home: RepoDir) ->
     said = sixthbot("doctor", cwd=home.path)
     assert said.code == 1
     assert "check 1: no-such-program is not on PATH" in said.out
-    config.write_text("nonsense\n")
-    sixthbot("trust", "--yes", cwd=home.path)
+    config.write_text('nonsense = 1\n[check]\nrun = "x"\n')
     said = sixthbot("doctor", cwd=home.path)
     assert said.code == 1
-    assert "bad   settings       .sixth/config.toml" in said.out
+    assert "\nbad   settings       .sixth/config.toml:1: nonsense: " in said.out
+    assert "\nbad   settings       .sixth/config.toml:3: check.run: " in said.out
+    assert (
+        "\nwarn  trust          .sixth/config.toml not trusted: recipes and checks wait for it\n" in said.out
+    )
+    assert "hooks          none are installed" in said.out
+
+
+def test_the_doctor_goes_on_where_the_persons_own_settings_are_broken(home: RepoDir) -> None:
+    file = user_config_file()
+    file.parent.mkdir(parents=True)
+    file.write_text('[bot]\nworkers = "many"\nworkrs = 1\n')
+    said = sixthbot("doctor", cwd=home.path)
+    assert said.code == 1
+    assert f"\nbad   settings       {file}:2: bot.workers: " in said.out
+    assert f"\nbad   settings       {file}:3: bot.workrs: " in said.out
+    assert "hooks          none are installed" in said.out
+
+
+def test_in_a_repository_of_somebody_elses_status_and_doctor_say_what_init_says(
+    repo: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, folder = shutil.which("git"), tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {real} "$@"\n')
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    somebody = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody)
+    told = sixthbot("init", cwd=repo.path)
+    assert (told.code, "safe.directory" in told.err) == (4, True)
+    for command in ("status", "doctor", "queue"):
+        said = sixthbot(command, cwd=repo.path)
+        assert (said.code, said.err) == (4, told.err), command
 
 
 def test_outside_a_repository_the_doctor_says_so(tmp_path: Path) -> None:
