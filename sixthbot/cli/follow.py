@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from sixthbot.store.reading import open_plain
 from sixthbot.store.records import parse_line
 
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ class Follower:
 
     def _added(self, path: Path) -> list[Record]:
         start = self._read.get(path, 0)
-        if path.stat().st_size < start:
-            start = 0  # it was replaced by hand: told from its beginning
-        with path.open("rb") as file:
-            file.seek(start)
-            data = file.read()
+        try:
+            with open_plain(path) as file:
+                if file.seek(0, os.SEEK_END) < start:
+                    start = 0  # it was replaced by hand: told from its beginning
+                file.seek(start)
+                data = file.read()
+        except OSError:
+            return []
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written is told the next time
         self._read[path] = start + len(whole)
         return [record for line in whole.splitlines() if (record := parse_line(line)) is not None]

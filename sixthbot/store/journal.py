@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,10 @@ class Journal:
         return self._folder / f"{self._own_actor()}.jsonl"
 
     def paths(self) -> list[Path]:
-        """Return all actors' files."""
+        """Return all actors' files; links, folders and special files are nobody's."""
         try:
-            return sorted(path for path in self._folder.iterdir() if path.name.endswith(".jsonl"))
+            named = (path for path in self._folder.iterdir() if path.name.endswith(".jsonl"))
+            return sorted(path for path in named if stat.S_ISREG(path.lstat().st_mode))
         except FileNotFoundError:
             return []
 

@@ -347,7 +347,7 @@ def require_initialised(places: Places) -> None:
 
 def refuse_links(places: Places) -> None:
     """Raise Refused when `.sixth` or one of its components is a symbolic link."""
-    for name in ("", *COMPONENTS):
+    for name in ("", *COMPONENTS, "queue/.moving"):
         path = f"{places.home}/{name}".rstrip("/")
         try:
             mode = os.lstat(path).st_mode

@@ -11,6 +11,7 @@ from sixthbot.core.errors import Refused
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 
 def read_small(path: Path | str, limit: int) -> bytes:
@@ -36,3 +37,19 @@ def read_small(path: Path | str, limit: int) -> bytes:
     if left <= 0:
         raise Refused(f"{os.path.basename(path)} is longer than {limit} bytes")
     return b"".join(chunks)
+
+
+def open_plain(path: Path | str) -> BinaryIO:
+    """Open a regular file of any length for reading, never following a link, never waiting.
+
+    Raises OSError for anything else. The caller closes it.
+    """
+    file = open(path, "rb", opener=_plain)  # noqa: SIM115 - see above
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def _plain(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.store.tail import lines_backwards, open_plain
+from sixthbot.store.reading import open_plain
+from sixthbot.store.tail import lines_backwards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

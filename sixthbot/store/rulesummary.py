@@ -6,6 +6,9 @@ import json
 import os
 import re
 
+from sixthbot.core.errors import Refused
+from sixthbot.store.reading import read_small
+
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 _RULE = rb"^\[\[rule\]\]"
 _OFF = rb"^enabled = false"
 _NAME = "rules.json"
+_LIMIT = 16 << 20
 _UNCHECKED = {"name": "rule files", "reason": "changed since they were checked: sixthbot rules check"}
 
 
@@ -46,8 +50,14 @@ def load_summary(places: Places) -> dict[str, Any]:
     active, disabled, trust = (known.get(key) for key in ("active", "disabled", "trust"))
     if not (isinstance(active, int) and isinstance(disabled, list) and isinstance(trust, str)):
         return _counted(places)
+    if not all(_is_entry(entry) for entry in disabled):
+        return _counted(places)
     changed = known.get("seen") != _seen(places, trust)
     return {"active": active, "disabled": [*disabled, *([_UNCHECKED] if changed else [])]}
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "reason"))
 
 
 def _counted(places: Places) -> dict[str, Any]:
@@ -66,9 +76,8 @@ def _count(pattern: bytes, data: bytes) -> int:
 
 def _load(places: Places) -> dict[str, Any]:
     try:
-        with open(f"{places.home}/local/cache/{_NAME}", "rb") as file:
-            data = json.loads(file.read())
-    except (OSError, ValueError, RecursionError):
+        data = json.loads(read_small(f"{places.home}/local/cache/{_NAME}", _LIMIT))
+    except (OSError, ValueError, RecursionError, Refused):
         return {}
     return data if isinstance(data, dict) else {}
 

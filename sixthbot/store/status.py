@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue
 from sixthbot.store.probe import PID_SUFFIX, held_by, is_free
+from sixthbot.store.reading import open_plain
 from sixthbot.store.rulesummary import load_summary
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
@@ -61,7 +62,7 @@ def _watcher(places: Places, now: datetime) -> dict[str, Any]:
 
     try:
         since = datetime.fromtimestamp(os.stat(lock + PID_SUFFIX).st_mtime, UTC)
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # gone, or of a time that no calendar has
         return {"running": True, "pid": None, "since": None}
     return {"running": True, "pid": held_by(lock), "since": format_time(min(since, now))}
 
@@ -88,7 +89,7 @@ def _names(folder: str) -> list[str]:
 def _status_in(path: str) -> str:
     """Return the status that a draft or issue file names at the start of a line, empty when it names none."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_plain(path) as file:
             match = re.search(_STATUS, file.read(_HEAD) or b"", re.MULTILINE)
     except OSError:
         return ""
@@ -106,7 +107,7 @@ def _last_error(places: Places) -> dict[str, Any] | None:
 
 def _last_failure(path: str) -> dict[str, Any] | None:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_plain(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK_BACK))
             data = file.read()
     except OSError:
@@ -120,5 +121,7 @@ def _last_failure(path: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("kind") == "task.failed":
-            return {key: record.get(key) for key in ("time", "task", "message")}
+            told = {key: record.get(key) for key in ("time", "task", "message")}
+            if all(isinstance(value, str) for value in told.values()):
+                return told
     return None

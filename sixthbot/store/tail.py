@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from typing import TYPE_CHECKING
+
+from sixthbot.store.reading import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 _BLOCK = 1 << 16
 
@@ -38,16 +37,3 @@ def lines_backwards(path: Path) -> Iterator[bytes]:
             yield b"".join(reversed(rest))
     except OSError:
         return
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """Open a regular file for reading, never following a link, never waiting; raise OSError for anything else."""
-    file = open(path, "rb", opener=_opener)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
-
-
-def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

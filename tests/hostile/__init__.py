@@ -1,0 +1,1 @@
+"""Attacks: hostile files, settings, records and programs; each ends as the contract says, and touches nothing else."""
