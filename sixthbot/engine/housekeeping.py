@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ def _delete(services: Services, ref: str, tip: Oid) -> bool:
     services.store.operations.finish(operation.id)
     services.store.journal.append(
         "branch.deleted",
-        f"{name} was merged and is deleted; bring it back with: sixthbot undo {operation.id}",
+        f"{name} was merged and is deleted; bring it back with: git branch {shlex.quote(name)} {tip}",
         commit=tip,
         data={"operation": operation.id},
     )
