@@ -29,6 +29,14 @@ _TEMPLATE = "pr.md.j2"
 _DECIDED = frozenset({DraftStatus.APPROVED, DraftStatus.PUSHED})
 """A person said yes to these words about this commit; telling it anew would void that."""
 
+_SHOWN = {
+    DraftStatus.AWAITING_REVIEW: IssueStatus.IN_REVIEW,
+    DraftStatus.APPROVED: IssueStatus.APPROVED,
+    DraftStatus.PUSHED: IssueStatus.PUSHED,
+    DraftStatus.REJECTED: IssueStatus.REJECTED,
+}
+"""What the issue shows when its draft does."""
+
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
     """Write the draft; outputs `draft` (the branch, empty when there is nothing to review), `head`, `prose`, `reason`.
@@ -47,8 +55,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     if prose.reason:
         ctx.tell(f"the template tells the story: {prose.reason}")
     written = _write(ctx, of, prose)
-    if written.status is DraftStatus.AWAITING_REVIEW:
-        show_status(ctx, record, IssueStatus.IN_REVIEW)
+    show_status(ctx, record, _SHOWN[written.status])
     ctx.tell(f"the draft of {branch.name} is ready: {clean_line(written.title)}")
     fields = {"branch": branch.name.value, "issue": record.id, "title": written.title}
     ready = make_event(EventKind.DRAFT_READY, fields, time=ctx.clock(), key=f"{branch.name} {branch.tip}")

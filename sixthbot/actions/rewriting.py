@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sixthbot.actions.branches import is_own_changelog
-from sixthbot.core.errors import GitFailed
-from sixthbot.core.names import Oid
-from sixthbot.git.commits import person_from, read_commit
+from sixthbot.actions.branches import is_own_changelog, subtask_number
+from sixthbot.core.errors import GitFailed, SixthError
+from sixthbot.core.names import Oid, parse_oid
+from sixthbot.git.commits import is_ancestor, person_from, read_commit
 from sixthbot.git.rebase import Conflict, Rebased, rebase_in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
     from sixthbot.core.issues import IssueRecord, Plan
     from sixthbot.git.commits import CommitInfo, Person
+    from sixthbot.git.run import Git
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,35 @@ def _now(ctx: Context, old: str, here: set[Oid], by_mark: dict[tuple[object, ...
         return by_mark.get(_mark(read_commit(ctx.repo.git, Oid(old))), [])[:1]
     except GitFailed:
         return []
+
+
+def lost_subtasks(
+    git: Git, plan: Plan, *, tip: Oid | None, commits: Collection[CommitInfo], issue_id: str
+) -> set[int]:
+    """Return the subtasks that are done by commits of which `tip` has none, neither as they were nor rewritten.
+
+    `commits` are the branch's own; one that names a subtask does it. `tip` is None when there is no branch at all.
+    """
+    named = {subtask_number(commit, issue_id) for commit in commits}
+    marks = {_mark(commit) for commit in commits}
+    return {
+        subtask.n
+        for subtask in plan.subtasks
+        if subtask.settled
+        and subtask.commits
+        and subtask.n not in named
+        and not any(_is_on(git, commit, tip, marks) for commit in subtask.commits)
+    }
+
+
+def _is_on(git: Git, commit: str, tip: Oid | None, marks: Collection[tuple[object, ...]]) -> bool:
+    if tip is None:
+        return False
+    try:
+        found = read_commit(git, parse_oid(commit))
+        return _mark(found) in marks or is_ancestor(git, found.id, tip)
+    except SixthError:
+        return False  # a person wrote nonsense into the plan, or git has thrown the commit away
 
 
 def _mark(commit: CommitInfo) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""A person's word: what `done`, `release`, `trust`, `approve`, `reject`, `push`, `cancel` and `reopen` do to tasks and issues."""
+"""A person's word: what `done`, `release`, `trust`, `approve`, `reject` and `push` do to tasks and issues."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from sixthbot.core.drafts import with_status
 from sixthbot.core.errors import UsageError
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
-from sixthbot.core.names import BranchName, parse_oid, short_hash
+from sixthbot.core.names import BranchName, parse_oid
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Task, Waiting
 from sixthbot.engine.admit import admit, cancel, hasten
+from sixthbot.engine.again import FROM_WORK, own_tasks, set_status, take_up
 from sixthbot.git import refs
 from sixthbot.git.commits import log
 
@@ -61,8 +62,9 @@ def _go_on_after_answer(services: Services, issue_id: str, *, failed: bool) -> l
     """Let the task go on that waits for a subtask: also where nobody is waited for, as an answer was broken off."""
     parked = services.store.queue.all(states=("parked",))
     if failed or any(one.issue == issue_id and getattr(one.state, "kind", "") == "subtask" for one in parked):
-        _set_status(services, issue_id, IssueStatus.OPEN)
-        return resume_parked(services, issue=issue_id, kinds={"subtask"}, redo="work", failed=failed)
+        set_status(services, issue_id, IssueStatus.OPEN)
+        resumed = resume_parked(services, issue=issue_id, kinds={"subtask"}, redo="work", failed=failed)
+        return resumed or _go_on(services, issue_id)
     return []
 
 
@@ -208,60 +210,22 @@ def trust_resumed(services: Services) -> list[Task]:
     return resume_parked(services, kinds={"untrusted"})
 
 
-def cancel_issue(services: Services, issue_id: str) -> list[Task]:
-    """Cancel an issue: its tasks are cancelled, its branch and draft stay; return the tasks."""
-    services.store.issues.record(issue_id)
-    _set_status(services, issue_id, IssueStatus.CANCELLED)
-    hasten(services)
-    tasks = [task for task in services.store.queue.all() if task.issue == issue_id]
-    done = [after for task in tasks if (after := cancel_task(services, task)) is not None]
-    services.store.journal.append("issue.cancelled", "cancelled by a person", issue=issue_id)
-    return done
-
-
-def reopen_issue(services: Services, issue_id: str) -> list[Task]:
-    """Work on an issue again; return the tasks that go on.
-
-    Parked and failed tasks are tried again; where the last one is over, a new task does the same rule's steps, which
-    find what is done already. Raise UsageError when the issue is being worked on or no task of it was ever made.
-    """
-    services.store.issues.record(issue_id)
-    tasks = [
-        task
-        for task in services.store.queue.all()
-        if task.issue == issue_id and task.event.kind == EventKind.ISSUE_ADDED
-    ]
-    if not tasks:
-        raise UsageError(f"no rule ever made a task of issue {issue_id}", hint="sixthbot rules list")
-    live = [task for task in tasks if not isinstance(task.state, Done | Failed | Parked)]
-    if live:
-        raise UsageError(
-            f"issue {issue_id} is not closed: task {live[0].id} is {live[0].state.name}",
-            hint=f"sixthbot queue show {live[0].id}",
-        )
-    _set_status(services, issue_id, IssueStatus.OPEN)
-    stopped = [task for task in tasks if not isinstance(task.state, Done)]
-    resumed = [retry_task(services, task) for task in stopped] or [_again(services, tasks)]
-    services.store.journal.append("issue.reopened", "reopened by a person", issue=issue_id)
-    return resumed
-
-
 def on_approve(services: Services, draft: Draft) -> list[Task]:
     """After a draft was approved: the issue shows it and `draft.approved` is let in; return the tasks it made."""
-    _set_status(services, draft.issue, IssueStatus.APPROVED)
+    set_status(services, draft.issue, IssueStatus.APPROVED)
     return _draft_event(services, EventKind.DRAFT_APPROVED, draft)
 
 
 def on_push(services: Services, draft: Draft) -> list[Task]:
     """After a draft was pushed: its issue and task end, `draft.pushed` is let in; return the tasks it made."""
-    _set_status(services, draft.issue, IssueStatus.PUSHED)
+    set_status(services, draft.issue, IssueStatus.PUSHED)
     hasten(services)  # other issues may have waited for this one
     return _after_review(services, EventKind.DRAFT_PUSHED, draft)
 
 
 def on_reject(services: Services, draft: Draft, why: str) -> list[Task]:
     """After a draft was rejected: its issue and task end, `draft.rejected` is let in; return the tasks it made."""
-    _set_status(services, draft.issue, IssueStatus.REJECTED)
+    set_status(services, draft.issue, IssueStatus.REJECTED)
     hasten(services)
     services.store.journal.append(
         "draft.rejected", f"{draft.branch} was rejected: {why}", issue=draft.issue or None, commit=draft.head
@@ -280,8 +244,15 @@ def _go_on_with_branch(services: Services, issue_id: str, *, moved: bool) -> lis
     """Let the issue's task go on; what it knew of the branch is looked at anew when a person moved it."""
     kinds = {"frozen", "conflict", "review"} if moved else {"frozen", "conflict"}
     if moved:
-        _set_status(services, issue_id, IssueStatus.OPEN)
-    return resume_parked(services, issue=issue_id, kinds=kinds, redo="work" if moved else "rebase")
+        set_status(services, issue_id, IssueStatus.OPEN)
+    resumed = resume_parked(services, issue=issue_id, kinds=kinds, redo="work" if moved else "rebase")
+    return resumed or (_go_on(services, issue_id) if moved else [])
+
+
+def _go_on(services: Services, issue_id: str) -> list[Task]:
+    """Have what a person put on the branch looked at where no task waited for it: the last one may be over."""
+    states = {type(task.state) for task in own_tasks(services, issue_id)}
+    return take_up(services, issue_id, redo=FROM_WORK) if states <= {Ready, Done} else []
 
 
 def _answered(plan: Plan, n: int | None, issue_id: str) -> list[Subtask]:
@@ -336,36 +307,11 @@ def _fact_for(
             return None
 
 
-def _again(services: Services, tasks: Sequence[Task]) -> Task:
-    """Put a new task for the same rule and events, with an id of its own: a task that is over stays over."""
-    last = max(tasks, key=lambda task: task.created)
-    now = services.clock()
-    rule = next((rule for rule in services.rules.rules if rule.name == last.rule), None)
-    task = replace(
-        last,
-        id="t" + short_hash(last.id, "reopened", str(len(tasks)), digits=12),
-        rule_hash=rule.digest if rule is not None else last.rule_hash,
-        created=now,
-        deadline=now + last.lane.wait,
-        attempts=0,
-        crashes=0,
-        state=Ready(),
-    )
-    services.store.queue.put(task)
-    return task
-
-
 def _record_of(services: Services, branch: str) -> IssueRecord:
     record = services.store.issues.find_by_branch(branch)
     if record is None:
         raise UsageError(f"the branch {branch} belongs to no issue", hint="sixthbot issue list")
     return record
-
-
-def _set_status(services: Services, issue_id: str, status: IssueStatus) -> None:
-    if not issue_id:
-        return
-    services.store.issues.change_record(issue_id, lambda now: replace(now, status=status))
 
 
 def _after_review(services: Services, kind: EventKind, draft: Draft) -> list[Task]:

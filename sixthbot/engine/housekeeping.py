@@ -14,7 +14,9 @@ from sixthbot.core.names import BranchName, Oid, parse_oid
 from sixthbot.core.tasks import Parked
 from sixthbot.core.times import format_time
 from sixthbot.engine.admit import cancel, hasten
+from sixthbot.engine.again import is_expected
 from sixthbot.engine.answers import answer_subtask
+from sixthbot.engine.closing import put_away
 from sixthbot.git.commits import log
 from sixthbot.git.refs import RefMove, checked_out, move_refs
 from sixthbot.store.operations import Operation, operation_id
@@ -82,7 +84,10 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
     ended = []
     for ending in endings:
         record = services.store.issues.find_by_branch(ending.branch)
-        if record is None or record.status in _OVER:
+        if record is None or is_expected(services, ending):
+            continue
+        put_away(services, record)
+        if record.status in _OVER:
             continue
         if ending.into:
             _remember(services, _pending(services) | {ending.branch: ending.tip})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.drafts import Draft, DraftStatus
 from sixthbot.core.errors import ConfigError, InvalidName, Refused, UsageError
 from sixthbot.core.names import BranchName, parse_oid
-from sixthbot.store.atomic import Durability, make_dirs, point, read_small, remove, write_file
+from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
 from sixthbot.store.rows import DRAFT_KEYS, DRAFT_LIMIT, draft_row, split_draft
 from sixthbot.store.tomlfile import dump_toml
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WRITE = point("draft.write")
 _REMOVE = point("draft.remove")
+_PUT_AWAY = point("draft.put-away")
 _STEM_LIMIT = 240
 
 
@@ -65,6 +66,24 @@ class Drafts:
     def remove(self, branch: BranchName) -> None:
         """Remove the draft of a branch, if there is one."""
         remove(self.path(branch), point=_REMOVE)
+
+    def put_away(self, branch: BranchName, folder: Path) -> Path | None:
+        """Move the file of a draft, damaged or not, into `folder`; return where it is then, None when there is none."""
+        source = self.path(branch)
+        if not source.exists():
+            return None
+        make_dirs(folder)
+        number = 0
+        while True:
+            target = folder / (f"{source.stem}.{number}.md" if number else source.name)
+            try:
+                move(source, target, point=_PUT_AWAY, durability=self._durability)
+            except FileExistsError:
+                number += 1
+            except FileNotFoundError:
+                return None  # somebody else was faster
+            else:
+                return target
 
     def _paths(self) -> tuple[Path, ...]:
         try:

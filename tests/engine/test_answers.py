@@ -16,7 +16,7 @@ from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Done, Failed, Parked, Waiting
-from sixthbot.engine import answers
+from sixthbot.engine import answers, reopening
 from sixthbot.engine.admit import admit
 from sixthbot.engine.confine import landlock_version
 from sixthbot.engine.services import Services, open_services
@@ -278,14 +278,14 @@ def test_a_branch_that_is_gone_or_nobodys_is_said(path: Path_) -> None:
 def test_a_cancelled_issue_can_be_opened_again(path: Path_) -> None:
     task = path.drop()
     path.perform()
-    [cancelled] = answers.cancel_issue(path.services, path.issue)
+    [cancelled] = reopening.cancel_issue(path.services, path.issue)
     assert cancelled.state == Done("cancelled")
     assert path.status() is IssueStatus.CANCELLED
-    [again] = answers.reopen_issue(path.services, path.issue)
+    [again] = reopening.reopen_issue(path.services, path.issue)
     assert again.id != task.id
     assert path.status() is IssueStatus.OPEN
     with pytest.raises(UsageError, match="is not closed"):
-        answers.reopen_issue(path.services, path.issue)
+        reopening.reopen_issue(path.services, path.issue)
     state = path.perform().state
     assert isinstance(state, Parked), state
     assert state.kind == "subtask"  # the first one was found done

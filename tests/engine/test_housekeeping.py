@@ -92,3 +92,5 @@ def test_a_merged_branch_is_deleted_even_when_another_process_looked_at_the_refs
     assert home.repo.tip("sixth/one") == tip
     bot.run()
     assert home.repo.tip("sixth/one") == ""
+    told = [record.message for record in home.store.journal.read() if record.kind == "branch.deleted"]
+    assert any(message.endswith(f"bring it back with: git branch sixth/one {tip}") for message in told)
