@@ -9,11 +9,12 @@ from sixthbot.actions.branches import commit_as_bot, guarded_move, look
 from sixthbot.actions.rewriting import heal_plan, without_changelog
 from sixthbot.actions.templating import fill
 from sixthbot.core.changelog import entries_from, sections
-from sixthbot.core.changelogfile import update_bytes
+from sixthbot.core.changelogfile import find_changelog, update_bytes
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
+from sixthbot.core.text import counted
 from sixthbot.git.commits import log
 from sixthbot.git.trees import edit_tree, list_tree, read_blob, tree_of
 
@@ -35,17 +36,18 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     settings = ctx.config.changelog
     if not settings.enabled:
         return _outcome(settings.file, reason="changelog.enabled is false")
+    file = settings.file or _there(ctx, branch.base_tip)
     stripped = without_changelog(ctx, record, branch)
     own = log(ctx.repo.git, tip=stripped.tip, not_in=[branch.base_tip])
     entries = entries_from(own, issue=record.id)
-    tree = _tree_with(ctx, stripped.tip, settings.file, fill(ctx, _TEMPLATE, {"sections": sections(entries)}))
+    tree = _tree_with(ctx, stripped.tip, file, fill(ctx, _TEMPLATE, {"sections": sections(entries)}))
     if tree is None:
         if stripped.tip != branch.tip:
             guarded_move(ctx, record, branch, stripped.tip, "take out a changelog commit that says nothing")
             heal_plan(ctx, record, own)
-        return _outcome(settings.file, reason="there is nothing to say that the changelog does not say")
+        return _outcome(file, reason="there is nothing to say that the changelog does not say")
     if _is_there(branch, stripped.tip, tree):
-        return _outcome(settings.file, written=True, entries=len(entries))
+        return _outcome(file, written=True, entries=len(entries))
     commit = commit_as_bot(
         ctx,
         tree=tree,
@@ -56,8 +58,16 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     )
     guarded_move(ctx, record, branch, commit, "changelog")
     heal_plan(ctx, record, own)
-    ctx.tell(f"{settings.file}: {len(entries)} entries")
-    return _outcome(settings.file, written=True, entries=len(entries))
+    ctx.tell(f"{file}: {counted(len(entries), 'entry', 'entries')}")
+    return _outcome(file, written=True, entries=len(entries))
+
+
+def _there(ctx: Context, base: Oid) -> str:
+    """Return the changelog that stands at the top of the base, else the name of one to begin."""
+    entries = list_tree(ctx.repo.git, base)
+    return find_changelog(
+        entry.path for entry in entries if "/" not in entry.path and entry.mode.startswith("100")
+    )
 
 
 def _tree_with(ctx: Context, tip: Oid, file: str, rendered: str) -> Oid | None:
@@ -65,7 +75,7 @@ def _tree_with(ctx: Context, tip: Oid, file: str, rendered: str) -> Oid | None:
     git = ctx.repo.git
     _require_plain(ctx, tip, file)
     before = read_blob(git, tip, file)
-    after = update_bytes(before, rendered)
+    after = update_bytes(before, rendered, rst=file.lower().endswith(".rst"))
     if after == (before or b""):
         return None
     return edit_tree(git, tree_of(git, tip), {file: after})

@@ -30,7 +30,10 @@ _BOX = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[ xX]\]\s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draftable:
-    """Everything a draft is made of. `tree` is the tree of the branch's tip, `checks` the outputs of the step check."""
+    """Everything a draft is made of. `tree` is the tree of the branch's tip, `checks` the outputs of the step check.
+
+    `changelog` is the file that the branch's changelog commit wrote, empty when there is none.
+    """
 
     record: IssueRecord
     issue: Issue
@@ -39,6 +42,7 @@ class Draftable:
     tree: Oid
     files: tuple[FileChange, ...]
     checks: Mapping[str, Any]
+    changelog: str = ""
 
 
 def gather(
@@ -53,6 +57,9 @@ def gather(
         tree=tree,
         files=tuple(numstat(ctx.repo.git, start, branch.tip)),
         checks=ctx.outputs.get("check", {}),
+        changelog=str(written["file"])
+        if (written := ctx.outputs.get("changelog", {})).get("written")
+        else "",
     )
 
 
@@ -89,6 +96,7 @@ def template_values(of: Draftable) -> dict[str, Any]:
         "file_count": len(of.files),
         "added": sum(change.added or 0 for change in of.files),
         "deleted": sum(change.deleted or 0 for change in of.files),
+        "changelog": code(of.changelog) if of.changelog else "",
         "checks": _checks(of),
         "not_verified": not_verified(of),
     }

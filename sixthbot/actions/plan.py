@@ -9,6 +9,7 @@ from sixthbot.actions.asked import doer_of
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.core.issues import SubtaskStatus
 from sixthbot.core.tasks import Outcome
+from sixthbot.core.text import counted
 
 if TYPE_CHECKING:
     from sixthbot.core.issues import Plan
@@ -22,7 +23,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     record = ctx.issue()
     plan = ctx.store.issues.change_plan(record.id, lambda now: _with_doers(ctx, now))
     still_open = [subtask for subtask in plan.subtasks if not subtask.settled]
-    ctx.tell(f"the plan has {len(plan.subtasks)} subtasks, {len(still_open)} to do")
+    ctx.tell(f"the plan has {counted(len(plan.subtasks), 'subtask')}, {len(still_open)} to do")
     return Outcome(
         {
             "subtasks": len(plan.subtasks),

@@ -8,7 +8,7 @@ import sys
 import unicodedata
 
 from sixthbot.core.shown import visible
-from sixthbot.core.text import clean_line, has_unsafe_characters
+from sixthbot.core.text import clean_line, counted, has_unsafe_characters
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -176,4 +176,4 @@ def next_lines(hint: str, *, indent: str = "") -> list[str]:
 
 def plural(count: int, noun: str, many: str = "") -> str:
     """Return `1 task`, `2 tasks`; `many` is the plural where an s does not make it."""
-    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
+    return counted(count, noun, many)

@@ -27,6 +27,22 @@ The format is based on [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).
 """What a changelog begins with where there was none."""
 
 _BOM = "\ufeff"
+RST_HEADER = "Changelog\n=========\n"
+"""What one in reStructuredText begins with."""
+
+DEFAULT_NAME = "CHANGELOG.md"
+"""The changelog of a repository that has none."""
+
+_STEMS = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASE_NOTES")
+_ENDS = (".md", ".rst", ".txt", "")
+_CHANGELOG_NAME = re.compile(
+    r"(changelog|changes|history|news|release_notes)(\.md|\.rst|\.txt)?", re.IGNORECASE
+)
+# roles, links, literals and escapes of reStructuredText itself stay as they are
+_MARKDOWN = re.compile(
+    r":[A-Za-z][\w:.-]*:`[^`]+`|`[^`]+`__?|``.+?``|`(?P<code>[^`]+)`|\*\*[^*]+\*\*|\\(?P<escaped><)|\\[*_|`\\]"
+    r"|(?P<odd>[*|`\\]|_(?!\w))"
+)
 _ANCHOR = re.compile(r"<a (?:name|id)=|\.\. _")
 _RENDERED_HEADING = re.compile(r"(?:#{1,6})[ \t]+(\S.*)")
 
@@ -53,19 +69,21 @@ class _Inserts:
                 there.append(line)
 
 
-def update(text: str | None, rendered: str) -> str:
+def update(text: str | None, rendered: str, *, rst: bool = False) -> str:
     """Return the changelog `text` (None: there is no file) with the rendered items in its Unreleased section.
 
     The section is made where there is none: before the first release, else below the head of the file. Line ends
-    stay as they are. What is there already is not added again, and nothing is ever taken out.
+    stay as they are. `rst` says that the file is reStructuredText, which the markdown of the items then becomes. What is there already is not added again, and nothing is ever taken out.
     """
     blocks = _read_rendered(rendered)
     if not blocks:
         return text or ""
+    if rst:
+        blocks = [_in_rst(block) for block in blocks]
     bom = _BOM if text is not None and text.startswith(_BOM) else ""
     old = (text or "").removeprefix(_BOM)
     if not old.strip():
-        old = HEADER
+        old = RST_HEADER if rst else HEADER
     page = read_page(old)
     inserts = _Inserts()
     if page.unreleased is None:
@@ -75,7 +93,18 @@ def update(text: str | None, rendered: str) -> str:
     return bom + _with_inserts(old, inserts)
 
 
-def update_bytes(data: bytes | None, rendered: str) -> bytes:
+def find_changelog(names: Iterable[str]) -> str:
+    """Return which of the files at the top of a tree is the changelog; `CHANGELOG.md` when none is."""
+    ranked = {name: match for name in names if (match := _CHANGELOG_NAME.fullmatch(name))}
+
+    def rank(name: str) -> tuple[int, int, str]:
+        stem, end = ranked[name][1].upper(), (ranked[name][2] or "").lower()
+        return _STEMS.index(stem), _ENDS.index(end), name
+
+    return min(ranked, key=rank, default=DEFAULT_NAME)
+
+
+def update_bytes(data: bytes | None, rendered: str, *, rst: bool = False) -> bytes:
     """Do as `update` does for a file's bytes; bytes that are no UTF-8 stay what they are.
 
     Raises WorkFailed for a file that is no text with one byte per ASCII sign, such as UTF-16.
@@ -85,7 +114,7 @@ def update_bytes(data: bytes | None, rendered: str) -> bytes:
             "the changelog is not UTF-8 text", hint="save it as UTF-8, or name another with [changelog] file"
         )
     text = None if data is None else data.decode("utf-8", "surrogateescape")
-    return update(text, rendered).encode("utf-8", "surrogateescape")
+    return update(text, rendered, rst=rst).encode("utf-8", "surrogateescape")
 
 
 def _with_inserts(text: str, inserts: _Inserts) -> str:
@@ -118,6 +147,25 @@ def _read_rendered(rendered: str) -> list[_Block]:
             current.append(line)
     blocks = [_Block(name, tuple(tuple(item) for item in found)) for name, found in items.items()]
     return sorted(blocks, key=lambda block: _rank(block.group))
+
+
+def _in_rst(block: _Block) -> _Block:
+    """Return a block with the markdown of its items written as reStructuredText."""
+    return _Block(block.group, tuple(tuple(map(_line_in_rst, item)) for item in block.items))
+
+
+def _line_in_rst(line: str) -> str:
+    match = ITEM.fullmatch(line)
+    start = match.start(3) if match else 0
+    return line[:start] + _MARKDOWN.sub(_piece_in_rst, line[start:])
+
+
+def _piece_in_rst(found: re.Match[str]) -> str:
+    if found["code"]:
+        return f"``{found['code']}``"
+    if found["escaped"]:
+        return "<"
+    return f"\\{found['odd']}" if found["odd"] else found[0]
 
 
 def _group_name(title: str) -> str:
@@ -179,27 +227,33 @@ def _section_heading(like: Heading | None) -> list[str]:
 
 def _group_lines(page: Page, block: _Block, like: Heading | None) -> list[str]:
     """Return a whole group: heading, blank line, items, blank line."""
-    heading = [_group_heading(page, block.group, like), ""] if block.group else []
+    heading = [*_group_heading(page, block.group, like), ""] if block.group else []
     return [*heading, *_item_lines(page, block.items), ""]
 
 
-def _group_heading(page: Page, group: str, like: Heading | None) -> str:
+def _group_heading(page: Page, group: str, like: Heading | None) -> list[str]:
     """Return a group's heading in the form that the file's groups have, else one level below its section."""
     section_mark = "##" if like is None else like.mark
+    if like is not None and like.form == "underline" and page.group_rule not in {"", like.mark}:
+        return [group, page.group_rule * max(len(group), 3)]
     if like is not None and like.form != "hash":
         mark = page.group_mark or "**"  # bold is a heading to people in markdown and reStructuredText alike
     elif page.group_mark == "**" or len(page.group_mark) > len(section_mark):
         mark = page.group_mark
     else:
         mark = section_mark + "#"
-    return f"**{group}**" if mark == "**" else f"{mark} {group}"
+    return [f"**{group}**" if mark == "**" else f"{mark} {group}"]
 
 
 def _item_lines(page: Page, items: Iterable[Sequence[str]]) -> list[str]:
     lines: list[str] = []
     for first, *rest in items:
         match = ITEM.fullmatch(first)
-        lines += [f"{page.bullet} {match[3]}" if match and not match[1] else first, *rest]
+        if match and not match[1]:
+            wider = " " * (len(page.bullet) - 2)
+            lines += [f"{page.bullet}{match[3]}", *(wider + line for line in rest)]
+        else:
+            lines += [first, *rest]
     return lines
 
 

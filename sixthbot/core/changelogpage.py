@@ -20,9 +20,13 @@ LINK = re.compile(r" {0,3}\[[^\]]{1,200}\]:[ \t]*\S")
 _GROUP_NAMES = frozenset(
     {
         "added", "changed", "deprecated", "removed", "fixed", "security",
-        "features", "bug fixes", "fixes", "breaking changes", "enhancements",
+        "features", "new features", "bug fixes", "bugfixes", "fixes", "breaking changes", "enhancements",
+        "improvements", "deprecations", "removals", "deprecations and removals", "documentation", "dependencies",
     }
 )  # fmt: skip
+_NEXT = frozenset(
+    {"dev", "development", "in development", "next", "next release", "upcoming", "main", "master"}
+)
 _UNRELEASED = re.compile(r"\[?unreleased\b", re.IGNORECASE)
 _RELEASE = re.compile(r"(?:^|[\s\[(vV])\d+\.\d+|^\[?v?\d+\]?(?:\s|$)|\d{4}-\d{2}-\d{2}", re.ASCII)
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
@@ -30,6 +34,7 @@ _BOLD = re.compile(r"\*\*([A-Za-z][A-Za-z ]{0,40}):?\*\*:?")
 _UNDERLINE = re.compile(r"([=~^\"'`:.*+#_-])\1{2,}")
 _MARKDOWN_UNDERLINES = "=-"
 _TITLE_LIMIT = 300
+_GAP_LIMIT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,9 @@ class Page:
     """A changelog's lines without their ends, numbered from 0, and what they are.
 
     `open_lines` are those outside code fences and comments. `groups` are headings of groups, also those written in
-    bold; `group_mark` is the mark of the first of these (empty: none yet), `bullet` the sign of list items.
+    bold; `group_mark` is the mark of the first of these (empty: none yet), `group_rule` the sign that the first
+    underlined one is underlined with, `bullet` the sign of list items with the gap behind it. `unreleased` is the
+    heading over what is not released yet, which may name the version to come.
     """
 
     lines: tuple[str, ...]
@@ -73,6 +80,7 @@ class Page:
     groups: tuple[Heading, ...]
     unreleased: Heading | None
     group_mark: str
+    group_rule: str
     bullet: str
 
     @property
@@ -132,21 +140,44 @@ def read_page(text: str) -> Page:
         if (match := _BOLD.fullmatch(line.text.strip()))
     ]
     groups = sorted([*headings, *bold], key=lambda heading: heading.start)
-    marks = (
-        heading.mark
-        for heading in groups
-        if heading.title.rstrip(":").lower() in _GROUP_NAMES and heading.form != "underline"
-    )
+    named = [heading for heading in groups if heading.title.rstrip(":").lower() in _GROUP_NAMES]
     first_item = next((match for line in open_lines if (match := ITEM.fullmatch(line.text))), None)
     return Page(
         lines=lines,
         open_lines=open_lines,
         headings=headings,
         groups=tuple(groups),
-        unreleased=next((heading for heading in headings if heading.unreleased), None),
-        group_mark=next(marks, ""),
-        bullet=first_item[2] if first_item else "-",
+        unreleased=_unreleased(headings, lines),
+        group_mark=next((heading.mark for heading in named if heading.form != "underline"), ""),
+        group_rule=next((heading.mark for heading in named if _plainly_underlined(heading)), ""),
+        bullet=_bullet(first_item),
     )
+
+
+def _plainly_underlined(heading: Heading) -> bool:
+    return heading.form == "underline" and not heading.overlined
+
+
+def _bullet(item: re.Match[str] | None) -> str:
+    """Return the sign of a list item and the gap behind it."""
+    if item is None:
+        return "- "
+    gap = item.string[item.end(2) : item.start(3)]
+    return item[2] + (gap if len(gap) <= _GAP_LIMIT and "\t" not in gap else " ")
+
+
+def _unreleased(headings: Sequence[Heading], lines: Sequence[str]) -> Heading | None:
+    """Return the heading over what is not released: one that says so, or the first with `Unreleased` right below."""
+    for heading in headings:
+        if heading.unreleased:
+            return heading
+    for heading in headings:
+        if heading.title.strip("[]").lower() in _NEXT:
+            return heading
+        if heading.release:
+            below = next((line for line in lines[heading.end :] if line.strip()), "")
+            return heading if _UNRELEASED.match(below.strip(" *_(")) else None
+    return None
 
 
 def _open_lines(lines: Sequence[str]) -> tuple[TextLine, ...]:

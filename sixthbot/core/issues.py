@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import UsageError
+from sixthbot.core.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,9 @@ class Plan:
         for subtask in self.subtasks:
             if subtask.n == n:
                 return subtask
-        raise UsageError(f"there is no subtask {n}", hint=f"the plan has {len(self.subtasks)} subtasks")
+        raise UsageError(
+            f"there is no subtask {n}", hint=f"the plan has {counted(len(self.subtasks), 'subtask')}"
+        )
 
     def with_subtask(self, subtask: Subtask) -> Plan:
         """Return the plan with the subtask of the same number replaced."""

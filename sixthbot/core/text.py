@@ -63,3 +63,8 @@ def is_branch_name(text: str) -> bool:
 def branch_file_stem(branch: str) -> str:
     """Return a branch's name as one path component: `%` and `/` are written as %25 and %2F."""
     return branch.replace("%", "%25").replace("/", "%2F")
+
+
+def counted(count: int, noun: str, many: str = "") -> str:
+    """Return `1 task`, `2 tasks`; `many` is the plural where an s does not make it."""
+    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"

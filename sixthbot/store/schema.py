@@ -166,8 +166,10 @@ class ChangelogSettings(Section):
     """The changelog in each draft."""
 
     enabled: bool = Field(default=True, description="Whether drafts carry a changelog entry.")
-    file: Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$")] = Field(
-        "CHANGELOG.md", description="The file, from the top of the repository."
+    file: Annotated[str, StringConstraints(pattern=r"^([^/\x00-\x1f][^\x00-\x1f]*)?$")] = Field(
+        "",
+        description="The file, from the top of the repository; none: the changelog, changes, history, news or "
+        "release_notes (.md, .rst, .txt) at the top of the base, else CHANGELOG.md.",
     )
 
 

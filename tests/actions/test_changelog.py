@@ -133,3 +133,24 @@ def test_a_template_with_an_error_fails_the_step_with_file_and_line(worked: Work
     with pytest.raises(ConfigError, match=r"\.sixth/templates/changelog\.md\.j2:2"):
         worked.step("changelog")
     assert worked.dir.tip(worked.branch) == tip
+
+
+@pytest.mark.parametrize("name", ["CHANGES.rst", "HISTORY.md", "changelog", "News.txt"])
+def test_the_changelog_that_the_base_has_is_gone_on_with(worked: Workshop, name: str) -> None:
+    old = "Version 1.0\n-----------\n\n-   One `thing`\n"
+    worked.dir.commit("docs: log", {name: old, "docs/CHANGELOG.md": "# Other\n"})
+    worked.steps("rebase", "changelog", "check", "describe")
+    assert worked.outputs["changelog"]["file"] == name
+    assert f"{name}: 1 entry" in worked.told
+    text = worked.dir.show(worked.branch, name)
+    assert text.rstrip("\n").endswith(old.rstrip("\n"))
+    assert "Unreleased\n----------\n\n**Added**\n\n-   Make a" in text
+    assert worked.dir.git("diff", "--name-only", f"{worked.branch}~1", worked.branch) == name
+    assert f"adds to `{name}` what the others do" in worked.draft().text
+
+
+def test_a_changelog_that_the_settings_name_comes_before_the_one_that_is_there(worked: Workshop) -> None:
+    worked.dir.commit("docs: log", {"CHANGES.md": "# Changes\n"})
+    worked.config["changelog"] = {"file": "docs/log.md"}
+    worked.steps("rebase", "changelog")
+    assert worked.outputs["changelog"]["file"] == "docs/log.md"

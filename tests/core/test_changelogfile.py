@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixthbot.core.changelogfile import HEADER, update, update_bytes
+from sixthbot.core.changelogfile import HEADER, RST_HEADER, find_changelog, update, update_bytes
 from sixthbot.core.errors import WorkFailed
 
 RENDERED = "### Added\n\n- New (i-1)\n\n### Fixed\n\n- Mended\n  at last (i-1)\n"
@@ -99,6 +99,56 @@ def test_the_new_section_has_the_form_of_the_others() -> None:
     )
 
 
+def test_groups_of_a_file_whose_groups_are_underlined_are_underlined_too() -> None:
+    old = "=====\nLog\n=====\n\nx 1.6 (2025-05-15)\n==================\n\nBug Fixes\n---------\n\n- y\n"
+    new = update(old, RENDERED, rst=True)
+    assert "\n\nUnreleased\n==========\n\nAdded\n-----\n\n- New (i-1)\n\nFixed\n-----\n\n- Mended\n" in new
+    assert update(new, RENDERED, rst=True) == new
+    more = update(new, "### Added\n\n- More\n", rst=True)
+    assert "Added\n-----\n\n- New (i-1)\n- More\n\nFixed" in more
+
+
+@pytest.mark.parametrize(
+    ("heading", "below"), [("dev", ""), ("[Next]", ""), ("Version 2.0.0", "Unreleased\n\n"), ("2.0", "*Unreleased*\n\n")]
+)  # fmt: skip
+def test_a_section_for_what_comes_next_under_another_name_is_used(heading: str, below: str) -> None:
+    old = f"## {heading}\n\n{below}- x\n\n## 1.0\n\nReleased 2020-01-01\n\n- y\n"
+    new = update(old, RENDERED)
+    assert new.lower().count("unreleased") == old.lower().count("unreleased")
+    assert new.startswith(f"## {heading}\n\n{below}- x\n\n### Added\n\n- New (i-1)\n")
+    assert new.endswith("\n\n## 1.0\n\nReleased 2020-01-01\n\n- y\n")
+
+
+def test_the_gap_behind_a_bullet_is_that_of_the_file() -> None:
+    new = update("## 1.0\n\n-   One\n    thing\n", RENDERED)
+    assert "-   New (i-1)\n" in new
+    assert "-   Mended\n    at last (i-1)\n" in new
+
+
+def test_items_in_restructuredtext_read_as_they_were_meant() -> None:
+    rendered = "- **core:** Take `a_b` and x_ and *y* and \\<b> (:issue:`5`, ``z``)\n"
+    new = update(None, rendered, rst=True)
+    assert new.startswith(RST_HEADER)
+    assert "- **core:** Take ``a_b`` and x\\_ and \\*y\\* and <b> (:issue:`5`, ``z``)\n" in new
+    assert update(new, rendered, rst=True) == new
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], "CHANGELOG.md"),
+        (["README.md", "CHANGELOG_OLD.md", "CHANGELOG.html"], "CHANGELOG.md"),
+        (["CHANGES.rst", "README.rst"], "CHANGES.rst"),
+        (["history.md", "NEWS"], "history.md"),
+        (["CHANGELOG.rst", "CHANGES.md", "Changelog.md"], "Changelog.md"),
+        (["CHANGELOG", "CHANGELOG.txt"], "CHANGELOG.txt"),
+        (["RELEASE_NOTES.txt"], "RELEASE_NOTES.txt"),
+    ],
+)
+def test_the_changelog_of_a_repository_is_found_by_its_name(names: list[str], found: str) -> None:
+    assert find_changelog(names) == found
+
+
 def test_a_template_may_render_what_it_likes() -> None:
     own = "## [Unreleased]\n\nA sentence.\n\n### Odd group\n* one\n  - nested\n* two\n"
     new = update("# C\n\n## 1.0\n", own)
@@ -132,6 +182,8 @@ def test_a_second_run_changes_nothing_and_no_line_is_ever_lost(old: str, rendere
     if old.strip():
         assert is_kept(old, new)
     assert update(new, rendered) == new
+    in_rst = update(old, rendered, rst=True)
+    assert update(in_rst, rendered, rst=True) == in_rst
 
 
 @given(st.binary(max_size=60))
