@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import look
 from sixthbot.actions.places import prepared, run_in, task_env
+from sixthbot.actions.results import recorded
 from sixthbot.core.errors import WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
@@ -15,7 +16,7 @@ from sixthbot.core.times import format_duration
 from sixthbot.git.trees import tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sixthbot.core.issues import IssueRecord
@@ -52,26 +53,6 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
 
 def _commands(outputs: Any) -> list[Any]:
     return [result["argv"] for result in recorded(outputs)]
-
-
-def recorded(outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the results in the outputs of this step; what is no sound record, in a checkpoint, counts as failed."""
-    results = outputs.get("results")
-    return [_sound(raw) for raw in results] if isinstance(results, list) else []
-
-
-def _sound(raw: object) -> dict[str, Any]:
-    values = raw if isinstance(raw, dict) else {"problem": "its record is damaged"}
-    status, duration = values.get("exit"), values.get("duration")
-    return {
-        "command": str(values.get("command", "?")),
-        "argv": values.get("argv"),
-        "ok": values.get("ok") is True,
-        "exit": status if isinstance(status, int) else None,
-        "duration": float(duration) if isinstance(duration, int | float) else 0.0,
-        "problem": str(values.get("problem", "")),
-        "output": str(values.get("output", "")),
-    }
 
 
 def _run_all(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.branches import is_own_changelog, subtask_number
-from sixthbot.actions.check import recorded
 from sixthbot.actions.markdown import block, code, inline, quote
+from sixthbot.actions.results import recorded
 from sixthbot.core.checkboxes import without_do_spans
 from sixthbot.core.names import clean_line
 from sixthbot.git.diffs import numstat
