@@ -7,6 +7,7 @@ import sys
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
 from sixthbot.core.errors import NoRepository
 from sixthbot.store.counting import OPEN_DRAFTS, OPEN_ISSUES
+from sixthbot.store.rulesummary import load_note, told_by_note
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """What people's text needs beyond the figures, as tables: open issues with plans, open drafts, parked tasks."""
+    """What people's text needs beyond the figures, as tables: open issues with plans, open drafts, parked tasks.
+
+    `note` says what of the settings does not count.
+    """
 
     def __init__(
-        self, issues: Sequence[Row] = (), drafts: Sequence[Row] = (), parked: Sequence[Row] = ()
+        self,
+        issues: Sequence[Row] = (),
+        drafts: Sequence[Row] = (),
+        parked: Sequence[Row] = (),
+        note: str = "",
     ) -> None:
+        self.note = note
         self.issues = issues
         self.drafts = drafts
         self.parked = parked
@@ -61,15 +70,17 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
 
     What is over piles up and is not read again; a file that names no status may yet be open.
     """
+    note = load_note(places)
     parked, waiting = status["queue"]["parked"], any(status["drafts"][name] for name in OPEN_DRAFTS)
     if not (status["issues"]["open"] or waiting or parked):
-        return Board()
+        return Board(note=note)
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
     return Board(
         open_issues(places, _perhaps(OPEN_ISSUES, issues)) if status["issues"]["open"] else (),
         open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else (),
         parked_tasks(places) if parked else (),
+        note=note,
     )
 
 
@@ -83,10 +94,17 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         [
             (paint("watcher", "bold"), _watcher(status["watcher"], now)),
             (paint("queue", "bold"), _queue(status["queue"])),
-            (paint("rules", "bold"), plural(status["rules"]["active"], "rule")),
+            (paint("rules", "bold"), f"{status['rules']['active']} active"),
+            *(
+                [(paint("settings", "bold"), paint(one_line(board.note, 400), "yellow"))]
+                if board.note
+                else []
+            ),
         ]
     )
     for rule in status["rules"]["disabled"]:
+        if board.note and told_by_note(rule["reason"]):
+            continue
         yield f"  {paint('disabled', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'])}"
     told: set[str] = set()
     if board.issues:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
+from sixthbot.core.errors import SixthError
 
 if TYPE_CHECKING:
     from sixthbot.git.repository import Repository
@@ -47,7 +49,8 @@ def command(session: Session, *, hooks: bool | None) -> None:
     if not made:
         session.out.say(f"sixthbot is at home in {places.top}")
     session.out.talk(
-        f"{paint('next', 'green')}: sixthbot watch, and drop an issue file into .sixth/inbox/ (or sixthbot new 'TITLE')"
+        f"{paint('next', 'green')}: name recipes and checks in .sixth/config.toml, then: sixthbot trust\n"
+        "      then sixthbot watch, and drop an issue file into .sixth/inbox/ (or sixthbot new 'TITLE')"
     )
 
 
@@ -58,6 +61,8 @@ def _name_untrusted(session: Session, repo: Repository) -> None:
     if untrusted:
         names = one_line(", ".join(untrusted), 200)
         session.out.say(f"{paint('not trusted yet', 'yellow')}: {names} (sixthbot trust --show)")
+    with suppress(SixthError):  # keeps for `status` what counts; who comes next is told what is wrong
+        session.services()
 
 
 def _change_hooks(session: Session, places: Places, repo: Repository, *, wanted: bool) -> None:

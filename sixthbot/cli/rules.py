@@ -84,8 +84,9 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
 
 def _say_untrusted(session: Session, files: tuple[str, ...]) -> None:
     for name in files:
+        what = "its rules do" if name.startswith(".sixth/rules/") else "it does"
         session.out.say(
-            f"{paint('untrusted', 'yellow')} {one_line(name)}: its rules do not count (sixthbot trust --show)"
+            f"{paint('untrusted', 'yellow')} {one_line(name)}: {what} not count (sixthbot trust --show)"
         )
 
 
@@ -153,12 +154,13 @@ def _list_actions(session: Session, *, as_json: bool) -> None:
 @pass_session
 def check(session: Session) -> int:
     """Look for mistakes in rule files; a rule that has one is disabled, the others run."""
-    rules = session.services().rules
+    services = session.services()
+    rules = services.rules
     for disabled in rules.disabled:
         session.out.say(
             f"{paint('disabled', 'yellow')} {one_line(disabled.name)}: {one_line(disabled.reason, 500)}"
         )
-    _say_untrusted(session, rules.untrusted)
+    _say_untrusted(session, services.untrusted)
     session.out.say(f"{plural(len(rules.rules), 'rule')} can be used, {len(rules.disabled)} cannot")
     return ExitCode.FAILED if rules.disabled else ExitCode.OK
 

@@ -9,7 +9,7 @@ from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
-from sixthbot.cli.watching import told
+from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def command(session: Session) -> int:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("running the bot")
-    session.services()  # settings that cannot be used are told before anything is done
+    tell_settings(session.out, session.services())  # before anything is done
     bot = Bot.open(session.start, env=os.environ)
     with until_told() as stop, told(session.out, bot.services().store.journal):
         report = bot.run(stop)

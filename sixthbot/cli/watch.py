@@ -13,7 +13,7 @@ import click
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
-from sixthbot.cli.watching import told
+from sixthbot.cli.watching import tell_settings, told
 from sixthbot.store.locks import held_by
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def command(session: Session, folders: tuple[Path, ...]) -> None:
             server.start()
         for server in servers:
             if server.is_up():
+                tell_settings(session.out, server.bot.services())
                 session.out.talk(f"watching {server.bot.services().places.top}; Ctrl-C ends it")
         for server in servers:
             server.join()

@@ -7,18 +7,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.follow import Follower
-from sixthbot.cli.output import next_lines
+from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.store.clock import now
+from sixthbot.store.rulesummary import settings_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sixthbot.cli.output import Output
+    from sixthbot.engine.services import Services
     from sixthbot.store.journal import Journal
     from sixthbot.store.records import Record
 
 _LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
+
+
+def tell_settings(out: Output, services: Services) -> None:
+    """Say in one line which settings do not count, and what that means."""
+    note = settings_note(services.places, services.untrusted, services.loaded.problems)
+    if note:
+        out.talk(f"{paint('settings', 'yellow')} {one_line(note, 400)}")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import click
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
-from sixthbot.cli.watching import told
+from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
 from sixthbot.core.tasks import Lane
 
@@ -32,7 +32,7 @@ def command(session: Session, lane: str) -> int:
     from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("starting a worker")
-    session.services()  # settings that cannot be used are told before anything starts
+    tell_settings(session.out, session.services())  # before anything starts
     live = LiveServices(session.start, env=os.environ)
     pool = WorkerPool(live, workers=1, lanes={Lane(lane)})
     with ExitStack() as stack:

@@ -19,7 +19,7 @@ from sixthbot.store.locks import hold
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate, require_initialised
 from sixthbot.store.rulefiles import load_rules
-from sixthbot.store.rulesummary import save_summary
+from sixthbot.store.rulesummary import save_summary, settings_note
 from sixthbot.store.setup import check_tracked
 from sixthbot.store.trust import GIT_SETTINGS, Trust
 
@@ -86,10 +86,13 @@ def open_services(
     if trust.is_trusted(GIT_SETTINGS, settings):
         repo.trust_settings(settings)
     rules = with_checked_steps(load_rules(places, trust, tuple(loaded.config.rules.disabled)))
-    with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
-        save_summary(places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted)
-    store = open_store(places, durability=durability, clock=clock)
     state = trust.state(trust.scan(places, settings))
+    note = settings_note(places, state.untrusted, loaded.problems)
+    with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
+        save_summary(
+            places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted, settings=note
+        )
+    store = open_store(places, durability=durability, clock=clock)
     return Services(
         places=places,
         store=store,

@@ -104,8 +104,7 @@ def _repository_layer(path: Path, places: Places, trust: Trust) -> tuple[_Layer 
     try:
         data = read_small(path, SIZE_LIMIT)
     except FileNotFoundError:
-        gone = name in trust.missing(places)
-        return None, not gone, [f"{name}: it was trusted, and is missing"] if gone else []
+        return None, name not in trust.missing(places), []
     except (Refused, OSError) as error:
         return None, False, [f"{name}: {error}"]
     trusted = trust.is_trusted(name, data)

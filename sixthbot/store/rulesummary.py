@@ -11,7 +11,7 @@ from sixthbot.store.reading import read_small
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from sixthbot.core.rules import DisabledRule
@@ -21,19 +21,45 @@ _RULE = rb"^\[\[rule\]\]"
 _OFF = rb"^enabled = false"
 _NAME = "rules.json"
 _LIMIT = 16 << 20
-_UNCHECKED = {"name": "rule files", "reason": "changed since they were checked: sixthbot rules check"}
+_UNTRUSTED = "not trusted: sixthbot trust --show"
+_CHANGED = "changed; not trusted yet: sixthbot trust"
+_UNCHECKED = {"name": "rule files", "reason": _CHANGED}
+_FEW = 3
+
+
+def settings_note(places: Places, untrusted: Sequence[str], problems: Sequence[str]) -> str:
+    """Return what of the settings does not count, in one line with what to do; empty when all of them do.
+
+    `untrusted` are paths below the repository's top, `problems` mistakes in them.
+    """
+    if problems:
+        return f"broken: {problems[0]}; recipes and checks wait until that is mended, then: sixthbot trust"
+    if not untrusted:
+        return ""
+    named = [
+        path if "/" not in path or os.path.lexists(f"{places.home}/../{path}") else f"{path} (missing)"
+        for path in untrusted[:_FEW]
+    ]
+    more = f" and {len(untrusted) - _FEW} more" if len(untrusted) > _FEW else ""
+    return f"not trusted: {', '.join(named)}{more}; recipes and checks wait for: sixthbot trust"
 
 
 def save_summary(
-    places: Places, *, active: int, disabled: Iterable[DisabledRule], untrusted: Iterable[str] = ()
+    places: Places,
+    *,
+    active: int,
+    disabled: Iterable[DisabledRule],
+    untrusted: Iterable[str] = (),
+    settings: str = "",
 ) -> None:
-    """Keep the figures of a rule set; to be called by whoever has loaded and checked one."""
+    """Keep the figures of a rule set, and a `settings_note`; to be called by whoever has loaded and checked them."""
     from sixthbot.store.atomic import make_dirs, point, write_file  # noqa: PLC0415 - `status` only reads
 
     entries = [{"name": rule.name, "reason": rule.reason} for rule in disabled]
-    entries += [{"name": path, "reason": "not trusted: sixthbot trust --show"} for path in untrusted]
+    entries += [{"name": path, "reason": _UNTRUSTED} for path in untrusted]
     trust = str(places.data_dir / "trust.json")
-    data = {"active": active, "disabled": entries, "trust": trust, "seen": _seen(places, trust)}
+    data = {"active": active, "disabled": entries, "settings": settings}
+    data |= {"trust": trust, "seen": _seen(places, trust)}
     if _load(places) != data:
         make_dirs(places.cache)
         text = json.dumps(data, indent=1).encode("ascii")
@@ -58,6 +84,22 @@ def load_summary(places: Places) -> dict[str, Any]:
 
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "reason"))
+
+
+def load_note(places: Places) -> str:
+    """Return what of the settings does not count, as `settings_note` does, for people's `status`."""
+    known = _load(places)
+    note, trust = known.get("settings"), known.get("trust")
+    if not isinstance(trust, str):
+        return ""
+    if known.get("seen") != _seen(places, trust):
+        return _CHANGED
+    return note if isinstance(note, str) else ""
+
+
+def told_by_note(reason: str) -> bool:
+    """Tell whether an entry among the disabled rules says no more than the note on the settings."""
+    return reason in {_UNTRUSTED, _CHANGED}
 
 
 def _counted(places: Places) -> dict[str, Any]:

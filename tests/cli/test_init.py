@@ -26,7 +26,12 @@ def test_init_says_what_it_made_and_what_to_do_next(repo: RepoDir) -> None:
         "made entries in .git/info/exclude\n"
         "stored the baseline: 1 branch or tag\n"
     )
-    assert said.err.startswith("next: sixthbot watch")
+    assert said.err == (
+        "next: name recipes and checks in .sixth/config.toml, then: sixthbot trust\n"
+        "      then sixthbot watch, and drop an issue file into .sixth/inbox/ (or sixthbot new 'TITLE')\n"
+    )
+    seen = repo.git("status", "--porcelain", "--untracked-files=all")
+    assert seen.split() == ["??", ".sixth/config.toml"]
 
 
 def test_init_again_changes_nothing(home: RepoDir) -> None:

@@ -73,6 +73,25 @@ def test_run_exits_1_when_a_task_failed(home: RepoDir) -> None:
     assert "\n    failed: 1. b" in told
 
 
+def test_run_and_status_say_what_of_the_settings_does_not_count(home: RepoDir) -> None:
+    config = home.path / ".sixth/config.toml"
+    config.write_text("[notify]\n")
+    note = "not trusted: .sixth/config.toml; recipes and checks wait for: sixthbot trust\n"
+    assert "\nsettings  changed; not trusted yet: sixthbot trust\n" in sixthbot("status", cwd=home.path).out
+    assert sixthbot("run", cwd=home.path).err.startswith(f"settings {note}")
+    assert f"\nsettings  {note}" in sixthbot("status", cwd=home.path).out
+    assert "untrusted .sixth/config.toml: it does not count " in sixthbot("rules", "check", cwd=home.path).out
+    config.write_text("[notfy]\n")
+    assert sixthbot("run", cwd=home.path).err.startswith("settings broken: .sixth/config.toml:1: notfy: ")
+    config.write_text("[notify]\n")
+    sixthbot("trust", "--yes", cwd=home.path)
+    assert sixthbot("run", cwd=home.path).err == ""
+    assert "\nsettings" not in sixthbot("status", cwd=home.path).out
+    config.unlink()
+    sixthbot("run", cwd=home.path)
+    assert "not trusted: .sixth/config.toml (missing); " in sixthbot("status", cwd=home.path).out
+
+
 def test_run_names_rejected_files(home: RepoDir) -> None:
     (home.path / ".sixth/inbox/bad.md").write_bytes(b"")
     said = sixthbot("run", cwd=home.path)

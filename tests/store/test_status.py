@@ -98,7 +98,7 @@ def test_the_figures_of_rules_are_those_of_the_last_check(places: Places) -> Non
     (places.rules_dir / "new.toml").write_text("")
     rules = status(places)["rules"]
     assert rules["disabled"][:2] == expected
-    assert "changed since they were checked" in rules["disabled"][2]["reason"]
+    assert rules["disabled"][2]["reason"] == "changed; not trusted yet: sixthbot trust"
 
 
 def test_damage_does_not_stop_it(places: Places) -> None:
