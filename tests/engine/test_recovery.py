@@ -176,3 +176,32 @@ def test_only_the_stale_lock_of_an_own_unfinished_operation_is_removed(repo: Rep
     assert recover(scene.services).locks == (str(mine),)
     assert not mine.exists()
     assert theirs.exists()
+
+
+def test_an_operation_whose_lock_is_too_young_to_judge_is_looked_at_again(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    lock = scene.services.places.git_dir / "refs/heads/x.lock"
+    lock.touch()
+    os.utime(lock, (clock().timestamp(), clock().timestamp()))
+    operation(scene, ("refs/heads/x", None, "1" * 40), task="t1")
+    assert recover(scene.services) == Recovered()  # else nothing would say any more that the lock is ours
+    clock.advance(10)
+    found = recover(scene.services)
+    assert (found.locks, found.reverted) == ((str(lock),), ("op-1",))
+
+
+def test_of_the_lock_on_packed_refs_only_one_made_during_a_deletion_of_ours_is_removed(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    head = repo.head()
+    repo.git("branch", "x")
+    operation(scene, ("refs/heads/x", head, None), task="t1")
+    lock = scene.services.places.git_dir / "packed-refs.lock"
+    for seconds, removed in ((-60, False), (1, True)):
+        lock.touch()
+        os.utime(lock, (clock().timestamp() + seconds,) * 2)
+        scene.services.store.operations.begin(scene.services.store.operations.get("op-1"))
+        clock.advance(10)
+        assert bool(recover(scene.services).locks) is removed
+        clock.advance(-10)

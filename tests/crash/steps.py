@@ -1,0 +1,234 @@
+"""The steps of a life: the whole main path, what else people do to the bot, and what must have come of it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sixthbot.core.names import BranchName
+from sixthbot.engine.services import open_services
+from sixthbot.store.logs import write_report
+from tests.support.repos import RepoDir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.crash.life import Life
+
+BRANCH, OTHER = "sixth/tidy", "sixth/linked"
+_CONFIG = """\
+[bot]
+durability = "process"
+workers = 1
+[recipes.sort-words]
+run = ["sort", "-o", "words.txt", "words.txt"]
+[recipes.numbers]
+run = ["sh", "-c", "seq 5 > numbers.txt"]
+"""
+_RULE = """\
+[[rule]]
+name = "look at the code"
+on = "commit"
+do = [{ use = "report", insight = "complexity" }]
+"""
+_GOOD = """\
+# Tidy
+
+- [ ] Sort `do: sort-words`
+- [ ] Count `do: numbers`
+- [ ] By hand
+- [ ] Sort more `do: text.sort paths=more.txt`
+"""
+_FILES = {
+    "tidy.md": _GOOD,
+    "linked.md": "# Linked\n\n- [ ] Count `do: numbers`\n",
+    "bad.md": "---\nid: ../up\n---\n# x\n",
+}
+
+
+def init(life: Life) -> int:
+    """A person lets the bot in."""
+    return life.say("init", "--hooks")
+
+
+def trust(life: Life) -> int:
+    """They say what it may run."""
+    sixth = life.repo.path / ".sixth"
+    (sixth / "config.toml").write_text(_CONFIG)
+    (sixth / "rules/test.toml").write_text(_RULE)
+    return life.say("trust", "--yes")
+
+
+def drop(life: Life) -> int:
+    """They drop an issue, one under two names and one that is none; a hook leaves a note; the queue is paused."""
+    for name, text in _FILES.items():
+        (life.repo.path / ".sixth/inbox" / name).write_text(text)
+    os.link(life.repo.path / ".sixth/inbox/linked.md", life.folder / "other-name.md")
+    (life.repo.path / ".sixth/local/notes/on-commit-1").write_text("on-commit\n")
+    return 0
+
+
+def pause(life: Life) -> int:
+    """They want to look first."""
+    return life.say("queue", "pause")
+
+
+def move_by_hand(life: Life) -> int:
+    """They move a task into another lane by hand; somebody's editor leaves broken files."""
+    queue = life.repo.path / ".sixth/queue"
+    for path in (queue / "ready/normal").glob("*.json"):
+        path.rename(queue / "ready/high" / path.name)
+    (queue / "ready/normal/junk.json").write_text("{")
+    operations = life.repo.path / ".sixth/operations"
+    operations.mkdir(exist_ok=True)
+    (operations / "20200101T000000000000Z-abc.json").write_text("{")
+    return 0
+
+
+def resume(life: Life) -> int:
+    """They let it go on."""
+    return life.say("queue", "resume")
+
+
+def run(life: Life) -> int:
+    """The bot does what there is to do."""
+    status = life.say("run")
+    services = open_services(life.repo.path)
+    for task in services.store.queue.all(states=("failed",)):
+        life.say("queue", "retry", task.id)
+        status = life.say("run")
+    return 0 if status in {0, 1} and not list(services.store.queue.all(states=("failed",))) else 3
+
+
+def do_by_hand(life: Life) -> int:
+    """A person does the third subtask in a worktree of their own, and the base moves on."""
+    place = RepoDir(life.folder / "mine")
+    life.repo.git("worktree", "add", "--quiet", str(place.path), BRANCH)
+    place.commit("Do it by hand", {"hand.txt": "mine\n"})
+    life.repo.git("worktree", "remove", str(place.path))
+    life.repo.commit("feat: the base moves", {"base.txt": "1\n"})
+    return 0
+
+
+def done(life: Life) -> int:
+    """They say so; said twice, it is refused, which is as good."""
+    status = life.say("done", _issue(life, BRANCH))
+    return 0 if status in {0, 2, 4} else status
+
+
+def edit_the_draft(life: Life) -> int:
+    """They write a better text, and add a commit."""
+    path = open_services(life.repo.path).store.drafts.path(BranchName(BRANCH))
+    path.write_text(path.read_text() + "\nMy words.\n")
+    place = RepoDir(life.folder / "mine")
+    life.repo.git("worktree", "add", "--quiet", str(place.path), BRANCH)
+    place.commit("fix: one thing more", {"one.txt": "more\n"})
+    life.repo.git("worktree", "remove", str(place.path))
+    return 0
+
+
+def approve(life: Life) -> int:
+    """They approve both drafts."""
+    return max(life.say("approve", BRANCH), life.say("approve", OTHER))
+
+
+def reject(life: Life) -> int:
+    """On second thoughts, not the other one."""
+    status = life.say("reject", OTHER, "--message", "not now")
+    return 0 if status in {0, 2, 4} else status
+
+
+def push(life: Life) -> int:
+    """The good one goes out."""
+    return life.say("push", BRANCH)
+
+
+def merge(life: Life) -> int:
+    """It comes into the base."""
+    life.repo.git("merge", "--quiet", "--no-ff", "-m", "Merge", BRANCH)
+    return 0
+
+
+def odds_and_ends(life: Life) -> int:
+    """What no one meets on an ordinary day: a cancelled task, an old one, a report about a mistake, a draft of nothing."""
+    services = open_services(life.repo.path)
+    queue = services.store.queue
+    for task in queue.all(states=("done",)):
+        queue.request_cancel(task.id)
+        queue.clear_cancel(task.id)
+    write_report(services.places, "bug-test.txt", "nothing\n")
+    if services.store.drafts.find(BranchName(OTHER)) is not None:
+        services.store.drafts.remove(BranchName(OTHER))
+    queue.prune_done(datetime.now(UTC) + timedelta(days=365))
+    return 0
+
+
+def leave(life: Life) -> int:
+    """They take the hooks out again."""
+    return life.say("init", "--no-hooks")
+
+
+def _issue(life: Life, branch: str) -> str:
+    record = open_services(life.repo.path).store.issues.find_by_branch(branch)
+    assert record is not None
+    return record.id
+
+
+def check_drafts(life: Life) -> int:
+    """Look that each subtask is one commit, each issue one draft, and nothing else is there."""
+    services, repo = open_services(life.repo.path), life.repo
+    assert sorted(record.title for record in services.store.issues.list()) == ["Linked", "Tidy"]
+    assert [path.name for path in services.places.rejected.iterdir() if path.suffix == ".md"] == ["bad.md"]
+    assert repo.subjects(f"main..{BRANCH}") == [
+        "chore: sort",
+        "chore: count",
+        "Do it by hand",
+        "chore: sort more",
+        "fix: one thing more",
+        "docs(changelog): add Tidy",
+    ], repo.subjects(f"main..{BRANCH}")
+    assert repo.show(BRANCH, "words.txt") == "apple\npear\n"
+    assert repo.git("merge-base", "main", BRANCH) == repo.tip("main")
+    heads = {draft.branch.value: draft.head for draft in services.store.drafts.list()}
+    assert heads == {BRANCH: repo.tip(BRANCH), OTHER: repo.tip(OTHER)}
+    plan = services.store.issues.plan(_issue(life, BRANCH))
+    on_branch = repo.git("rev-list", f"main..{BRANCH}").split()
+    assert [
+        (one.status.value, len(one.commits), {*one.commits} <= {*on_branch}) for one in plan.subtasks
+    ] == [("done", 1, True)] * 4
+    edited = services.places.issues / plan_folder(life) / "drafts"
+    assert [path for path in edited.glob("*.md") if "My words." in path.read_text()]
+    return 0
+
+
+def plan_folder(life: Life) -> str:
+    """Return the name of the issue's folder."""
+    return _issue(life, BRANCH)
+
+
+def check_end(life: Life) -> int:
+    """Look that all came to its end and nothing was left lying about."""
+    services, repo = open_services(life.repo.path), life.repo
+    remote = RepoDir(life.folder / "remote.git")
+    assert remote.tip(BRANCH) == repo.tip("main^2")
+    assert not repo.tip(BRANCH), "a merged branch is deleted"
+    assert [
+        task.state.name for task in services.store.queue.all() if task.state.name not in {"done", "parked"}
+    ] == []
+    assert {operation.state for operation in services.store.operations.list()} <= {"done", "reverted"}
+    assert "error" not in repo.git("fsck", "--strict")
+    assert list(repo.git_dir.rglob("*.lock")) == []
+    assert repo.git("status", "--porcelain") == ""
+    assert [
+        path.name for path in (repo.git_dir / "hooks").iterdir() if not path.name.endswith(".sample")
+    ] == ["post-commit"]
+    return 0
+
+
+STEPS: tuple[Callable[[Life], int], ...] = (
+    init, trust, pause, drop, run, move_by_hand, resume, run, do_by_hand, done, run, edit_the_draft, done, run,
+    check_drafts, approve, reject, push, merge, run, odds_and_ends, leave, run, check_end,
+)  # fmt: skip
+PERSONS = frozenset({drop, move_by_hand, do_by_hand, edit_the_draft, merge, check_drafts, check_end})
+"""Steps that are no work of the bot's: nothing strikes them."""

@@ -1,0 +1,207 @@
+"""Real processes, really killed: what each leaves is taken up once, ended or removed. The many are in tests/campaign."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.engine.children import ChildProcesses, child_environment
+from sixthbot.engine.strays import Orphans, orphans_of
+from sixthbot.git.held import sharing
+from sixthbot.git.scratch import scratch_folder, sweep_scratch
+from sixthbot.store.locks import WorkerLease, is_free, lease_file
+from sixthbot.store.paths import locate
+from tests.e2e.person import Person, wait_until
+from tests.git.helpers import git_of, oid, pool_of
+from tests.support.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+
+CONFIG = """
+[bot]
+durability = "process"
+[recipes.slow]
+run = ["sh", "-c", "echo $$ >>'{out}'; setsid sleep 300 & sleep 1; echo x >slow.txt"]
+"""
+
+
+def watch(person: Person) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sixthbot", "watch"],
+        cwd=person.repo.path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def leash_of(recipe: int) -> int:
+    return int(Path(f"/proc/{recipe}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize("victims", ["bot", "bot and leash", "leash"])
+def test_a_killed_bot_or_leash_leaves_one_commit_and_no_process(
+    repo: RepoDir, tmp_path: Path, victims: str
+) -> None:
+    person, out = Person(repo), tmp_path / "out"
+    person.settle_in(CONFIG.format(out=out))
+    before = fingerprint(repo.path)
+    bot = watch(person)
+    person.drop("# Slow\n\n- [ ] Do it `do: slow`\n")
+    wait_until(lambda: out.exists() and out.read_text().endswith("\n"))
+    recipe = int(out.read_text())
+    session = os.getsid(recipe)
+    leash = leash_of(recipe)
+    if "bot" in victims:
+        bot.kill()
+        bot.wait()
+    if "leash" in victims:
+        os.kill(leash, signal.SIGKILL)
+    second = watch(person) if "bot" in victims else bot
+    try:
+        wait_until(person.drafts, seconds=60)
+    finally:
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(15) == 0
+    assert repo.subjects("main..sixth/slow")[0] == "chore: do it"
+    assert len([one for one in repo.subjects("main..sixth/slow") if one == "chore: do it"]) == 1
+    assert not alive(recipe)
+    assert not [pid for pid in map(int, out.read_text().split()) if alive(pid)]
+    assert session == recipe
+    assert fingerprint(repo.path) == before
+    assert not list(repo.git_dir.rglob("*.lock"))
+
+
+def test_what_a_leash_that_was_killed_let_go_of_is_ended_with_its_program(tmp_path: Path) -> None:
+    lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
+    script = "setsid sleep 300 & echo $! >stray; kill -9 $PPID; sleep 300"
+    processes = ChildProcesses(env=child_environment(os.environ), held=[lease])
+    try:
+        with pytest.raises(Exception, match="supervisor was killed"):
+            processes.run(["sh", "-c", script], cwd=tmp_path, env={}, timeout=20)
+    finally:
+        os.close(lease)
+    stray = int((tmp_path / "stray").read_text())
+    wait_until(lambda: not alive(stray), seconds=2)
+
+
+def test_what_a_dead_worker_left_is_ended_politely_then_for_good(repo: RepoDir) -> None:
+    places = locate(repo.path)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    name = f"{dead.pid}-abc"
+    lease = WorkerLease(places, name)
+    lease.acquire()
+    ignoring = "trap '' TERM; echo up; exec >&-; while true; do sleep 0.1; done"
+    left = subprocess.Popen(
+        ["sh", "-c", ignoring], pass_fds=[lease.fileno()], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert left.stdout is not None
+    left.stdout.readline()
+    left.stdout.close()
+    path = lease_file(places, name)
+    assert orphans_of(name, path) == []  # we hold it ourselves: it is no orphan's
+    os.close(lease.fileno())
+    assert left.pid in orphans_of(name, path)
+    now = [0.0]
+    orphans = Orphans(lambda: now[0])
+    orphans.end(name, path)
+    time.sleep(0.3)
+    assert left.poll() is None
+    now[0] = 10.0
+    orphans.end(name, path)
+    left.wait(5)
+    wait_until(lambda: is_free(path), seconds=5)
+
+
+def test_a_git_that_survives_its_worker_keeps_worktree_and_lease(repo: RepoDir, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    code = (
+        "import fcntl, os, sys; from pathlib import Path; from sixthbot.git.held import sharing;"
+        "from sixthbot.git.run import Git; f = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT);"
+        "fcntl.flock(f, fcntl.LOCK_EX); s = sharing(f); s.__enter__();"
+        "Git(Path(sys.argv[1])).run('-c', 'alias.nap=!echo up >&2; touch ' + sys.argv[2] + '.up; sleep 300', 'nap')"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, str(repo.git_dir), str(lock)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: lock.with_name("lock.up").exists())
+    worker.kill()
+    worker.wait()
+    assert not is_free(lock)
+    Orphans(lambda: 0.0).end(f"{worker.pid}-x", lock)
+    wait_until(lambda: is_free(lock), seconds=5)
+
+
+def test_half_a_worktree_of_ours_is_swept_and_nobody_elses(repo: RepoDir, tmp_path: Path) -> None:
+    pool, folder = pool_of(repo, tmp_path), repo.git_dir / "worktrees"
+    with pool.take(oid(repo.head())) as worktree:
+        kept = worktree.path
+    repo.git("worktree", "add", "--quiet", "--detach", "--lock", "--reason", "mine", str(tmp_path / "theirs"))
+    for name, reason, gitdir in (
+        ("w7", "sixthbot runs commands here\n", ""), ("w71", "", ""), ("w8", "mine\n", ""), ("other", "", ""),
+    ):  # fmt: skip
+        (folder / name).mkdir()
+        (folder / name / "locked").write_text(reason)
+        (folder / name / "gitdir").write_text(gitdir)
+    assert sorted(path.name for path in pool.sweep()) == ["w7", "w71"]
+    assert kept.exists()
+    assert {"w1", "theirs", "w8", "other"} <= {path.name for path in folder.iterdir()}
+
+
+def test_scratch_folders_of_killed_processes_are_swept_and_living_ones_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with scratch_folder() as mine:
+        left = tmp_path / mine.name.replace(str(os.getpid()), str(dead.pid))
+        elsewhere = tmp_path / mine.name.replace("sixthbot-run-", "sixthbot-run-9")
+        for folder in (left, elsewhere):
+            folder.mkdir()
+        assert sweep_scratch() == 0  # too young: its programs may not have ended
+        assert sweep_scratch(now=time.time() + 60) == 1
+        assert (mine.exists(), left.exists(), elsewhere.exists()) == (True, False, True)
+    assert not mine.exists()
+
+
+def test_sharing_ends_with_its_block(repo: RepoDir, tmp_path: Path) -> None:
+    number = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    with sharing(number):
+        git_of(repo).run("rev-parse", "HEAD")
+    os.close(number)
+    git_of(repo).run("rev-parse", "HEAD")  # a closed descriptor could not be passed on
+
+
+def test_ctrl_c_while_the_program_loads_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sixthbot", "--version"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
