@@ -144,6 +144,8 @@ class Worker:
     def _unexpected(self, attempt: Attempt, error: Exception) -> Fact:
         if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
             return lifecycle.Postponed(f"the disk does not take it: {error.strerror}", _DISK_WAIT)
+        if isinstance(error, PermissionError):
+            return self._failed(attempt, clean_line(f"not permitted: {error.filename}", limit=_REASON_LIMIT))
         reason = clean_line(f"unexpected {type(error).__name__}: {error}", limit=_REASON_LIMIT)
         try:
             path = _report(attempt, error)

@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,18 @@ def scratch_folder() -> Iterator[Path]:
     try:
         yield Path(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a program may have made parts of it unremovable
+        with suppress(OSError):
+            remove_tree(Path(folder))
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, also where a program took the rights to do so away."""
+    folder.chmod(0o700)
+    for place, folders, _ in os.walk(folder):
+        for inner in (Path(place, name) for name in folders):
+            if not inner.is_symlink():
+                inner.chmod(0o700)  # before it is walked into
+    shutil.rmtree(folder)
 
 
 def sweep_scratch(*, now: float | None = None) -> int:
@@ -38,8 +49,9 @@ def sweep_scratch(*, now: float | None = None) -> int:
         for entry in entries:
             match = _NAME.fullmatch(entry.name)
             if match and int(match[1]) == _pid_namespace() and _is_left(entry, int(match[2]), now):
-                shutil.rmtree(entry.path, ignore_errors=True)
-                swept += 1
+                with suppress(OSError):
+                    remove_tree(Path(entry.path))
+                    swept += 1
     return swept
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import GitFailed, WorkFailed
 from sixthbot.git.held import sharing
 from sixthbot.git.run import admin_dir, entries
+from sixthbot.git.scratch import remove_tree
 from sixthbot.git.trees import pristine_commit, pristine_index
 
 if TYPE_CHECKING:
@@ -247,13 +248,7 @@ def _copy_index(source: Path, target: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Delete a file or folder, also one that holds folders without write permission."""
-    if not path.is_dir() or path.is_symlink():
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
+    else:
         path.unlink(missing_ok=True)
-        return
-    for folder, folders, _ in os.walk(path):
-        for name in folders:
-            inner = Path(folder, name)
-            if not inner.is_symlink() and not os.access(inner, os.W_OK | os.X_OK):
-                inner.chmod(0o700)
-    path.chmod(0o700)
-    shutil.rmtree(path)
