@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Board:
     """What people's text needs beyond the figures, as tables: open issues with plans, open drafts, parked tasks.
 
-    `note` says what of the settings does not count.
+    `afoot` are the tasks that wait for later, run or failed; `note` says what of the settings does not count.
     """
 
     def __init__(
@@ -32,8 +32,10 @@ class Board:
         issues: Sequence[Row] = (),
         drafts: Sequence[Row] = (),
         parked: Sequence[Row] = (),
+        afoot: Sequence[Row] = (),
         note: str = "",
     ) -> None:
+        self.afoot = afoot
         self.note = note
         self.issues = issues
         self.drafts = drafts
@@ -71,16 +73,34 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
     What is over piles up and is not read again; a file that names no status may yet be open.
     """
     note = load_note(places)
+    queue = status["queue"]
     parked, waiting = status["queue"]["parked"], any(status["drafts"][name] for name in OPEN_DRAFTS)
-    if not (status["issues"]["open"] or waiting or parked):
+    moving = any(queue[name] for name in ("running", "waiting", "failed"))
+    if not (status["issues"]["open"] or waiting or parked or moving):
         return Board(note=note)
+    from sixthbot.store.afoot import failed_checks, step_of, tasks_afoot, tip_of  # noqa: PLC0415 - as below
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
+    afoot = tasks_afoot(places, queue) if moving else []
+    for task in afoot:
+        task["step"] = step_of(places, task["id"]) if task["state"] == "running" else None
+    parked_now = parked_tasks(places) if parked else []
+    open_now = open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else []
+    reviews = {task["issue"]: task["id"] for task in parked_now if task["kind"] == "review"}
+    told = [
+        {
+            **draft,
+            "tip": tip_of(places, draft["branch"]),
+            "failed": failed_checks(places, reviews[draft["issue"]]) if draft["issue"] in reviews else [],
+        }
+        for draft in open_now
+    ]
     return Board(
         open_issues(places, _perhaps(OPEN_ISSUES, issues)) if status["issues"]["open"] else (),
-        open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else (),
-        parked_tasks(places) if parked else (),
-        note=note,
+        told,
+        parked_now,
+        afoot,
+        note,
     )
 
 
@@ -110,11 +130,13 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
     if board.issues:
         yield "\n" + paint("issues", "bold")
         for issue in board.issues:
-            yield from _issue(issue, [task for task in board.parked if task["issue"] == issue["id"]])
+            yield from _issue(issue, board, now)
             told.add(issue["id"])
-    if board.drafts:
+    drafts = [draft for draft in board.drafts if draft["issue"] not in told]
+    if drafts:
         yield "\n" + paint("drafts", "bold")
-        for draft in board.drafts:
+        for draft in drafts:
+            yield f"  {paint(draft['branch'], 'cyan')}  {one_line(draft['title'], 80)}"
             yield from _draft(draft)
     others = [task for task in board.parked if task["issue"] not in told]
     if others:
@@ -122,7 +144,8 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         for task in others:
             yield f"  {task['id']}  {one_line(task['rule'], 60)}"
             yield from _parked(task)
-    if status["last_error"] is not None:
+    failed = {task["id"] for task in board.afoot if task["state"] == "failed"}
+    if status["last_error"] is not None and status["last_error"]["task"] in failed:
         yield from _last_error(status["last_error"], now)
     if not (board.issues or board.drafts or others):
         yield "\nnothing waits for you; sixthbot new 'TITLE' puts an issue into the inbox"
@@ -146,8 +169,11 @@ def _queue(queue: Row) -> str:
     return ", ".join(parts) or "empty"
 
 
-def _issue(issue: Row, parked: Sequence[Row]) -> Iterator[str]:
+def _issue(issue: Row, board: Board, now: datetime) -> Iterator[str]:
     plan = issue["plan"]
+    parked, afoot = (
+        [task for task in tasks if task["issue"] == issue["id"]] for tasks in (board.parked, board.afoot)
+    )
     settled = sum(subtask["status"] == "done" for subtask in plan)
     yield f"  {paint(issue['id'], 'cyan')}  {one_line(issue['title'], 80)}"
     where = f"on {issue['branch']}, " if issue["branch"] else "no branch yet, "
@@ -159,6 +185,37 @@ def _issue(issue: Row, parked: Sequence[Row]) -> Iterator[str]:
     waiting = any(subtask["status"] == "waiting" for subtask in plan)
     for task in parked:
         yield from _parked(task, with_reason=not waiting)
+    broken = any(subtask["status"] == "failed" for subtask in plan)
+    for task in afoot:
+        yield from _afoot(task, plan, now, with_reason=not (broken and task["state"] == "failed"))
+    if broken:
+        yield f"    {paint('or', 'green')}: sixthbot plan {issue['id']} --edit"
+    for draft in board.drafts:
+        if draft["issue"] == issue["id"]:
+            yield from _draft(draft)
+
+
+def _afoot(task: Row, plan: Sequence[Row], now: datetime, *, with_reason: bool) -> Iterator[str]:
+    """Tell what a task that nobody is asked about does, or why it does nothing, and what to type."""
+    if task["state"] == "running":
+        yield f"    {paint('running', 'green')}{_at(task['step'], plan, now)}"
+        return
+    word, color = ("failed", "red") if task["state"] == "failed" else ("waits", "yellow")
+    if with_reason:
+        yield f"    {paint(word, color)}: {one_line(task['reason'], 160)}"
+    yield from next_lines(task["hint"], indent="    ")
+
+
+def _at(step: tuple[str, str] | None, plan: Sequence[Row], now: datetime) -> str:
+    if step is None:
+        return ""
+    from sixthbot.cli.times import ago  # noqa: PLC0415 - datetimes are read only where there are any
+
+    action, since = step
+    following = next((subtask for subtask in plan if subtask["status"] == "open"), None)
+    if action == "work" and following is not None:
+        action = f"subtask {following['n']}. {one_line(following['text'], 80)}"
+    return f": {one_line(action, 100)}, begun {ago(since, now)}"
 
 
 _STUCK = {"waiting": paint("waits for you", "yellow"), "failed": paint("failed", "red")}
@@ -174,9 +231,16 @@ def _parked(task: Row, *, with_reason: bool = True) -> Iterator[str]:
 
 
 def _draft(draft: Row) -> Iterator[str]:
+    """Tell of a draft, below its issue or alone: what is wrong with it, and what to type."""
     name, status = draft["branch"], draft["status"]
+    yield f"    draft {paint(status, 'cyan')}: {one_line(draft['title'], 80)}"
+    for check in draft["failed"]:
+        yield f"    {paint('check failed', 'red')}: {one_line(check, 120)}"
+    if draft["tip"] and draft["tip"] != draft["head"]:
+        yield f"    {paint('moved', 'yellow')} since this draft, from {draft['head'][:9]} to {draft['tip'][:9]}"
+        yield from next_lines(f"sixthbot done {draft['issue']}", indent="    ")
+        return
     following = "review" if status == "awaiting-review" else "push"
-    yield f"  {paint(name, 'cyan')}  {status}  {one_line(draft['title'], 80)}"
     yield f"    {paint('next', 'green')}: sixthbot {following} {name}"
 
 

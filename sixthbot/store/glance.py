@@ -86,12 +86,12 @@ def parked_tasks(places: Places) -> list[dict[str, Any]]:
     folder = f"{places.home}/queue/parked"
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(task_names(folder)):
-        for row in _task(f"{folder}/{name}", name):
-            found.setdefault(row["id"], row)
+        for raw in task_rows(f"{folder}/{name}", name):
+            found.setdefault(raw["id"], _parked(raw))
     return list(found.values())
 
 
-def _task(path: str, name: str) -> Iterator[dict[str, Any]]:
+def task_rows(path: str, name: str) -> Iterator[dict[str, Any]]:
     """Yield the task in a file; nothing for what is none, as far as that shows without reading its events and times."""
     try:
         raw = json.loads(read_small(path, TASK_LIMIT))
@@ -102,12 +102,16 @@ def _task(path: str, name: str) -> Iterator[dict[str, Any]]:
     match = re.fullmatch(FILE_NAME, name)
     if match is None or match[1] != raw["id"]:
         return
+    yield raw
+
+
+def _parked(raw: dict[str, Any]) -> dict[str, Any]:
     shown = {key: raw[key] for key in ("id", "rule", "issue")}
     state = raw["state"]
     if state["name"] == "parked":
-        yield {**shown, **{key: state[key] for key in STATE_TEXTS["parked"]}}
-    else:  # where a person put it is where it is
-        yield {**shown, "kind": "input", "reason": MOVED_BY_HAND, "hint": retry_hint(raw["id"])}
+        return {**shown, **{key: state[key] for key in STATE_TEXTS["parked"]}}
+    # where a person put it is where it is
+    return {**shown, "kind": "input", "reason": MOVED_BY_HAND, "hint": retry_hint(raw["id"])}
 
 
 def _sound(raw: Any) -> bool:

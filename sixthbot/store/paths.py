@@ -75,6 +75,11 @@ class Places:
         return f"{self._top.rstrip('/')}/.sixth"
 
     @property
+    def git_home(self) -> str:
+        """The common git directory as a text, for the same."""
+        return self._git_dir
+
+    @property
     def sixth(self) -> Path:
         """The bot's folder."""
         return _path(self.home)

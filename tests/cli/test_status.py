@@ -33,7 +33,7 @@ OURS = {
     "store.shipped", "store.status",
 }  # fmt: skip
 OURS_WHERE_OPEN = {
-    "core.tomlvalues", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
+    "core.tomlvalues", "store.afoot", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
 }  # fmt: skip
 
 
@@ -64,11 +64,13 @@ def test_an_issue_that_waits_for_a_person_is_told_with_the_command_to_type(waiti
 def test_a_draft_is_told_with_what_to_do_next(drafted: RepoDir) -> None:
     said = sixthbot("status", cwd=drafted.path)
     assert said.out.endswith(
-        f"\ndrafts\n  {BRANCH}  awaiting-review  Tidy the words\n    next: sixthbot review {BRANCH}\n"
+        f"\n  tidy  Tidy the words\n    on {BRANCH}, 2 of 2 subtasks done\n"
+        f"    draft awaiting-review: Tidy the words\n    next: sixthbot review {BRANCH}\n"
     )
     sixthbot("approve", BRANCH, cwd=drafted.path)
     said = sixthbot("status", cwd=drafted.path)
-    assert said.out.endswith(f"  {BRANCH}  approved  Tidy the words\n    next: sixthbot push {BRANCH}\n")
+    assert said.out.endswith(f"    draft approved: Tidy the words\n    next: sixthbot push {BRANCH}\n")
+    assert said.out.count("Tidy the words") == 2
 
 
 def test_the_figures_are_the_contracts(waiting: RepoDir) -> None:
@@ -78,6 +80,76 @@ def test_the_figures_are_the_contracts(waiting: RepoDir) -> None:
     assert figures["queue"]["parked"] == 1
     assert figures["issues"] == {"open": 1, "waiting_for_person": 1}
     assert figures["last_error"] is None
+
+
+def test_a_draft_whose_branch_moved_says_so_and_what_to_type(drafted: RepoDir) -> None:
+    head, other = drafted.git("rev-parse", BRANCH).strip(), drafted.head()
+    for how in (("update-ref", f"refs/heads/{BRANCH}", other), ("pack-refs", "--all")):
+        drafted.git(*how)
+        said = sixthbot("status", cwd=drafted.path)
+        assert said.out.endswith(
+            f"    moved since this draft, from {head[:9]} to {other[:9]}\n    next: sixthbot done tidy\n"
+        )
+
+
+def test_failed_checks_are_named_at_the_draft(waiting: RepoDir) -> None:
+    config = waiting.path / ".sixth/config.toml"
+    config.write_text(config.read_text().replace("print(open('words.txt').read())", "raise SystemExit('no')"))
+    sixthbot("trust", "--yes", cwd=waiting.path)
+    sixthbot("done", "tidy", cwd=waiting.path)
+    sixthbot("run", cwd=waiting.path)
+    told = sixthbot("status", cwd=waiting.path).out
+    assert "\n    check failed: " in told
+    assert "raise SystemExit" in told
+
+
+def write_tasks(home: RepoDir, *states: tuple[str, dict[str, str]]) -> None:
+    """Give the task of `tidy` these states, one after the other: folder and content."""
+    queue = home.path / ".sixth/queue"
+    file = next(path for path in queue.rglob("*.json") if "done" not in path.parts)
+    for folder, state in states:
+        task = json.loads(file.read_bytes())
+        task["state"] = state
+        there = queue / folder / file.name
+        there.parent.mkdir(exist_ok=True)
+        file.unlink()
+        there.write_text(json.dumps(task))
+        file = there
+
+
+def test_a_task_that_waits_says_why_below_its_issue_and_what_to_do(waiting: RepoDir) -> None:
+    reason = f"{BRANCH} is checked out in /somewhere"
+    state = {"name": "waiting", "until": "2026-01-02T03:04:05.000Z", "reason": reason}
+    write_tasks(waiting, ("waiting", state))
+    assert sixthbot("status", cwd=waiting.path).out.endswith(
+        f"    waits: {reason}\n    next: leave the branch in /somewhere: switch to another one there\n"
+    )
+
+
+def test_a_task_that_failed_is_told_below_its_issue_with_what_to_do(waiting: RepoDir) -> None:
+    write_tasks(waiting, ("failed", {"name": "failed", "reason": "the disk is gone"}))
+    told = sixthbot("status", cwd=waiting.path).out
+    assert (
+        "\n    failed: the disk is gone\n    next: mend the cause, then:\n          sixthbot queue retry t"
+        in told
+    )
+
+
+def test_a_running_task_says_what_it_is_at(waiting: RepoDir) -> None:
+    plan = waiting.path / ".sixth/issues/tidy/plan.toml"
+    plan.write_text(plan.read_text().replace('"waiting"', '"open"'))
+    write_tasks(waiting, ("running/w1", {"name": "running", "worker": "w1"}))
+    told = sixthbot("status", cwd=waiting.path).out
+    assert "\n    running: subtask 2. Rename the file by hand, begun " in told
+
+
+def test_a_failure_that_is_over_is_not_told_any_more(waiting: RepoDir) -> None:
+    task = sixthbot("queue", "list", "--json", cwd=waiting.path).json["tasks"][0]["id"]
+    failed = {"kind": "task.failed", "time": "2026-01-02T03:04:05Z", "task": task, "message": "it broke"}
+    (waiting.path / ".sixth/journal/other.jsonl").write_text(json.dumps(failed) + "\n")
+    assert "it broke" not in sixthbot("status", cwd=waiting.path).out
+    write_tasks(waiting, ("failed", {"name": "failed", "reason": "it broke"}))
+    assert "\nlast error  " in sixthbot("status", cwd=waiting.path).out
 
 
 def test_a_running_watch_is_told_with_its_pid(home: RepoDir) -> None:
@@ -145,9 +217,7 @@ def test_status_loads_little_more_where_much_is_open(drafted: RepoDir, line: lis
     with hold(locate(drafted.path).watch_lock, what="watch"):
         said, modules = loaded(drafted, *line)
     as_json = "--json" in line
-    for told in (
-        ["it broke", '"parked": 2'] if as_json else ["running, pid", "More", "by hand", BRANCH, "it broke"]
-    ):
+    for told in ["it broke", '"parked": 2'] if as_json else ["running, pid", "More", "by hand", BRANCH]:
         assert told.lower() in said.lower()
     assert HEAVY & modules == set()
     assert our_own(modules) <= OURS | {"cli.times", "core.times"} | (set() if as_json else OURS_WHERE_OPEN)

@@ -1,0 +1,115 @@
+"""What `status` shows of tasks that wait for later, run or failed, and of drafts: from small files, without values."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from sixthbot.core.errors import Refused
+from sixthbot.store.counting import folder_names, task_names
+from sixthbot.store.glance import task_rows
+from sixthbot.store.reading import read_small
+from sixthbot.store.taskform import MOVED_BY_HAND, TASK_LIMIT, retry_hint
+
+TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from sixthbot.store.paths import Places
+
+_MOST = 50
+"""More tasks of a state are not told one by one."""
+
+_LOOK_BACK = 256 << 10
+"""Bytes at the end of each journal that are looked through for the step a task is at."""
+
+_REFS_LIMIT = 64 << 20
+_CHECKED_OUT = " is checked out in "
+
+
+def tasks_afoot(places: Places, queue: Any) -> list[dict[str, Any]]:
+    """Return tasks that wait, run or failed: `id`, `rule`, `issue`, `state`, `reason`, `hint`; `queue` has counts."""
+    rows: list[dict[str, Any]] = []
+    for state in ("running", "waiting", "failed"):
+        folder = f"{places.home}/queue/{state}"
+        folders = [f"{folder}/{name}" for name in folder_names(folder)] if state == "running" else [folder]
+        for each in folders if queue[state] else ():
+            for name in sorted(task_names(each))[:_MOST]:
+                rows += [_row(row, state) for row in task_rows(f"{each}/{name}", name)]
+    return rows
+
+
+def _row(raw: Any, state: str) -> dict[str, Any]:
+    row = {key: raw[key] for key in ("id", "rule", "issue")}
+    own = raw["state"]["name"] == state
+    reason = raw["state"].get("reason", "") if own else MOVED_BY_HAND
+    hint = ""
+    if state == "failed":
+        hint = "mend the cause, then: " + retry_hint(raw["id"])
+    elif _CHECKED_OUT in reason:
+        hint = f"leave the branch in {reason.partition(_CHECKED_OUT)[2]}: switch to another one there"
+    return {**row, "state": state, "reason": reason, "hint": hint}
+
+
+def step_of(places: Places, task_id: str) -> tuple[str, str] | None:
+    """Return the action of the step that a task began last, and when; None when the journals do not say."""
+    found = [step for name in _journals(places) if (step := _last_step(name, task_id)) is not None]
+    return max(found, key=lambda step: step[1], default=None)
+
+
+def _journals(places: Places) -> Iterator[str]:
+    folder = f"{places.home}/journal"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    yield from (f"{folder}/{name}" for name in names if name[0] != "." and name.endswith(".jsonl"))
+
+
+def _last_step(path: str, task_id: str) -> tuple[str, str] | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK_BACK))
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    wanted = task_id.encode()
+    for line in reversed(lines):
+        if b'"step.started"' not in line or wanted not in line:
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict) and record.get("task") == task_id:
+            action, time = record.get("action"), record.get("time")
+            if isinstance(action, str) and isinstance(time, str):
+                return action, time
+    return None
+
+
+def failed_checks(places: Places, task_id: str) -> list[str]:
+    """Return the commands of the checks that failed for a task's draft, as its checkpoint has them."""
+    try:
+        data = json.loads(read_small(f"{places.home}/checkpoints/{task_id}.json", TASK_LIMIT))
+        steps = list(data["steps"].values())
+        results = [each for step in steps if step["use"] == "check" for each in step["outputs"]["results"]]
+        return [str(each["command"]) for each in results if each["ok"] is not True]
+    except (OSError, ValueError, RecursionError, Refused, KeyError, TypeError, AttributeError):
+        return []
+
+
+def tip_of(places: Places, branch: str) -> str:
+    """Return the commit that a branch is at, read as git writes it; empty when it has none."""
+    try:
+        return read_small(f"{places.git_home}/refs/heads/{branch}", 256).decode("ascii", "replace").strip()
+    except (OSError, Refused):
+        pass  # git may have packed it
+    try:
+        packed = read_small(f"{places.git_home}/packed-refs", _REFS_LIMIT)
+    except (OSError, Refused):
+        return ""
+    wanted = f" refs/heads/{branch}".encode()
+    return next((line[: -len(wanted)].decode() for line in packed.splitlines() if line.endswith(wanted)), "")
