@@ -27,13 +27,19 @@ if TYPE_CHECKING:
 @click.option("--despite-checks", is_flag=True, help="Approve although a check failed.")
 @pass_session
 def command(session: Session, branch: str, *, despite_checks: bool) -> None:
-    """Approve a draft: this commit, tree, title, text, base and remote. A change of any of them voids it."""
-    from sixthbot.cli.assess import choose_target, stand  # noqa: PLC0415 - lazy, see app
+    """Approve a draft as it is now.
+
+    An approval is for this commit and tree, this title and text, the base's name, and the remote with its URL. A
+    change of any of them voids it; a base that merely moved on does not (`review` says so, `rebase` follows it).
+    """
+    from sixthbot.cli.assess import choose_target, refuse_over, stand  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import on_approve, show_status  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("approving a draft")
     services = session.services()
-    standing = stand(services, find_draft(services.store, branch))
+    found = find_draft(services.store, branch)
+    refuse_over(services.store, found)
+    standing = stand(services, found)
     _refuse_what_cannot_be(standing, despite_checks=despite_checks)
     target = choose_target(services, standing.draft)
     draft = show_status(services, standing.draft, DraftStatus.APPROVED)
@@ -67,10 +73,12 @@ def _refuse_what_cannot_be(standing: Standing, *, despite_checks: bool) -> None:
     if standing.failed_checks and not despite_checks:
         raise Refused(
             f"a check failed on {name}: {one_line(', '.join(standing.failed_checks), 200)}",
-            hint=f"sixthbot review {name} shows it; to approve all the same: --despite-checks",
+            hint=f"sixthbot review {name} shows it; to check again: sixthbot rebase {name}; "
+            "to approve all the same: --despite-checks",
         )
     if standing.unchecked and not despite_checks:
         raise Refused(
             f"no result of the configured checks is on record for the tree of {name}",
-            hint="sixthbot queue list shows the issue's task; to approve all the same: --despite-checks",
+            hint=f"to run them: sixthbot rebase {name}, then sixthbot run; "
+            "to approve all the same: --despite-checks",
         )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.checks import recorded_checks
+from sixthbot.cli.lookup import last_word, refuse_given_up
 from sixthbot.core.drafts import DraftStatus, approved
-from sixthbot.core.errors import Refused, SixthError
+from sixthbot.core.errors import Refused, SixthError, UsageError
+from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName
 from sixthbot.engine.answers import show_status
 from sixthbot.git import refs
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sixthbot.core.drafts import ApprovedDraft, Draft, PushTarget
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
+    from sixthbot.store.open import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +91,28 @@ def choose_target(services: Services, draft: Draft) -> PushTarget:
 
 def approved_draft(services: Services, draft: Draft, target: PushTarget, *, tip: Oid | None) -> ApprovedDraft:
     """Return the draft as approved; raise Refused, saying why, when no approval holds."""
-    if draft.status in {DraftStatus.REJECTED, DraftStatus.PUSHED}:
-        raise Refused(f"{draft.branch} is {draft.status.value}", hint=f"sixthbot review {draft.branch}")
+    refuse_over(services.store, draft)
+    if draft.status is DraftStatus.PUSHED:
+        raise Refused(f"{draft.branch} was pushed already", hint=f"sixthbot review {draft.branch}")
     return approved(draft, target, services.store.approvals.get(draft.branch), tip=tip)
+
+
+def refuse_over(store: Store, draft: Draft) -> None:
+    """Raise Refused, saying why, for a draft that was rejected or whose issue is over."""
+    record = None
+    if draft.issue:
+        try:
+            record = store.issues.record(draft.issue)
+        except UsageError:
+            record = None  # a draft outlives the files of its issue
+    if record is not None:
+        refuse_given_up(store, record)
+    if draft.status is DraftStatus.REJECTED or (record is not None and record.status is IssueStatus.REJECTED):
+        why = last_word(store, "draft.rejected", draft.issue)
+        raise Refused(
+            why or f"{draft.branch} was rejected",
+            hint=f"to take it up again: sixthbot issue reopen {draft.issue}" if draft.issue else "",
+        )
 
 
 def _put_right(services: Services, draft: Draft, why: str) -> Draft:

@@ -11,7 +11,7 @@ from sixthbot.cli.output import one_line, paint
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core.drafts import DraftStatus, with_status
-from sixthbot.core.errors import ExitCode, SixthError
+from sixthbot.core.errors import ExitCode, Refused, SixthError
 from sixthbot.core.issues import IssueStatus
 
 if TYPE_CHECKING:
@@ -64,7 +64,12 @@ def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) 
     from sixthbot.actions.push import send  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import on_push  # noqa: PLC0415 - lazy, see app
 
-    ready = _approved(services, _unless_told(services, draft))
+    draft = _unless_told(services, draft)
+    if draft.status is DraftStatus.PUSHED:
+        _confirm_pushed(services, draft)
+        session.out.say(f"{draft.branch} was pushed already at {draft.head[:9]}; nothing to do")
+        return
+    ready = _approved(services, draft)
     where = f"{one_line(ready.target.remote)}, branch {draft.branch}"
     if dry_run:
         session.out.say(f"would push {draft.head[:9]} to {where}")
@@ -75,6 +80,28 @@ def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) 
     session.out.say(f"{word} {draft.head[:9]} to {where}")
     for line in report.words:
         session.out.talk(f"  {one_line(line, 300)}")
+
+
+def _confirm_pushed(services: Services, draft: Draft) -> None:
+    """Raise Refused unless a draft that was pushed is what its branch and the remote have now."""
+    from sixthbot.cli.assess import choose_target  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.refs import tip  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.remotes import remote_tip  # noqa: PLC0415 - lazy, see app
+
+    name, here = draft.branch, tip(services.repo.git, draft.branch)
+    if here is not None and here != draft.head:
+        raise Refused(
+            f"{name} was pushed at {draft.head[:9]} and has moved since, to {here[:9]}",
+            hint=f"for a new draft: sixthbot done {draft.issue or 'ISSUE'}, then sixthbot run",
+        )
+    target = choose_target(services, draft)
+    there = remote_tip(services.repo.git, target, name)
+    if there != draft.head:
+        raise Refused(
+            f"{name} was pushed at {draft.head[:9]}, and {one_line(target.remote)} has "
+            + (f"another commit there now: {there[:9]}" if there else "no such branch any more"),
+            hint=f"git fetch {one_line(target.remote)}, and look at it",
+        )
 
 
 def _unless_told(services: Services, draft: Draft) -> Draft:

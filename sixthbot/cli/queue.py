@@ -9,12 +9,13 @@ import click
 
 from sixthbot.cli.lookup import find_task
 from sixthbot.cli.output import one_line, paint, table
-from sixthbot.cli.session import Session, pass_session
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.times import ago
 from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError, WorkFailed
-from sixthbot.core.tasks import STATE_NAMES, Lane
+from sixthbot.core.events import EventKind
+from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Parked, Running
 from sixthbot.core.times import format_time
 from sixthbot.store.clock import now
 
@@ -144,9 +145,24 @@ def _details(task: Task) -> dict[str, Any]:
 @click.argument("task_id", metavar="ID")
 @pass_session
 def retry(session: Session, task_id: str) -> None:
-    """Try a waiting, parked or failed task again."""
+    """Try a waiting, parked or failed task again.
+
+    One that waits for your review makes its draft anew: it rebases, runs the checks and describes the branch again.
+    """
     store = session.store()
     task = find_task(store, task_id)
+    own = _is_of_issue(store, task)
+    if isinstance(task.state, Parked) and task.state.kind == "review" and own:
+        from sixthbot.engine.reopening import redo_draft  # noqa: PLC0415 - lazy, see app
+
+        redo_draft(session.services(), task.issue)
+        session.out.say(f"{task.id} makes its draft anew; a running watch takes it up, or sixthbot run")
+        return
+    if isinstance(task.state, Done) and own:
+        raise lifecycle.IllegalTransition(
+            f"task {task.id} is done: it cannot be retried",
+            hint=f"sixthbot issue reopen {task.issue}",
+        )
     _settle(store, task, lifecycle.Retried(), kind="task.retried")
     session.out.say(f"{task.id} is ready again; a running watch takes it up, or sixthbot run")
 
@@ -157,9 +173,20 @@ def retry(session: Session, task_id: str) -> None:
 @click.argument("task_id", metavar="ID")
 @pass_session
 def cancel(session: Session, task_id: str) -> None:
-    """Give a task up. A running one is stopped within a second."""
+    """Give a task up. A running one is stopped within a second. An issue whose last task it is becomes cancelled."""
     store = session.store()
     task = find_task(store, task_id)
+    if _is_last_of_issue(store, task):
+        from sixthbot.engine.reopening import cancel_issue  # noqa: PLC0415 - lazy, see app
+
+        refuse_inside_task("cancelling an issue")
+        cancel_issue(session.services(), task.issue)
+        session.out.say(
+            ("its worker was asked to stop: " if isinstance(task.state, Running) else "")
+            + f"{task.id} is cancelled, and with it issue {task.issue}; "
+            f"sixthbot issue reopen {task.issue} takes it up again"
+        )
+        return
     after = store.queue.cancel(task)
     if after is None:
         raise lifecycle.IllegalTransition(f"task {task.id} is done: it cannot be cancelled")
@@ -215,6 +242,27 @@ def resume(session: Session, lane: str | None) -> None:
     store.queue.resume(None if lane is None else Lane(lane))
     store.journal.append("queue.resumed", f"{_lane_words(lane)} resumed")
     session.out.say(f"{_lane_words(lane)} resumed")
+
+
+def _is_of_issue(store: Store, task: Task) -> bool:
+    """Tell whether a rule made the task of an issue itself, and the issue is there."""
+    if task.event.kind != EventKind.ISSUE_ADDED or not task.issue:
+        return False
+    try:
+        store.issues.record(task.issue)
+    except UsageError:
+        return False
+    return True
+
+
+def _is_last_of_issue(store: Store, task: Task) -> bool:
+    """Tell whether an issue has nobody left to work on it once the task is given up."""
+    if isinstance(task.state, Done) or not _is_of_issue(store, task):
+        return False
+    return not any(
+        other.issue == task.issue and other.id != task.id and other.event.kind == EventKind.ISSUE_ADDED
+        for other in store.queue.all(states=_OPEN_STATES)
+    )
 
 
 def _lane_words(lane: str | None) -> str:

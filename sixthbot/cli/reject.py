@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sixthbot.cli.lookup import find_draft
@@ -9,7 +11,14 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core.drafts import DraftStatus
 from sixthbot.core.errors import Refused, UsageError
+from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line
+
+if TYPE_CHECKING:
+    from sixthbot.core.drafts import Draft
+    from sixthbot.engine.services import Services
+
+_GIVEN_UP = frozenset({IssueStatus.REJECTED, IssueStatus.CANCELLED, IssueStatus.ENDED})
 
 
 @verb(("sixthbot reject sixth/tidy-the-notes -m 'the list must stay unsorted'", "and say why"))
@@ -18,6 +27,7 @@ from sixthbot.core.names import clean_line
 @pass_session
 def command(session: Session, branch: str, why: str) -> None:
     """Turn a draft down. Its branch stays; `issue reopen` takes the issue up again."""
+    from sixthbot.cli.assess import refuse_over  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import on_reject, show_status  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("rejecting a draft")
@@ -28,9 +38,16 @@ def command(session: Session, branch: str, why: str) -> None:
     draft = find_draft(services.store, branch)
     if draft.status is DraftStatus.PUSHED:
         raise Refused(f"{draft.branch} was pushed already")
+    if draft.status is DraftStatus.REJECTED and _was_told(services, draft):
+        refuse_over(services.store, draft)
     services.store.approvals.void(draft.branch)
     draft = show_status(services, draft, DraftStatus.REJECTED)
     on_reject(services, draft, reason)
     session.out.say(f"{draft.branch} is rejected: {reason}")
     if draft.issue:
         session.out.talk(f"its branch stays; sixthbot issue reopen {draft.issue} takes the issue up again")
+
+
+def _was_told(services: Services, draft: Draft) -> bool:
+    """Tell whether the issue knows of the rejection: a process that died before it could say so is followed up."""
+    return not draft.issue or services.store.issues.record(draft.issue).status in _GIVEN_UP

@@ -22,5 +22,8 @@ def command(session: Session, branch: str) -> None:
     refuse_inside_task("releasing a branch")
     services = session.services()
     tasks = release_branch(services, BranchName.parse(branch).value)
+    if tasks is None:
+        session.out.say(f"nothing to release: the bot does not hold back from {branch}")
+        return
     session.out.say(f"{branch} is released; {plural(len(tasks), 'task')} can go on")
     session.out.talk("a running watch goes on with it; otherwise: sixthbot run")

@@ -13,6 +13,7 @@ from sixthbot.cli.pager import neutral_patch, page
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import json_option, verb
 from sixthbot.core.drafts import DraftStatus
+from sixthbot.core.errors import SixthError
 from sixthbot.store.redact import redact_text
 
 if TYPE_CHECKING:
@@ -75,11 +76,24 @@ def _contents(
     from sixthbot.git.diffs import numstat  # noqa: PLC0415 - lazy, see app
 
     git, head = services.repo.git, standing.draft.head
-    if standing.base_tip is None:
-        return log(git, tip=head), [], None
-    start = merge_base(git, standing.base_tip, head)
-    commits = log(git, tip=head, not_in=[standing.base_tip])
+    base = standing.base_tip or _made_at(services, standing)
+    if base is None:
+        return [], [], None  # all of history is no answer to what this branch brings
+    start = merge_base(git, base, head)
+    commits = log(git, tip=head, not_in=[base])
     return commits, numstat(git, start, head) if start else [], start
+
+
+def _made_at(services: Services, standing: Standing) -> Oid | None:
+    """Return the commit of its base that the branch was made at or rebased onto, None when that is not known."""
+    from sixthbot.core.names import parse_oid  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.commits import read_commit  # noqa: PLC0415 - lazy, see app
+
+    try:
+        commit = services.store.issues.record(standing.draft.issue).base_commit
+        return read_commit(services.repo.git, parse_oid(commit)).id
+    except SixthError:
+        return None  # its issue's files are gone, or git has thrown the commit away
 
 
 def _screen(standing: Standing, commits: Sequence[CommitInfo], files: Sequence[FileChange]) -> Iterator[str]:
@@ -97,7 +111,9 @@ def _screen(standing: Standing, commits: Sequence[CommitInfo], files: Sequence[F
             ("remote", _remote(standing)),
             (
                 "changes",
-                f"{plural(len(commits), 'commit')}, {plural(len(files), 'file')}, +{added} -{deleted}",
+                f"{plural(len(commits), 'commit')}, {plural(len(files), 'file')}, +{added} -{deleted}"
+                if commits or standing.base_tip
+                else "cannot be counted without its base",
             ),
         ]
     )
@@ -159,6 +175,10 @@ def _next(standing: Standing) -> Iterator[str]:
     elif standing.draft.status is DraftStatus.AWAITING_REVIEW:
         despite = " --despite-checks" if standing.failed_checks else ""
         yield f"{word}: sixthbot approve {name}{despite}, or sixthbot reject {name} -m WHY"
+    undecided = standing.draft.status in {DraftStatus.AWAITING_REVIEW, DraftStatus.APPROVED}
+    if undecided and not standing.moved and (standing.base_moved or standing.failed_checks):
+        why = f"follows {one_line(standing.draft.base)}" if standing.base_moved else "checks it again"
+        yield f"{paint('or', 'green')}: sixthbot rebase {name} {why} and makes the draft anew"
 
 
 def _text(standing: Standing) -> Iterator[str]:

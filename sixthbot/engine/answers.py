@@ -194,15 +194,19 @@ def cancel_task(services: Services, task: Task) -> Task | None:
     return cancel(services, task, reason="a person does not want it")
 
 
-def release_branch(services: Services, branch: str) -> list[Task]:
+def release_branch(services: Services, branch: str) -> list[Task] | None:
     """Let the bot work on a frozen branch again, from where it is now; return the tasks that go on.
 
+    Return None when there is nothing to release: its tip is known, and no task holds back from it.
     Raise UsageError when the branch belongs to no issue or is gone.
     """
     record = _record_of(services, branch)
     moved = accept_tip(services, record)
+    resumed = _go_on_with_branch(services, record.id, moved=bool(moved))
+    if not moved and not resumed:
+        return None
     services.store.journal.append("branch.released", f"{branch} was released", issue=record.id)
-    return _go_on_with_branch(services, record.id, moved=bool(moved))
+    return resumed
 
 
 def trust_resumed(services: Services) -> list[Task]:

@@ -20,6 +20,7 @@ from sixthbot.engine.answers import cancel_task
 from sixthbot.engine.closing import put_back, turn_down
 
 if TYPE_CHECKING:
+    from sixthbot.core.issues import IssueRecord
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
 
@@ -69,6 +70,19 @@ def redo_draft(services: Services, issue_id: str) -> list[Task]:
     for one that has no branch, is being worked on or has subtasks to do.
     """
     record = services.store.issues.record(issue_id)
+    require_redoable(services, record)
+    put_back(services, record)
+    set_status(services, issue_id, IssueStatus.OPEN)
+    resumed = take_up(services, issue_id, redo=FROM_REBASE)
+    services.store.journal.append(
+        "draft.redone", f"a person wants the draft of {record.branch} made anew", issue=issue_id
+    )
+    return resumed
+
+
+def require_redoable(services: Services, record: IssueRecord) -> None:
+    """Raise what `redo_draft` raises where an issue's draft cannot be made anew now."""
+    issue_id = record.id
     if record.status in _GIVEN_UP:
         raise Refused(
             f"issue {issue_id} is {record.status.value}",
@@ -82,10 +96,3 @@ def redo_draft(services: Services, issue_id: str) -> list[Task]:
             hint=f"sixthbot issue show {issue_id}",
         )
     require_at_rest(services, issue_id)
-    put_back(services, record)
-    set_status(services, issue_id, IssueStatus.OPEN)
-    resumed = take_up(services, issue_id, redo=FROM_REBASE)
-    services.store.journal.append(
-        "draft.redone", f"a person wants the draft of {record.branch} made anew", issue=issue_id
-    )
-    return resumed
