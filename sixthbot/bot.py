@@ -19,6 +19,7 @@ from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.recovery import is_needed, recover, tidy_up
+from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.intake import Intake, World
@@ -173,6 +174,7 @@ class Bot:
             trust_resumed(
                 services
             )  # what is trusted again may have come back while no bot was there to see it
+            go_on_with_new_names(services)
         if announce:
             now = services.clock()
             start = make_event(
@@ -238,6 +240,7 @@ class Bot:
             self._last = services
             if services.trusted:
                 trust_resumed(services)
+                go_on_with_new_names(services)
         return services
 
     def _world(self, services: Services) -> World:

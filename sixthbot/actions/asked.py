@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sixthbot.core.issues import Asked
     from sixthbot.store.config import Config, Recipe
 
+NOT_THERE = "nothing here is called"
+"""What the reason for a person begins with when a subtask asks for something by a name that nothing has."""
+
 
 @dataclass(frozen=True, slots=True)
 class ByRecipe:
@@ -64,4 +67,4 @@ def doer_of(config: Config, asked: Asked | None) -> ByRecipe | ByRepair | ByPers
     there = [*config.recipes, *askable_names()]
     close = difflib.get_close_matches(asked.name, there, n=1)
     tail = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(there)}"
-    return ByPerson(f"nothing here is called {asked.name!r}; {tail}")
+    return ByPerson(f"{NOT_THERE} {asked.name!r}; {tail}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sixthbot.core.issues import IssueRecord
 
+_NAME_SHOWN = 100
 _TAIL = 8_000
 """Characters of a command's output that are kept with its result; all of it is in the task's log."""
 
@@ -75,7 +76,7 @@ def _run_all(
 def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
     ctx.check_cancelled()
     limit = ctx.config.check.timeout
-    shown = clean_line(" ".join(argv), limit=120)
+    shown = _short(" ".join(argv))
     ctx.tell(f"check: {shown}")
     try:
         ran = run_in(ctx, place, argv, env=env, timeout=limit.total_seconds())
@@ -92,6 +93,11 @@ def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dic
         "problem": why,
         "output": ran.output[-_TAIL:],
     }
+
+
+def _short(text: str) -> str:
+    line = clean_line(text, limit=_NAME_SHOWN + 1)
+    return line if len(line) <= _NAME_SHOWN else f"{line[: _NAME_SHOWN - 3].rstrip()}..."
 
 
 def _failed(argv: list[str], problem: str) -> dict[str, Any]:

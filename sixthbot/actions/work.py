@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.actions.asked import ByPerson, ByRecipe, ByRepair, doer_of
+from sixthbot.actions.asked import NOT_THERE, ByPerson, ByRecipe, ByRepair, doer_of
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import (
     IssueBranch,
@@ -30,6 +30,8 @@ from sixthbot.git.trees import tree_of
 if TYPE_CHECKING:
     from sixthbot.core.issues import IssueRecord, Plan, Subtask
     from sixthbot.core.names import Oid
+
+_NOTHING_ASKED = "no recipe was asked for"
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
@@ -131,7 +133,6 @@ def _commit(
             task=ctx.task.id,
             issue=record.id,
         )
-        ctx.tell(f"subtask {subtask.n}: {doer.by} changed nothing")
         return None
     body = f"{subtask.text}\n\nAsked for by subtask {subtask.n} of issue {record.id}, done by the {doer.by}."
     commit = commit_as_bot(
@@ -152,14 +153,20 @@ def _commit(
 
 
 def _wait_for_person(ctx: Context, record: IssueRecord, subtask: Subtask, reason: str) -> NeedsPerson:
-    why = reason or subtask.reason or "no recipe was asked for"
+    noted = "" if subtask.reason.startswith(NOT_THERE) else subtask.reason  # of a request that is another now
+    why = reason or noted or _NOTHING_ASKED
     _note(ctx, record, subtask.n, status=SubtaskStatus.WAITING, by="person", reason=why)
     show_status(ctx, record, IssueStatus.WAITING_FOR_PERSON)
     text = clean_line(subtask.text, limit=120)
+    mend = (
+        ""
+        if why == _NOTHING_ASKED
+        else f"correct what it asks for with sixthbot plan {record.id} --edit, or "
+    )
     return NeedsPerson(
         f"subtask {subtask.n} waits for a person: {text}" + (f" ({reason})" if reason else ""),
         kind="subtask",
-        hint=f"commit it on {record.branch} in a worktree of your own, leave the branch, then: "
+        hint=f"{mend}commit it on {record.branch} in a worktree of your own, leave the branch, then: "
         f"sixthbot done {record.id}",
     )
 

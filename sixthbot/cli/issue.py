@@ -164,7 +164,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def _by(subtask: Subtask) -> str:
     commits = ", ".join(commit[:9] for commit in subtask.commits)
-    parts = [part for part in (f"by {subtask.by}" if subtask.by else "", commits) if part]
+    nothing = "nothing changed" if subtask.settled and subtask.reason == "nothing changed" else ""
+    parts = [part for part in (f"by {subtask.by}" if subtask.by else "", commits, nothing) if part]
     return paint(f"  ({'; '.join(parts)})", "dim") if parts else ""
 
 

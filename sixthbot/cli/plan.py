@@ -11,7 +11,7 @@ import click
 
 from sixthbot.cli.issue import issue_json, plan_lines
 from sixthbot.cli.lookup import plan_of
-from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import json_option, verb
 from sixthbot.core.errors import ConfigError, WorkFailed
@@ -35,7 +35,8 @@ def command(session: Session, issue_id: str, *, wants_edit: bool, as_json: bool)
     record = store.issues.record(store.issues.resolve(issue_id))
     if wants_edit:
         refuse_inside_task("editing a plan")
-        _edit(session, store, record.id)
+        if _edit(session, store, record.id):
+            _go_on(session, record.id)
     plan = plan_of(store.issues, record.id)
     if as_json:
         session.out.json({"schema": 1, "issue": issue_json(record, plan)})
@@ -44,9 +45,26 @@ def command(session: Session, issue_id: str, *, wants_edit: bool, as_json: bool)
     session.out.say("\n".join(plan_lines(plan)))
 
 
-def _edit(session: Session, store: Store, issue_id: str) -> None:
-    """Let the person edit a copy; what cannot be used is told and kept, and the plan stays as it was."""
+def _go_on(session: Session, issue_id: str) -> None:
+    """Let the issue's task look at the plan again, and say what follows."""
+    from sixthbot.engine.replan import go_on_with_plan  # noqa: PLC0415 - lazy, see app
+
+    tasks = go_on_with_plan(session.services(), issue_id)
+    if tasks:
+        session.out.talk(
+            f"saved; {plural(len(tasks), 'task')} can go on: a running watch does, or sixthbot run"
+        )
+    else:
+        session.out.talk("saved; it counts from the next time that the issue is worked on")
+
+
+def _edit(session: Session, store: Store, issue_id: str) -> bool:
+    """Let the person edit a copy; tell whether the plan is another now.
+
+    What cannot be used is told and kept, and the plan stays as it was.
+    """
     from sixthbot.cli.programs import edit  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.replan import follow_edit  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.planfile import plan_from_bytes  # noqa: PLC0415 - lazy, see app
 
@@ -55,11 +73,18 @@ def _edit(session: Session, store: Store, issue_id: str) -> None:
     folder = Path(tempfile.mkdtemp(prefix="sixthbot-plan-"))
     copy = folder / "plan.toml"
     copy.write_bytes(before)
-    edit(repo.git, copy)
+    try:
+        edit(repo.git, copy)
+    except WorkFailed as error:
+        if copy.exists() and copy.read_bytes() != before:
+            raise WorkFailed(error.message, hint=f"your text is kept in {copy}") from None
+        shutil.rmtree(folder)
+        raise
     after = copy.read_bytes()
     if after == before:
         session.out.talk("nothing was changed")
     else:
+        config = session.services().loaded.config
         try:
             plan = _checked(plan_from_bytes(after, str(copy)), store, issue_id)
         except ConfigError as error:
@@ -73,11 +98,12 @@ def _edit(session: Session, store: Store, issue_id: str) -> None:
                 raise WorkFailed(
                     "the bot changed the plan meanwhile", hint=f"your text is kept in {copy}; edit it again"
                 )
-            return plan
+            return follow_edit(config, old, plan)
 
         store.issues.change_plan(issue_id, change)
         store.journal.append("plan.edited", "a person edited the plan", issue=issue_id)
     shutil.rmtree(folder)
+    return after != before
 
 
 def _checked(plan: Plan, store: Store, issue_id: str) -> Plan:

@@ -106,8 +106,10 @@ def _ask(session: Session, count: int) -> None:
 def _go_on(session: Session) -> None:
     """Let tasks that waited for this go on, with the settings as they are trusted now."""
     from sixthbot.engine.answers import trust_resumed  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.replan import go_on_with_new_names  # noqa: PLC0415 - lazy, see app
 
-    tasks = trust_resumed(session.services())
+    services = session.services()
+    tasks = [*trust_resumed(services), *go_on_with_new_names(services)]
     if tasks:
         session.out.talk(
             f"{plural(len(tasks), 'task')} can go on; a running watch takes them up, or sixthbot run"

@@ -22,7 +22,9 @@ _HEADER = """\
 
 def plan_to_bytes(plan: Plan) -> bytes:
     """Return the plan as the bytes of its file."""
-    return _HEADER.encode() + dump_toml({"subtask": [_to_table(subtask) for subtask in plan.subtasks]})
+    # one form at all times, whatever a writer of TOML finds short enough for one line
+    tables = (b"[[subtask]]\n" + dump_toml(_to_table(subtask)) for subtask in plan.subtasks)
+    return _HEADER.encode() + b"\n".join(tables)
 
 
 def plan_from_bytes(data: bytes, name: str) -> Plan:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import BRANCH
+from tests.cli.conftest import BRANCH, CONFIG
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.repos import RepoDir
 
 
@@ -143,3 +143,81 @@ def test_inside_a_task_a_persons_word_is_refused(waiting: RepoDir, monkeypatch: 
         said = sixthbot(*line, cwd=waiting.path)
         assert (line, said.code, said.out) == (line, 4, "")
         assert "is for a person" in said.err
+
+
+MISSPELT = "---\nid: sorted\n---\n# Sort\n\n- [ ] Sort it `do: sort-wrods`\n- [ ] Look at it\n"
+
+
+def put(home: RepoDir, text: str) -> str:
+    """Put an issue into the inbox, let the bot work, return what it told."""
+    home.commit("feat: words", {"words.txt": "pear\napple\n"})
+    (home.path / ".sixth/config.toml").write_text(CONFIG, encoding="utf-8")
+    assert sixthbot("trust", "--yes", cwd=home.path).code == 0
+    (home.path / ".sixth/inbox/sorted.md").write_text(text, encoding="utf-8")
+    said = sixthbot("run", cwd=home.path)
+    return said.out + said.err
+
+
+def test_a_misspelt_recipe_is_corrected_in_the_plan_and_the_bot_does_it(
+    home: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = put(home, MISSPELT)
+    assert "did you mean 'sort-words'?" in told
+    assert "correct what it asks for with sixthbot plan sorted --edit, or commit it on sixth/sort" in told
+    assert "      sixthbot done sorted\n" in told
+    editor(tmp_path, monkeypatch, 'sed -i s/sort-wrods/sort-words/ "$1"')
+    said = sixthbot("plan", "sorted", "--edit", cwd=home.path)
+    assert "[ ] 1. Sort it  (by recipe sort-words)\n[ ] 2. Look at it" in said.out
+    assert said.err == "saved; 1 task can go on: a running watch does, or sixthbot run\n"
+    assert sixthbot("run", cwd=home.path).code == 0
+    out = sixthbot("plan", "sorted", cwd=home.path).out
+    assert "[x] 1. Sort it  (by recipe sort-words; " in out
+    assert "nothing here is called" not in out
+
+
+def test_a_recipe_that_the_settings_gained_meanwhile_is_found(home: RepoDir) -> None:
+    put(home, MISSPELT)
+    config = home.path / ".sixth/config.toml"
+    config.write_text(CONFIG.replace("sort-words", "sort-wrods"), encoding="utf-8")
+    said = sixthbot("trust", "--yes", cwd=home.path)
+    assert "1 task can go on" in said.err
+    assert "[ ] 1. Sort it  (by recipe sort-wrods)\n" in sixthbot("plan", "sorted", cwd=home.path).out
+    assert sixthbot("run", cwd=home.path).code == 0
+    assert "[x] 1. Sort it" in sixthbot("plan", "sorted", cwd=home.path).out
+
+
+def test_a_failed_subtask_is_tried_again_once_its_request_was_changed(
+    home: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, MISSPELT.replace("sort-wrods", "format.whitespace wrong=1"))
+    assert "[!] 1. Sort it" in sixthbot("plan", "sorted", cwd=home.path).out
+    editor(tmp_path, monkeypatch, """sed -i 's/^do = .*/do = "sort-words"/' "$1\"""")
+    said = sixthbot("plan", "sorted", "--edit", cwd=home.path)
+    assert "[ ] 1. Sort it  (by recipe sort-words)\n" in said.out
+    sixthbot("run", cwd=home.path)
+    assert "[x] 1. Sort it" in sixthbot("plan", "sorted", cwd=home.path).out
+
+
+def test_a_recipe_that_changes_nothing_is_told_once_and_the_plan_says_so(home: RepoDir) -> None:
+    told = put(home, MISSPELT.replace("sort-wrods", "sort-words").replace("Sort it", "Sort it once"))
+    assert "changed nothing" not in told
+    again = "---\nid: again\nbase: sixth/sort\n---\n# Again\n\n- [ ] Sort it `do: sort-words`\n- [ ] b\n"
+    (home.path / ".sixth/inbox/again.md").write_text(again, encoding="utf-8")
+    said = sixthbot("run", cwd=home.path)
+    assert (said.out + said.err).count("changed nothing") == 1
+    assert "the plan has 2 subtasks" in said.out + said.err
+    out = sixthbot("plan", "again", cwd=home.path).out
+    assert "[x] 1. Sort it  (by recipe sort-words; nothing changed)\n" in out
+
+
+def test_an_edit_that_is_no_plan_keeps_the_text_and_says_where(
+    waiting: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, monkeypatch, 'echo "status = wrong" >>"$1"; grep -c "" "$1" >"$1.count"')
+    said = sixthbot("plan", "tidy", "--edit", cwd=waiting.path)
+    assert said.code == 2
+    found = re.search(r"(\S+/plan\.toml):(\d+): not TOML", said.err)
+    assert found is not None
+    assert found[2] == Path(found[1] + ".count").read_text().strip()
+    assert f"your text is kept in {found[1]}" in said.err
+    assert "status = wrong" in Path(found[1]).read_text()
