@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sixthbot.cli.follow import Follower
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
+from sixthbot.store.afoot import failed_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sixthbot.bot import RunReport
+    from sixthbot.core.tasks import Task
+    from sixthbot.store.paths import Places
+
+_FEW = 20
+"""More tasks that wait are not told one by one; `status` and `queue` have all."""
 
 
 @verb(
@@ -33,16 +40,19 @@ def command(session: Session) -> int:
     refuse_inside_task("running the bot")
     tell_settings(session.out, session.services())  # before anything is done
     bot = Bot.open(session.start, env=os.environ)
+    follower = Follower(bot.services().store.journal)
     with until_told() as stop, told(session.out, bot.services().store.journal):
         report = bot.run(stop)
-    for line in _summary(report):
+    for line in _summary(report, bot.services().places):
         session.out.say(line)
     if stop.is_set():
+        back = sum(record.kind == "task.given-back" for record in follower.fresh())
+        session.out.say(f"interrupted; {plural(back, 'task')} went back to the queue")
         return ExitCode.INTERRUPTED
     return ExitCode.FAILED if report.failed else ExitCode.OK
 
 
-def _summary(report: RunReport) -> Iterator[str]:
+def _summary(report: RunReport, places: Places) -> Iterator[str]:
     counts = {
         "done": report.over, "failed": len(report.failed), "waiting for you": len(report.parked),
         "waiting for later": len(report.waiting),
@@ -54,7 +64,17 @@ def _summary(report: RunReport) -> Iterator[str]:
     for name in report.unsettled:
         yield f"{paint('left in the inbox', 'yellow')} {one_line(name, 80)}: somebody is still writing it"
     for task in report.failed:
-        yield f"{paint('failed', 'red')} {task.id}: {one_line(str(getattr(task.state, 'reason', '')), 200)}"
+        yield f"{paint('failed', 'red')} {task.id}: {_reason(task)}"
         yield f"  {paint('next', 'green')}: sixthbot why {task.id}"
+    for task in report.waiting[:_FEW]:
+        yield f"{paint('waits', 'yellow')} {task.issue or task.id}: {_reason(task)}"
+    for task in report.parked[:_FEW]:
+        checks = failed_checks(places, task.id)
+        said = f"; failed checks: {one_line(', '.join(checks), 120)}" if checks else ""
+        yield f"{paint('waits for you', 'yellow')} {task.issue or task.id}: {_reason(task)}{said}"
     if report.parked:
         yield f"{paint('next', 'green')}: sixthbot status says what waits for you"
+
+
+def _reason(task: Task) -> str:
+    return one_line(str(getattr(task.state, "reason", "")), 200)

@@ -92,6 +92,34 @@ def test_run_and_status_say_what_of_the_settings_does_not_count(home: RepoDir) -
     assert "not trusted: .sixth/config.toml (missing); " in sixthbot("status", cwd=home.path).out
 
 
+def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:
+    assert "\nwaits for you tidy: subtask 2 waits for a person" in sixthbot("run", cwd=waiting.path).out
+    config = waiting.path / ".sixth/config.toml"
+    text = config.read_text().replace("print(open('words.txt').read())", "raise SystemExit('no')")
+    config.write_text(text)
+    sixthbot("done", "tidy", cwd=waiting.path)
+    said = sixthbot("run", cwd=waiting.path)
+    assert "which nobody has trusted yet\n" in said.out
+    sixthbot("trust", "--yes", cwd=waiting.path)
+    said = sixthbot("run", cwd=waiting.path)
+    assert "; failed checks: " in said.out
+    assert "raise SystemExit" in said.out
+
+
+def test_a_run_that_is_interrupted_says_what_became_of_its_tasks(home: RepoDir) -> None:
+    (home.path / ".sixth/config.toml").write_text('[recipes.long]\nrun = ["sleep", "60"]\n')
+    sixthbot("trust", "--yes", cwd=home.path)
+    (home.path / ".sixth/inbox/a.md").write_text("# A\n- [ ] b `do: long`\n")
+    child = start("-v", "run", cwd=home.path)
+    try:
+        said_until(child, "step 3, work")
+    finally:
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert out.endswith("interrupted; 1 task went back to the queue\n")
+
+
 def test_run_names_rejected_files(home: RepoDir) -> None:
     (home.path / ".sixth/inbox/bad.md").write_bytes(b"")
     said = sixthbot("run", cwd=home.path)
