@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.strays import Orphans, orphans_of
 from sixthbot.git.held import sharing
 from sixthbot.git.scratch import scratch_folder, sweep_scratch
-from sixthbot.store.locks import WorkerLease, is_free, lease_file
+from sixthbot.store.locks import is_free, lease_file
 from sixthbot.store.paths import locate
 from tests.e2e.person import Person, wait_until
 from tests.git.helpers import git_of, oid, pool_of
@@ -92,7 +93,7 @@ def test_a_killed_bot_or_leash_leaves_one_commit_and_no_process(
 
 def test_what_a_leash_that_was_killed_let_go_of_is_ended_with_its_program(tmp_path: Path) -> None:
     lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
-    script = "setsid sleep 300 & echo $! >stray; kill -9 $PPID; sleep 300"
+    script = "setsid sleep 300 & echo $! >stray; sleep 0.3; kill -9 $PPID; sleep 300"
     processes = ChildProcesses(env=child_environment(os.environ), held=[lease])
     try:
         with pytest.raises(Exception, match="supervisor was killed"):
@@ -108,18 +109,19 @@ def test_what_a_dead_worker_left_is_ended_politely_then_for_good(repo: RepoDir) 
     dead = subprocess.Popen(["true"])
     dead.wait()
     name = f"{dead.pid}-abc"
-    lease = WorkerLease(places, name)
-    lease.acquire()
+    path = lease_file(places, name)
+    path.parent.mkdir(parents=True)
+    lease = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lease, fcntl.LOCK_EX)
     ignoring = "trap '' TERM; echo up; exec >&-; while true; do sleep 0.1; done"
     left = subprocess.Popen(
-        ["sh", "-c", ignoring], pass_fds=[lease.fileno()], stdout=subprocess.PIPE, start_new_session=True
+        ["sh", "-c", ignoring], pass_fds=[lease], stdout=subprocess.PIPE, start_new_session=True
     )
     assert left.stdout is not None
     left.stdout.readline()
     left.stdout.close()
-    path = lease_file(places, name)
     assert orphans_of(name, path) == []  # we hold it ourselves: it is no orphan's
-    os.close(lease.fileno())
+    os.close(lease)
     assert left.pid in orphans_of(name, path)
     now = [0.0]
     orphans = Orphans(lambda: now[0])
