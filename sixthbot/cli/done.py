@@ -40,6 +40,8 @@ def command(session: Session, issue_id: str, subtask: int | None) -> None:
         session.out.say("it was done already; nothing changed")
         return
     for number in finished:
-        text = services.store.issues.plan(wanted).get(number).text
-        session.out.say(f"subtask {number} is done: {one_line(text, 100)}")
+        done = services.store.issues.plan(wanted).get(number)
+        session.out.say(f"subtask {number} is done: {one_line(done.text, 100)}")
+        if number == subtask and not done.commits:
+            session.out.talk("no new commit was found for it; you are taken at your word")
     session.out.talk("a running watch goes on from here; otherwise: sixthbot run")

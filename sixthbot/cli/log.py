@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.records import CHATTER, LEVELS, at_least, line_of, record_json
+from sixthbot.cli.output import one_line
+from sixthbot.cli.records import LEVELS, at_least, is_chatter, line_of, record_json
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import json_option, verb
+from sixthbot.core.errors import UsageError
 from sixthbot.store.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sixthbot.store.open import Store
     from sixthbot.store.records import Record
 
 _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothing for the machine
@@ -36,16 +39,27 @@ _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothi
 @click.option(
     "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info; with -v everything]"
 )
+@click.option("-v", "--verbose", is_flag=True, help="Everything, the beginning and end of each step as well.")
 @json_option
 @pass_session
 def command(
-    session: Session, *, follow: bool, count: int, issue: str, task: str, level: str | None, as_json: bool
+    session: Session,
+    *,
+    follow: bool,
+    count: int,
+    issue: str,
+    task: str,
+    level: str | None,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Show the journal: what happened, oldest first. With -f, JSON is one object a line."""
     from sixthbot.cli.follow import Follower  # noqa: PLC0415 - lazy, see app
 
     store = session.store()
-    wanted = _filter(issue=issue, task=task, level=level, closely=as_json or session.out.verbosity > 0)
+    _require_known(store, issue=issue, task=task)
+    closely = as_json or verbose or session.out.verbosity > 0
+    wanted = _filter(issue=issue, task=task, level=level, closely=closely)
     follower = Follower(store.journal)
     shown: list[Record] = []
     for record in store.journal.read(newest_first=True):
@@ -69,6 +83,22 @@ def command(
         time.sleep(_LOOK_AGAIN)
 
 
+def _require_known(store: Store, *, issue: str, task: str) -> None:
+    """Raise UsageError for an issue or a task that neither has files nor is in the journal."""
+    if (
+        issue
+        and not any(record.id.startswith(issue) for record in store.issues.list())
+        and not any((record.issue or "").startswith(issue) for record in store.journal.read())
+    ):
+        raise UsageError(f"there is no issue {one_line(issue, 80)!r}", hint="sixthbot issue list --all")
+    if (
+        task
+        and not any(known.id.startswith(task) for known in store.queue.all())
+        and not any((record.task or "").startswith(task) for record in store.journal.read())
+    ):
+        raise UsageError(f"there is no task {one_line(task, 80)!r}", hint="sixthbot queue list")
+
+
 def _filter(*, issue: str, task: str, level: str | None, closely: bool) -> Callable[[Record], bool]:
     """Return what is shown. Who does not look closely is spared the beginning and end of each step."""
     least = level or ("debug" if closely else "info")
@@ -76,7 +106,7 @@ def _filter(*, issue: str, task: str, level: str | None, closely: bool) -> Calla
     def wanted(record: Record) -> bool:
         return (
             at_least(record, least)
-            and (closely or record.kind not in CHATTER)
+            and (closely or not is_chatter(record))
             and (not issue or (record.issue or "").startswith(issue))
             and (not task or (record.task or "").startswith(task))
         )

@@ -108,6 +108,16 @@ def test_an_edit_that_cannot_be_used_leaves_the_plan_as_it_was(
     assert plan.read_bytes() == before
 
 
+def test_done_for_a_subtask_that_the_bot_has_not_reached_says_that_no_commit_was_found(
+    home: RepoDir,
+) -> None:
+    put(home, "---\nid: two\n---\n# Two\n\n- [ ] first\n- [ ] second\n")
+    said = sixthbot("done", "two", "2", cwd=home.path)
+    assert (said.code, said.out) == (0, "subtask 2 is done: second\n")
+    assert said.err.startswith("no new commit was found for it")
+    assert "[?] 1. first" in sixthbot("plan", "two", cwd=home.path).out
+
+
 def test_done_names_what_is_finished(waiting: RepoDir) -> None:
     said = sixthbot("done", "tidy", cwd=waiting.path)
     assert (said.code, said.out) == (0, "subtask 2 is done: Rename the file by hand\n")

@@ -36,7 +36,17 @@ def test_the_log_is_cut_filtered_and_given_as_json(waiting: RepoDir) -> None:
     warnings = sixthbot("log", "--level", "warning", "--json", cwd=waiting.path).json
     assert warnings["schema"] == 1
     assert [record["kind"] for record in warnings["records"]] == ["task.parked"]
-    assert sixthbot("log", "--issue", "other", cwd=waiting.path).out == ""
+    closely = sixthbot("-v", "log", "--issue", "tidy", cwd=waiting.path).out
+    assert sixthbot("log", "--issue", "tidy", "-v", cwd=waiting.path).out == closely
+    for line, words in (
+        (["--issue", "other"], "there is no issue 'other'"),
+        (["--task", "zzz"], "there is no task 'zzz'"),
+    ):
+        said = sixthbot("log", *line, cwd=waiting.path)
+        assert (said.code, said.out) == (2, "")
+        assert words in said.err
+    task = sixthbot("queue", "--json", cwd=waiting.path).json["tasks"][0]["id"]
+    assert sixthbot("log", "--task", task[:5], cwd=waiting.path).out
     assert sixthbot("log", "--level", "loud", cwd=waiting.path).code == 2
 
 
