@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,10 @@ def read_issue(ctx: Context, record: IssueRecord) -> Issue:
 
 
 def look(ctx: Context, record: IssueRecord) -> IssueBranch:
-    """Return the issue's branch as it is now; raise WorkFailed when it or its base is gone."""
+    """Return the issue's branch as it is now.
+
+    Raise WorkFailed when it is gone, and NeedsPerson("input") when its base is.
+    """
     if not record.branch:
         raise WorkFailed(
             f"issue {record.id} has no branch yet", hint="its rule needs the step `branch` first"
@@ -57,14 +61,18 @@ def look(ctx: Context, record: IssueRecord) -> IssueBranch:
     name, base = BranchName.parse(record.branch), BranchName.parse(record.base)
     git = ctx.repo.git
     branch_tip, base_tip = tip(git, name), tip(git, base)
-    for branch, found in ((name, branch_tip), (base, base_tip)):
-        if found is None:
-            raise WorkFailed(
-                f"the branch {branch} is gone",
-                hint=f"make it again, or: sixthbot issue cancel {record.id}",
-            )
-    assert branch_tip is not None  # noqa: S101 - both were looked at above
-    assert base_tip is not None  # noqa: S101
+    if branch_tip is None:
+        raise WorkFailed(
+            f"the branch {name} is gone", hint=f"make it again, or: sixthbot issue cancel {record.id}"
+        )
+    if base_tip is None:
+        again = f"git branch {shlex.quote(base.value)} {record.base_commit or 'COMMIT'}"
+        raise NeedsPerson(
+            f"the branch {base}, the base of {name}, is gone",
+            kind="input",
+            hint=f"make it again ({again}), or name another as `base` in .sixth/issues/{record.id}/issue.toml; "
+            f"then: sixthbot queue retry {ctx.task.id}; or give it up: sixthbot issue cancel {record.id}",
+        )
     commits = log(git, tip=branch_tip, not_in=[base_tip])
     return IssueBranch(name=name, base=base, tip=branch_tip, base_tip=base_tip, commits=tuple(commits))
 
@@ -106,8 +114,11 @@ def guarded_move(ctx: Context, record: IssueRecord, branch: IssueBranch, new: Oi
         raise TryLater(f"{branch.name} moved while the bot was at work on it", seconds=1.0) from None
 
 
-def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid, reason: str) -> None:
-    """Move a branch from `old` (None: it must not exist) to `new` as one recorded operation; RefMoved if it is not there."""
+def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid | None, reason: str) -> None:
+    """Move a branch from `old` (None: it must not exist) to `new` (None: delete it) as one recorded operation.
+
+    Raise RefMoved if it is not there.
+    """
     now, change = ctx.clock(), (name.ref, old, new)
     operation = Operation(
         id=operation_id(now, [change]),

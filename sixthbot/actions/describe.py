@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from sixthbot.actions import keeping
 from sixthbot.actions.base import Action, Context, NoArgs
-from sixthbot.actions.branches import look, read_issue, show_status
+from sixthbot.actions.branches import look, move_recorded, read_issue, show_status
 from sixthbot.actions.facts import gather, story, template_values
 from sixthbot.actions.markdown import inline
 from sixthbot.actions.templating import fill
 from sixthbot.core.drafts import Draft, DraftStatus, with_status
+from sixthbot.core.errors import RefMoved
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.issues import IssueStatus
-from sixthbot.core.names import clean_line
+from sixthbot.core.names import BranchName, clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.commits import merge_base
+from sixthbot.git.refs import checked_out, tip
 from sixthbot.git.trees import tree_of
 from sixthbot.llm.twin import TEMPLATE, narrate
 
@@ -45,6 +48,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     kept beside the issue when it gives way to a new one.
     """
     record = ctx.issue()
+    if record.status is IssueStatus.ENDED and tip(ctx.repo.git, BranchName.parse(record.branch)) is None:
+        return _no_draft("", f"{record.branch} was empty")  # it was removed, and then the bot was killed
     branch = look(ctx, record)
     if not branch.commits:
         return _nothing(ctx, record, branch)
@@ -103,10 +108,38 @@ def _nothing(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Outcome:
         keeping.set_aside(ctx, there)
         ctx.store.drafts.remove(branch.name)
     reason = f"{branch.name} has no commit that {branch.base} does not have"
-    ctx.store.journal.append("draft.none", reason, task=ctx.task.id, issue=record.id)
-    ctx.tell(f"there is nothing to review: {reason}")
+    said = f"nothing changed, so there is no draft: {reason}"
+    ctx.store.journal.append("draft.none", said, task=ctx.task.id, issue=record.id)
     show_status(ctx, record, IssueStatus.ENDED)
-    return Outcome({"draft": "", "head": branch.tip, "prose": "", "reason": reason})
+    if branch.tip == branch.base_tip and _is_own(ctx, ctx.issue(), branch):
+        _remove(ctx, branch)
+    return _no_draft(branch.tip, reason)
+
+
+def _no_draft(head: str, reason: str) -> Outcome:
+    return Outcome({"draft": "", "head": head, "prose": "", "reason": reason})
+
+
+def _is_own(ctx: Context, record: IssueRecord, branch: IssueBranch) -> bool:
+    """Tell whether nobody but the bot ever wrote the branch, and nobody is on it."""
+    ref = branch.name.ref
+    return (
+        record.status is IssueStatus.ENDED
+        and not record.accepted_tips
+        and branch.tip in ctx.store.operations.tips_written(ref)
+        and ref not in checked_out(ctx.repo.git)
+    )
+
+
+def _remove(ctx: Context, branch: IssueBranch) -> None:
+    try:
+        move_recorded(ctx, branch.name, old=branch.tip, new=None, reason=f"delete {branch.name}, empty")
+    except RefMoved:
+        return  # somebody uses it after all
+    ctx.tell(
+        f"the empty branch {branch.name} is deleted; "
+        f"bring it back with: git branch {shlex.quote(branch.name.value)} {branch.tip}"
+    )
 
 
 ACTION = Action(

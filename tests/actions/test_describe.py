@@ -185,7 +185,23 @@ def test_nothing_changed_gives_no_draft_and_ends_the_issue(shop: Workshop) -> No
     assert shop.outputs["describe"]["draft"] == ""
     assert shop.store.drafts.list() == []
     assert shop.record.status is IssueStatus.ENDED
+    assert shop.dir.tip(shop.branch) == ""
+    assert any(said.startswith("nothing changed, so there is no draft") for said in shop.journal())
+    assert shop.store.operations.list()[-1].refs == (
+        (f"refs/heads/{shop.branch}", shop.dir.tip("main"), None),
+    )
+    assert shop.step("describe").outputs["draft"] == ""  # its checkpoint was lost
     assert shop.step("review").outputs["result"] == "ended"
+
+
+def test_an_empty_branch_stays_where_somebody_else_is_at_it(shop: Workshop, tmp_path: Path) -> None:
+    shop.recipe("nothing", "pass")
+    shop.drop("# T\n\n- [ ] Nothing `do: nothing`\n")
+    shop.steps("branch", "plan", "work", "rebase", "changelog", "check")
+    shop.dir.git("worktree", "add", "--quiet", str(tmp_path / "mine"), shop.branch)
+    shop.step("describe")
+    assert shop.record.status is IssueStatus.ENDED
+    assert shop.dir.tip(shop.branch) == shop.dir.tip("main")
 
 
 HOSTILE = """---

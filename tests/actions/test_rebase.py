@@ -165,5 +165,10 @@ def test_a_persons_commits_keep_their_author(shop: Workshop, tmp_path: Path) -> 
 def test_a_base_that_is_gone_is_said(worked: Workshop) -> None:
     worked.dir.git("checkout", "--quiet", "-b", "other")
     worked.dir.git("branch", "-D", "main")
-    with pytest.raises(Exception, match="the branch main is gone"):
+    made_at = worked.record.base_commit
+    with pytest.raises(NeedsPerson, match="the branch main, the base of") as caught:
         worked.step("rebase")
+    assert caught.value.kind == "input"
+    assert f"git branch main {made_at}" in caught.value.hint
+    worked.dir.git("branch", "main", made_at)
+    worked.step("rebase")

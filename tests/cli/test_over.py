@@ -163,3 +163,31 @@ def test_an_error_that_lists_drafts_says_how_many_more_there_are(drafted: RepoDi
         (drafted.path / f".sixth/drafts/sixth%2Fother-{number}.md").write_text(copy)
     said = sixthbot("review", cwd=drafted.path)
     assert (said.code, said.err.splitlines()[0].endswith("sixth/other-4 and 2 more")) == (2, True)
+
+
+def test_a_base_that_is_gone_is_waited_for(waiting: RepoDir) -> None:
+    main = waiting.tip("main")
+    waiting.git("branch", "-m", "main", "trunk")
+    sixthbot("done", "tidy", cwd=waiting.path)
+    assert sixthbot("run", cwd=waiting.path).code == 0
+    task = task_of(waiting, "parked")
+    status = sixthbot("status", cwd=waiting.path).out
+    assert f"git branch main {main}" in status + sixthbot("queue", "show", task, cwd=waiting.path).out
+    waiting.git("branch", "main", main)
+    sixthbot("queue", "retry", task, cwd=waiting.path)
+    sixthbot("run", cwd=waiting.path)
+    assert shown(waiting) == "in-review"
+    waiting.git("branch", "-D", "main")
+    said = sixthbot("review", BRANCH, "--stat", cwd=waiting.path).out
+    assert "\nbase     main is gone\n" in said
+    assert "\nchanges  2 commits, 2 files, +" in said
+
+
+def test_an_issue_that_changed_nothing_says_so_and_leaves_no_branch(waiting: RepoDir) -> None:
+    waiting.commit("chore: sort", {"words.txt": "apple\npear\n"})
+    issue = "+++\nid = 'again'\n+++\n# Sort again\n\n- [ ] Sort `do: sort-words`\n"
+    (waiting.path / ".sixth/inbox/again.md").write_text(issue, encoding="utf-8")
+    said = sixthbot("run", cwd=waiting.path)
+    assert "nothing changed, so there is no draft" in said.out + said.err
+    assert waiting.tip("sixth/sort-again") == ""
+    assert "again  ended" in sixthbot("issue", "list", "--all", cwd=waiting.path).out
