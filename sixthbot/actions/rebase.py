@@ -12,6 +12,7 @@ from sixthbot.actions.rewriting import committer, conflict_files, heal_plan
 from sixthbot.core.errors import NeedsPerson
 from sixthbot.core.names import Oid, clean_line
 from sixthbot.core.tasks import Outcome
+from sixthbot.core.text import counted
 from sixthbot.git.commits import is_ancestor, log, merge_base
 from sixthbot.git.rebase import Conflict, Rebased, rebase_in_memory
 
@@ -87,7 +88,7 @@ def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Reba
             issue=record.id,
             commit=dropped,
         )
-    ctx.tell(f"rebased {len(commits)} commits onto {branch.base} ({branch.base_tip[:12]})")
+    ctx.tell(f"rebased {counted(len(commits), 'commit')} onto {branch.base} ({branch.base_tip[:12]})")
     return _outcome(branch, reason="", rebased=True, dropped=[str(old) for old in result.dropped])
 
 

@@ -11,6 +11,7 @@ from sixthbot.actions.at_event import commit_of
 from sixthbot.actions.base import Action, Args, Context
 from sixthbot.actions.complexity import measure, page
 from sixthbot.core.tasks import Outcome
+from sixthbot.core.text import counted
 from sixthbot.git.trees import list_tree, read_blobs
 from sixthbot.store.atomic import make_dirs, point, write_file
 
@@ -49,7 +50,7 @@ def run(ctx: Context, args: ReportArgs) -> Outcome:
     make_dirs(folder)
     path = folder / (args.report_to or f"{commit[:12]}.md")
     write_file(path, page(result, commit).encode(), point=_WRITE, durability=ctx.store.durability)
-    ctx.tell(f"complexity of {len(result.files)} files: {path.name}")
+    ctx.tell(f"complexity of {counted(len(result.files), 'file')}: {path.name}")
     return Outcome(
         {
             "path": str(path.relative_to(ctx.store.places.sixth)),
