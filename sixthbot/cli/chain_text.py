@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.cli.issue import plan_lines
 from sixthbot.cli.output import next_lines, one_line, paint, plural
-from sixthbot.cli.records import CHATTER, local_clock, message_of
+from sixthbot.cli.records import CHATTER, local_clock, message_of, short_hashes
+from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ _EVENT_LIMIT = 10  # a branch may have thousands of events: the newest are told,
 
 def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[str]:
     """Yield the lines of the story; `everything` shows each term of each rule and each step's beginning too."""
-    yield f"{paint(chain.kind, 'bold')} {paint(one_line(chain.id, 120), 'cyan')}"
+    yield f"{paint(chain.kind, 'bold')} {paint(short_hashes(one_line(chain.id, 120)), 'cyan')}"
     if chain.issue is not None:
         yield f"  issue {chain.issue.id}, {chain.issue.status.value}: {one_line(chain.issue.title, 100)}"
         if chain.issue.branch:
@@ -42,7 +43,7 @@ def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[st
     if chain.draft is not None:
         draft = chain.draft
         yield f"\n{paint('draft', 'bold')} {draft.branch} at {draft.head[:9]}, {draft.status.value}"
-    yield from _ending(chain)
+    yield from _ending(chain, now)
 
 
 def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
@@ -50,7 +51,7 @@ def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
     told = data.get("event")
     event = told if isinstance(told, dict) else {}
     yield (
-        f"{paint('event', 'bold')} {record.event}  {one_line(str(event.get('kind', '')), 40)}  {one_line(str(event.get('key', '')), 90)}"
+        f"{paint('event', 'bold')} {record.event}  {one_line(str(event.get('kind', '')), 40)}  {short_hashes(one_line(str(event.get('key', '')), 140))}"
         f"  {paint(local_clock(record.time, now), 'dim')}"
     )
     verdicts = _verdicts(data)
@@ -94,7 +95,7 @@ def _task(chain: Chain, task: Task, now: datetime, *, everything: bool) -> Itera
             yield f"  {paint(local_clock(record.time, now), 'dim')}  {message_of(record)}"
 
 
-def _ending(chain: Chain) -> Iterator[str]:
+def _ending(chain: Chain, now: datetime) -> Iterator[str]:
     """Say what each unfinished task waits for, and what to type."""
     for task in chain.tasks:
         state = task.state
@@ -105,6 +106,6 @@ def _ending(chain: Chain) -> Iterator[str]:
             yield f"\n{paint('failed', 'red')}: {one_line(state.reason, 300)}"
             yield f"{paint('next', 'green')}: sixthbot queue retry {task.id}, once the cause is mended"
         elif state.name == "waiting":
-            yield f"\nwaits until {state.until:%H:%M:%S} UTC: {one_line(state.reason, 300)}"
+            yield f"\nwaits until {local_clock(format_time(state.until), now)}: {one_line(state.reason, 300)}"
         elif state.name in {"ready", "running"}:
             yield f"\n{task.id} is {state.name}; sixthbot status says whether anybody works on it"

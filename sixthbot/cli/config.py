@@ -59,11 +59,11 @@ def show(session: Session, section: str, *, origin: bool, as_json: bool) -> None
         session.out.json({"schema": 1, "untrusted": loaded.untrusted, "settings": entries})
         return
     rows = [
-        (paint(key, "cyan"), one_line(json.dumps(value, ensure_ascii=False), 90))
-        + ((paint(one_line(_origin(loaded.origins, key), 90), "dim"),) if origin else ())
+        (paint(key, "cyan"), one_line(json.dumps(value, ensure_ascii=False), 1000))
+        + ((paint(one_line(_origin(loaded.origins, key), 300), "dim"),) if origin else ())
         for key, value in settings.items()
     ]
-    session.out.say(table(rows))
+    session.out.say(table(rows, columns=session.out.columns))
     if loaded.untrusted:
         session.out.talk(
             "the repository's settings are not trusted, so only its display keys count: sixthbot trust --show"

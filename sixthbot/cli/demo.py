@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -91,9 +93,25 @@ def command(session: Session, *, into: Path | None, pause: bool, seed: int) -> N
         ):
             part(tour)
     session.out.say(f"\nThat took {time.monotonic() - began:.0f} s. Everything is still there:")
-    session.out.say(f"\n    cd {tour.folder}/project\n    sixthbot status\n")
-    session.out.say("Drop an issue of your own into .sixth/inbox/ and say sixthbot run.")
-    session.out.say(f"When you have seen enough: rm -r {tour.folder}")
+    program = _program()
+    session.out.say(f"\n    cd {shlex.quote(f'{tour.folder}/project')}\n    {program} status\n")
+    session.out.say(f"Drop an issue of your own into .sixth/inbox/ and say: {program} run")
+    session.out.say(f"When you have seen enough: rm -r {shlex.quote(str(tour.folder))}")
+
+
+def _program() -> str:
+    """Return what a person types to start this program: its name where that is on PATH, else all of its path."""
+    if shutil.which("sixthbot"):
+        return "sixthbot"
+    started = Path(sys.argv[0]).absolute()
+    if started.name == "sixthbot" and os.access(started, os.X_OK):
+        return shlex.quote(str(started))
+    beside = Path(sys.executable).with_name("sixthbot")
+    return (
+        shlex.quote(str(beside))
+        if os.access(beside, os.X_OK)
+        else f"{shlex.quote(sys.executable)} -m sixthbot"
+    )
 
 
 @contextmanager

@@ -48,7 +48,10 @@ def list_drafts(session: Session, *, as_json: bool) -> None:
         session.out.json({"schema": 1, "drafts": [draft_json(store, draft) for draft in drafts]})
         return
     rows = [_row(draft) for draft in drafts]
-    session.out.say(table(rows, head=("branch", "status", "commit", "title")) or "no drafts yet")
+    session.out.say(
+        table(rows, head=("branch", "status", "commit", "title"), columns=session.out.columns)
+        or "no drafts yet"
+    )
     for name, reason in store.drafts.damaged().items():
         session.out.talk(f"{paint('damaged', 'red')} {one_line(name, 120)}: {one_line(reason, 300)}")
 
@@ -72,7 +75,7 @@ def _row(draft: Draft) -> tuple[str, ...]:
         paint(draft.branch.value, "cyan"),
         paint(status, _COLORS[status]) if status in _COLORS else status,
         draft.head[:9],
-        one_line(draft.title, 70),
+        one_line(draft.title),
     )
 
 

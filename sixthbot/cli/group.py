@@ -13,6 +13,18 @@ from sixthbot.cli.app import COMMANDS, SECTIONS
 from sixthbot.cli.output import Output, wants_color
 from sixthbot.cli.session import Session
 
+_ELSEWHERE = {
+    "undo": "it is not there yet",
+    "sync": "it is not there yet",
+    "changelog": "it is not there yet; the bot writes the changelog of each branch",
+    "rebase": "it is not there yet; the bot rebases the branches of issues",
+    "cancel": "there are: sixthbot issue cancel ID, sixthbot queue cancel ID",
+    "list": "there are: sixthbot issue list, queue list, draft list, rules list",
+    "retry": "there is: sixthbot queue retry ID",
+    "show": "there are: sixthbot issue show ID, queue show ID, draft show BRANCH, config show",
+}
+"""What people try that is spelt otherwise, or is not there yet."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are modules of this package, imported when called; its help imports none of them."""
@@ -35,6 +47,13 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, naming the nearest one for a typo."""
+        if args[0] == "help" and args[1:] and args[1] in COMMANDS:
+            return super().resolve_command(ctx, [args[1], "--help"])
+        if args[0] == "help":
+            click.echo(ctx.get_help())
+            ctx.exit()
+        if args[0] not in COMMANDS and args[0] in _ELSEWHERE:
+            raise click.UsageError(f"no such command: {args[0]!r}; {_ELSEWHERE[args[0]]}", ctx)
         if args[0] not in COMMANDS:
             from difflib import get_close_matches  # noqa: PLC0415 - only a typo pays for it
 

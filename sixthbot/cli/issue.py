@@ -62,7 +62,10 @@ def list_issues(session: Session, *, everything: bool, as_json: bool) -> None:
     shown = [record for record in records if everything or record.status not in _OVER]
     rows = [_row(record, plan_of(store.issues, record.id)) for record in shown]
     head = ("issue", "status", "done", "branch", "title")
-    session.out.say(table(rows, head=head) or "no open issues; sixthbot new 'TITLE' makes one")
+    session.out.say(
+        table(rows, head=head, columns=session.out.columns)
+        or "no open issues; sixthbot new 'TITLE' makes one"
+    )
     if len(records) > len(shown):
         session.out.talk(
             f"{plural(len(records) - len(shown), 'issue')} that ended: sixthbot issue list --all"

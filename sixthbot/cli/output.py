@@ -45,6 +45,19 @@ class Output:
         """Write lines that were asked for to stdout; markup of `paint` stays only where colour is wanted."""
         self._write(sys.stdout, text, color=self.color_out)
 
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is that stdout goes to; 0 for no terminal, where nothing need be cut."""
+        if not sys.stdout.isatty():
+            return 0
+        named = os.environ.get("COLUMNS", "")
+        if named.isascii() and named.isdigit():
+            return int(named)
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns
+        except (OSError, ValueError):
+            return 80
+
     def talk(self, text: str) -> None:
         """Write a line about progress to stderr, unless the person asked for quiet."""
         if self.verbosity >= 0:
@@ -148,13 +161,53 @@ def width(text: str) -> int:
     )
 
 
-def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), indent: str = "") -> str:
-    """Return rows as aligned columns, two spaces apart, the last one ragged; no lines for no rows."""
+def cut(text: str, columns: int) -> str:
+    """Return painted text that takes at most `columns` on a terminal, its end replaced by `...` if need be."""
+    if width(text) <= columns:
+        return text
+    left, parts, full = max(columns - len(_DOTS), 0), [], False
+    for plain, code in _pieces(text):
+        kept = ""
+        for char in "" if full else plain:
+            if width(kept + char) > left:
+                full = True
+                kept = kept.rstrip() + _DOTS[:columns]
+                break
+            kept += char
+        else:
+            left -= width(kept)
+        parts.append(kept + code)
+    return "".join(parts)
+
+
+_DOTS = "..."
+_NARROW = 12
+
+
+def _fitting(widths: list[int], columns: int) -> list[int]:
+    """Take from the longest column, then from the next, until all fit; words go last."""
+    fitted = list(widths)
+    for least in (_NARROW, len(_DOTS) + 1):
+        while sum(fitted) + 2 * (len(fitted) - 1) > columns and max(fitted) > least:
+            fitted[len(fitted) - 1 - fitted[::-1].index(max(fitted))] -= 1
+    return fitted
+
+
+def table(
+    rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), indent: str = "", columns: int = 0
+) -> str:
+    """Return rows as aligned columns, two spaces apart, the last one ragged; no lines for no rows.
+
+    With `columns`, the longest cells are cut so that no line is wider.
+    """
     body = [tuple(row) for row in rows]
     if not body:
         return ""
     lines = [tuple(paint(name, "dim") for name in head), *body] if head else body
     widths = [max(width(row[column]) for row in lines) for column in range(len(lines[0]))]
+    if columns:
+        widths = _fitting(widths, columns - len(indent))
+        lines = [tuple(map(cut, row, widths)) for row in lines]
     return "\n".join(
         indent
         + "  ".join(

@@ -68,10 +68,10 @@ def list_tasks(session: Session, *, everything: bool, as_json: bool) -> None:
         return
     for lane in sorted(store.queue.paused()):
         session.out.say(f"lane {lane} is {paint('paused', 'yellow')} (sixthbot queue resume {lane})")
-    session.out.say(_task_table(tasks, now()) or "the queue is empty")
+    session.out.say(_task_table(tasks, now(), session.out.columns) or "the queue is empty")
 
 
-def _task_table(tasks: Iterable[Task], moment: datetime) -> str:
+def _task_table(tasks: Iterable[Task], moment: datetime, columns: int) -> str:
     rows = [
         (
             task.id,
@@ -79,14 +79,14 @@ def _task_table(tasks: Iterable[Task], moment: datetime) -> str:
             if task.state.name in _COLORS
             else task.state.name,
             task.lane.value,
-            one_line(task.rule, 40),
-            one_line(_subject(task), 40),
+            one_line(task.rule),
+            one_line(_subject(task)),
             ago(task.created, moment),
-            one_line(reason_of(task), 60),
+            one_line(reason_of(task), 500),
         )
         for task in tasks
     ]
-    return table(rows, head=("task", "state", "lane", "rule", "about", "made", "reason"))
+    return table(rows, head=("task", "state", "lane", "rule", "about", "made", "reason"), columns=columns)
 
 
 def _subject(task: Task) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,20 @@ def at_least(record: Record, level: str) -> bool:
     return record.level not in LEVELS or LEVELS.index(record.level) >= LEVELS.index(level)
 
 
+def is_chatter(record: Record) -> bool:
+    """Tell whether only somebody who looks closely wants a record: of the kinds above, or an event no rule is for."""
+    if record.kind != "event":
+        return record.kind in CHATTER
+    verdicts = (record.data or {}).get("verdicts")
+    told = verdicts if isinstance(verdicts, list) else []
+    return not any(isinstance(verdict, dict) and verdict.get("fired") is True for verdict in told)
+
+
+def short_hashes(text: str) -> str:
+    """Return text with each full commit id cut to nine digits."""
+    return re.sub(r"\b([0-9a-f]{9})(?:[0-9a-f]{31}|[0-9a-f]{55})\b", r"\1", text)
+
+
 def local_clock(time: str, now: datetime) -> str:
     """Return a record's time on the person's clock, with the date unless it is today's; the text if it is none."""
     try:
@@ -49,7 +64,7 @@ def line_of(record: Record, now: datetime) -> str:
 
 def message_of(record: Record) -> str:
     """Return what a record says, painted by its level, with the commit it is about."""
-    message = one_line(record.message, 300)
+    message = one_line(short_hashes(record.message), 300)
     if _PERSON in message.removeprefix(_PERSON):  # the reason of a parked task says it again
         message = message.removeprefix(_PERSON + ": ")
     if record.level in _COLORS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sixthbot.cli.output import one_line, paint, plural, table
+from sixthbot.cli.records import short_hashes
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.core.errors import ConfigError, ExitCode
@@ -62,15 +63,18 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
         return
     rows = [
         (
-            paint(one_line(rule.name, 50), "cyan"),
+            paint(one_line(rule.name), "cyan"),
             ", ".join(rule.on),
             " > ".join(step.use for step in rule.do),
             rule.lane.value,
-            one_line(rule.origin, 60),
+            one_line(rule.origin),
         )
         for rule in rules.rules
     ]
-    session.out.say(table(rows, head=("rule", "on", "does", "lane", "from")) or "there are no rules")
+    session.out.say(
+        table(rows, head=("rule", "on", "does", "lane", "from"), columns=session.out.columns)
+        or "there are no rules"
+    )
     for disabled in rules.disabled:
         session.out.say(
             f"{paint('disabled', 'yellow')} {one_line(disabled.name)}: {one_line(disabled.reason, 300)}"
@@ -223,7 +227,9 @@ def replay(session: Session, event_id: str) -> None:
     record = events[unique(event_id, events, what="event", hint="sixthbot log, or sixthbot why ID")]
     told = (record.data or {}).get("event")
     event = event_from_json(told if isinstance(told, dict) else {})
-    session.out.say(f"{paint('event', 'bold')} {event.id}  {event.kind}  {one_line(event.key, 120)}")
+    session.out.say(
+        f"{paint('event', 'bold')} {event.id}  {event.kind}  {short_hashes(one_line(event.key, 200))}"
+    )
     verdicts = [match(rule, event) for rule in services.rules.rules if event.kind in rule.on]
     for verdict in sorted(verdicts, key=lambda verdict: not verdict.fired):
         session.out.say(_verdict_line(verdict))

@@ -55,6 +55,24 @@ def test_a_typo_names_the_nearest_command() -> None:
     assert said.err == ("error: no such command: 'stauts'; did you mean 'status'?\nhint: sixthbot --help\n")
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("undo", "it is not there yet"), ("sync", "it is not there yet"), ("changelog", "it is not there yet"),
+        ("cancel", "sixthbot issue cancel ID"), ("list", "sixthbot issue list"), ("retry", "sixthbot queue retry ID"),
+    ],
+)  # fmt: skip
+def test_what_is_spelt_otherwise_or_not_there_yet_is_told(word: str, told: str) -> None:
+    said = sixthbot(word)
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err.splitlines()[0]
+
+
+def test_help_is_a_word_too() -> None:
+    assert sixthbot("help") == sixthbot("--help")
+    assert sixthbot("help", "watch") == sixthbot("watch", "--help")
+
+
 def test_no_command_at_all_shows_the_help_and_is_a_usage_error() -> None:
     said = sixthbot()
     assert said.code == 2

@@ -36,6 +36,35 @@ def test_one_line_is_one_short_line(text: str, limit: int) -> None:
     assert "\n" not in line
 
 
+@given(
+    st.lists(st.tuples(*[st.text(st.sampled_from("ab 日\u0301"), max_size=60)] * 3), min_size=1),
+    st.integers(40, 90),
+)
+def test_a_table_fits_a_terminal(rows: list[tuple[str, str, str]], columns: int) -> None:
+    painted = [(paint(first, "red"), *rest) for first, *rest in rows]
+    cut = table(painted, columns=columns).split("\n")
+    assert all(width(line) <= columns for line in cut)
+    whole = table(painted).split("\n")
+    assert all(width(line) <= columns or line not in cut for line in whole)
+    if all(width(line) <= columns for line in whole):
+        assert cut == whole
+
+
+def test_the_longest_cell_is_cut_on_a_terminal_and_nowhere_else(
+    home: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    title = "A title that goes on and on, " * 4
+    (home.path / ".sixth/inbox/long.md").write_text(f"# {title}\n")
+    sixthbot("run", cwd=home.path)
+    for command in (["issue", "list"], ["queue", "list"], ["rules", "list"], ["config", "show", "--origin"]):
+        cut = sixthbot(*command, cwd=home.path, terminal=True).out
+        assert all(len(line) <= 60 for line in cut.splitlines() if not line.startswith("off ")), command
+        assert "..." in cut or command[0] == "config"
+    assert title.strip() in sixthbot("issue", "list", cwd=home.path).out
+
+
 def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:
     text = table([("a", "x"), (paint("bb", "red"), "y"), ("日本", "z")], head=("n", "v"))
     lines = [unpaint(line) for line in text.splitlines()]

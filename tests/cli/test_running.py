@@ -172,7 +172,13 @@ def test_the_demo_goes_the_whole_way_and_leaves_its_folder(tmp_path: Path) -> No
     points = [line for line in said.out.splitlines() if line[:1].isdigit() and line[1:3] == ". "]
     assert [point.split(".")[0] for point in points] == [str(number) for number in range(1, 10)]
     folder = tmp_path / "a demo"
-    assert f"rm -r {folder}" in said.out
+    assert f"rm -r '{folder}'\n" in said.out
+    typed = said.out.partition("\n    cd ")[2].splitlines()
+    assert typed[0] == f"'{folder}/project'"
+    line = f"cd {typed[0]} && {typed[1].strip()}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, check=True).stdout
+    assert "rules    2 active" in shown
     assert "pushed " in said.out
     branch = BRANCH.replace("words", "word-list")
     git = ["git", f"--git-dir={folder}/project/.git"]

@@ -176,7 +176,7 @@ def test_an_event_of_the_past_is_replayed_with_the_rules_of_today(home: RepoDir)
     sixthbot("trust", "--yes", cwd=home.path)
     said = sixthbot("rules", "replay", event[:8], cwd=home.path)
     assert said.code == 0
-    assert said.out.startswith(f"event {event}  commit  main {home.head()}\n")
+    assert said.out.startswith(f"event {event}  commit  main {home.head()[:9]}\n")
     assert "\n  fires  say hello: " in said.out
     assert sixthbot("rules", "replay", "zz", cwd=home.path).code == 2
 

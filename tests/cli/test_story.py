@@ -31,6 +31,17 @@ def test_the_log_tells_what_happened_oldest_first(waiting: RepoDir) -> None:
     assert "  step 1, branch\n" in closely
 
 
+def test_the_log_leaves_out_events_that_no_rule_is_for_and_shortens_commits(waiting: RepoDir) -> None:
+    commit = waiting.commit("feat: one", {"one": "1"})
+    said = sixthbot("run", cwd=waiting.path)
+    assert commit[:9] not in said.err
+    assert commit[:9] not in sixthbot("log", "-n", "0", cwd=waiting.path).out
+    closely = sixthbot("-v", "log", "-n", "0", cwd=waiting.path).out
+    assert f"commit main {commit[:9]}:" in closely
+    assert commit not in closely
+    assert commit not in why(waiting, commit[:9])
+
+
 def test_the_log_is_cut_filtered_and_given_as_json(waiting: RepoDir) -> None:
     assert len(sixthbot("log", "-n", "2", cwd=waiting.path).out.splitlines()) == 2
     warnings = sixthbot("log", "--level", "warning", "--json", cwd=waiting.path).json
@@ -97,7 +108,7 @@ def test_why_a_rule_did_not_fire_names_the_first_false_term(home: RepoDir) -> No
     head = home.commit("feat: one", {"one": "1"})
     sixthbot("run", cwd=home.path)
     told = why(home, head)
-    assert told.startswith(f"commit {head}\n")
+    assert told.startswith(f"commit {head[:9]}\n")
     assert "\n  not fired  small ones: " in told
     assert "event.files > 5" in told
     closely = why(home, head[:10], "-v")
