@@ -168,8 +168,11 @@ def _check(check: CheckResult) -> Iterator[str]:
 def _next(standing: Standing) -> Iterator[str]:
     name = standing.draft.branch
     word = "\n" + paint("next", "green")
-    if standing.moved:
-        yield f"{word}: sixthbot run describes it anew"
+    if standing.tip is None:
+        yield f"{word}: git branch {name} {standing.draft.head} brings it back"
+    elif standing.moved:
+        accept = f"sixthbot done {standing.draft.issue or 'ISSUE'} (your commits)"
+        yield f"{word}: {accept} or sixthbot rebase {name} (moved back), then sixthbot run, for a new draft"
     elif standing.draft.status is DraftStatus.APPROVED:
         yield f"{word}: sixthbot push {name}"
     elif standing.draft.status is DraftStatus.AWAITING_REVIEW:

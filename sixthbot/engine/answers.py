@@ -120,7 +120,7 @@ def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:
     if tip is None:
         raise UsageError(
             f"the branch {branch} of issue {record.id} is gone",
-            hint=f"bring it back with git branch, or: sixthbot issue cancel {record.id}",
+            hint=f"bring it back with git branch, or have it done again: sixthbot issue reopen {record.id}",
         )
     known = services.store.operations.tips_written(branch.ref) | set(record.accepted_tips)
     if tip in known:

@@ -191,3 +191,16 @@ def test_an_issue_that_changed_nothing_says_so_and_leaves_no_branch(waiting: Rep
     assert "nothing changed, so there is no draft" in said.out + said.err
     assert waiting.tip("sixth/sort-again") == ""
     assert "again  ended" in sixthbot("issue", "list", "--all", cwd=waiting.path).out
+
+
+def test_review_names_the_way_on_where_the_branch_moved_or_is_gone(drafted: RepoDir) -> None:
+    drafted.git("update-ref", f"refs/heads/{BRANCH}", f"{BRANCH}~1")
+    said = sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    assert f"\nnext: sixthbot done tidy (your commits) or sixthbot rebase {BRANCH} (moved back), then" in said
+    assert sixthbot("rebase", BRANCH, cwd=drafted.path).code == 0
+    sixthbot("run", cwd=drafted.path)
+    assert "status   awaiting-review\n" in sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    head = drafted.tip(BRANCH)
+    drafted.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+    said = sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    assert f"\nnext: git branch {BRANCH} {head} brings it back\n" in said
