@@ -68,6 +68,7 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
     from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.planfile import plan_from_bytes  # noqa: PLC0415 - lazy, see app
 
+    config = session.services().loaded.config  # before the person has typed anything that could get lost
     repo = open_repository(store.places.top, store.places.git_dir)
     before = store.issues.plan_path(issue_id).read_bytes()
     folder = Path(tempfile.mkdtemp(prefix="sixthbot-plan-"))
@@ -84,7 +85,6 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
     if after == before:
         session.out.talk("nothing was changed")
     else:
-        config = session.services().loaded.config
         try:
             plan = _checked(plan_from_bytes(after, str(copy)), store, issue_id)
         except ConfigError as error:

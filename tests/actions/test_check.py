@@ -91,3 +91,13 @@ def test_a_worktree_that_cannot_be_set_up_fails_every_check(worked: Workshop) ->
     outputs = worked.step("check").outputs
     assert [result["ok"] for result in outputs["results"]] == [False, False]
     assert "worktree.setup" in outputs["results"][0]["problem"]
+
+
+def test_a_long_name_is_told_cut_with_an_ellipsis_and_recorded_whole(worked: Workshop) -> None:
+    check(worked, "pass" + "#" * 300)
+    (result,) = worked.step("check").outputs["results"]
+    (begun, ended) = [line.removeprefix("check: ") for line in worked.told if line.startswith("check: ")]
+    assert begun.endswith("###...")
+    assert len(begun) == 100
+    assert ended == f"{begun}: passed"
+    assert "#" * 300 in result["command"]
