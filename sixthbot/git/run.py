@@ -266,6 +266,11 @@ class _Runner(Protocol):
     def execute(self, command: Sequence[str], **options: object) -> tuple[int, bytes, str]: ...
 
 
+class _Versioned(Protocol):
+    @property
+    def version_info(self) -> tuple[int, ...]: ...
+
+
 @cache
 def _git_class() -> Callable[[str], _Runner]:
     """Return GitPython's runner after a look at the git it found; slow to load, so only where git is needed."""
@@ -273,7 +278,7 @@ def _git_class() -> Callable[[str], _Runner]:
         from git.cmd import Git as PythonGit  # noqa: PLC0415 - takes a tenth of a second and starts git
     except ImportError:
         raise UsageError("git was not found", hint="install git, or put it on PATH") from None
-    version = PythonGit().version_info
+    version = _asked_version(PythonGit)
     if version[:2] < OLDEST:
         found, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
         raise UsageError(
@@ -282,10 +287,22 @@ def _git_class() -> Callable[[str], _Runner]:
     return PythonGit  # type: ignore[return-value]  # its overloads do not tell what comes back
 
 
+def _asked_version(git_class: Callable[[], _Versioned]) -> tuple[int, ...]:
+    from git.exc import GitError  # noqa: PLC0415 - as above
+
+    try:
+        return git_class().version_info
+    except GitError as error:
+        raise GitFailed(
+            f"git --version does not work: {clean_line(str(error), limit=200)}",
+            hint="try again; else look at git",
+        ) from error
+
+
 @cache
 def git_version() -> tuple[int, ...]:
     """Return the version of the git in use; raise UsageError when there is none that will do."""
     _git_class()
     from git.cmd import Git as PythonGit  # noqa: PLC0415 - as above
 
-    return PythonGit().version_info
+    return _asked_version(PythonGit)

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from git.exc import GitCommandError
 
 from sixthbot.core.errors import GitFailed, UsageError
 from sixthbot.git import run as run_module
@@ -155,3 +156,20 @@ def test_a_git_that_is_too_old_is_said_in_one_line(monkeypatch: pytest.MonkeyPat
     finally:
         run_module._git_class.cache_clear()
     assert "2.38" in caught.value.hint
+
+
+def test_a_git_that_is_killed_as_it_tells_its_version_is_an_error_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed:
+        @property
+        def version_info(self) -> tuple[int, ...]:
+            raise GitCommandError("git version", -9)
+
+    monkeypatch.setattr("git.cmd.Git", Killed)
+    run_module._git_class.cache_clear()
+    try:
+        with pytest.raises(GitFailed, match="git --version does not work"):
+            run_module._git_class()
+    finally:
+        run_module._git_class.cache_clear()
