@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
@@ -108,6 +109,8 @@ class Waker:
             self._observer = None
             return False
         logging.getLogger(_WATCHDOG_LOG).addHandler(self._log)
+        # a folder that is made while watchdog walks to it is watched twice for a moment, and it says so; nothing is lost
+        warnings.filterwarnings("ignore", r"Callback with id", RuntimeWarning)
         self.refresh()
         return True
 
