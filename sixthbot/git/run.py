@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -38,6 +41,9 @@ _OFFLINE = ("protocol.allow=never",)
 _ONLINE = ("protocol.ext.allow=never",)
 # measured: without all of them a power cut loses acknowledged commits; an index is ours to throw away
 _FSYNC: Mapping[Durability, str] = {"power": "core.fsync=all,-index", "process": "core.fsync=none"}
+
+_POLITE = 2.0
+"""Seconds that a git which is to end gets for it."""
 
 # Everything git reads from the environment goes, but where its programs and the user's settings are found ...
 _KEPT = frozenset({"GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
@@ -218,25 +224,44 @@ def execute(
         with tempfile.TemporaryFile() as given:
             given.write(stdin)
             given.seek(0)
-            status, out, err = git_class(str(cwd)).execute(
+            started = git_class(str(cwd)).execute(
                 [*_without_foreign(environment, network=network), "git", *args],
                 istream=given if stdin else None,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=timeout,
+                # its own way to wait leaves a thread behind when Ctrl-C comes, which keeps us until the time is up
+                as_process=True,
                 shell=False,
                 env=environment,
                 # no terminal to ask a question on, and Ctrl-C is the bot's to handle; a push ends with its command
                 start_new_session=not network,
                 pass_fds=shared(),
             )
+            out, err = _wait(started.proc, timeout, own_group=not network)
+    except subprocess.TimeoutExpired:
+        raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped") from None
     except OSError as error:
         raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error
-    if status < 0 and err.startswith("Timeout: "):
-        raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped")
-    return Result(status=status, stdout=out, stderr=os.fsencode(err))
+    return Result(status=started.proc.returncode, stdout=out, stderr=err)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float, *, own_group: bool) -> tuple[bytes, bytes]:
+    """Return what a process printed once it has ended; whatever ends the waiting ends the process, too."""
+    try:
+        return process.communicate(timeout=timeout)
+    except BaseException:
+        # politely at first: git then takes its lock files away, and ends what it started itself
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_POLITE)
+        with suppress(ProcessLookupError, PermissionError):
+            if own_group:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        raise
 
 
 def _subcommand(args: Sequence[str]) -> str:
@@ -260,10 +285,18 @@ def _without_foreign(own: Mapping[str, str], *, network: bool) -> list[str]:
     return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
 
 
-class _Runner(Protocol):
-    """The part of GitPython that is used: an argument list in; status, output and complaint out."""
+class _Started(Protocol):
+    """What GitPython wraps around a process."""
 
-    def execute(self, command: Sequence[str], **options: object) -> tuple[int, bytes, str]: ...
+    @property
+    def proc(self) -> subprocess.Popen[bytes]:
+        """The process itself."""
+
+
+class _Runner(Protocol):
+    """The part of GitPython that is used: an argument list in, a started process out."""
+
+    def execute(self, command: Sequence[str], **options: object) -> _Started: ...
 
 
 class _Versioned(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sixthbot.engine.live import LiveServices
 from tests.cli.support import sixthbot
 from tests.e2e.person import ROOT, Person
 from tests.support.fingerprint import fingerprint
@@ -320,6 +323,43 @@ def test_a_password_in_a_remotes_address_is_never_shown_or_written_down(victim: 
     assert all("hunter2" not in one.out + one.err for one in said)
     for path in (victim.repo.path / ".sixth").rglob("*"):
         assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
+
+
+def test_ctrl_c_ends_a_push_to_a_remote_that_never_answers(victim: Person) -> None:
+    victim.ok("init")
+    (victim.repo.path / ".sixth/config.toml").write_text(CONFIG)
+    victim.ok("trust", "--yes")
+    victim.drop("---\nid: tidy\n---\n# Tidy\n\n- [ ] a `do: sort`\n")
+    victim.ok("run")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        victim.repo.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent.getsockname()[1]}/x")
+        victim.ok("approve", "sixth/tidy")
+        pusher = subprocess.Popen(
+            [sys.executable, "-m", "sixthbot", "push", "sixth/tidy"],
+            cwd=victim.repo.path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        os.killpg(pusher.pid, signal.SIGINT)
+        _, said = pusher.communicate(timeout=10)
+        connection.close()
+    assert pusher.returncode == 130
+    assert "interrupted" in said
+
+
+def test_a_rule_file_in_a_folder_loses_its_trust_while_the_bot_runs(victim: Person) -> None:
+    victim.ok("init")
+    rule = victim.repo.path / ".sixth/rules/deep/er.toml"
+    rule.parent.mkdir()
+    rule.write_text('[[rule]]\nname = "r"\non = "issue.added"\ndo = [{ use = "notify", text = "x" }]\n')
+    victim.ok("trust", "--yes")
+    live = LiveServices(victim.repo.path)
+    assert live().rules.untrusted == ()
+    before = rule.stat()
+    rule.write_text(rule.read_text().replace('"x"', '"y"'))
+    os.utime(rule, ns=(before.st_atime_ns, before.st_mtime_ns))  # same size, same time
+    assert live().rules.untrusted == (".sixth/rules/deep/er.toml",)
 
 
 def test_a_repository_of_somebody_else_is_refused(tmp_path: Path) -> None:
