@@ -94,7 +94,7 @@ def _row(record: IssueRecord, plan: Plan) -> tuple[str, ...]:
         paint(status, _COLORS[status]) if status in _COLORS else status,
         f"{settled}/{len(plan.subtasks)}",
         record.branch or "-",
-        one_line(record.title, 60),
+        one_line(record.title),
     )
 
 
