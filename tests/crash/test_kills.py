@@ -130,7 +130,7 @@ def test_what_a_dead_worker_left_is_ended_politely_then_for_good(repo: RepoDir) 
     assert left.poll() is None
     now[0] = 10.0
     orphans.end(name, path)
-    left.wait(5)
+    left.wait(30)
     wait_until(lambda: is_free(path), seconds=5)
 
 
