@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from sixthbot.store import disk
 from sixthbot.store.reading import read_small
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ def _reached(point: str, moment: str) -> None:
 def make_dirs(path: Path, *, mode: int = 0o777) -> None:
     """Make a folder and what is missing above it, all with `mode`; one that is there is fine."""
     try:
-        path.mkdir(mode=mode)
+        disk.make_dir(path, mode)
     except FileExistsError:
         if not path.is_dir():
             raise
     except FileNotFoundError:
         make_dirs(path.parent, mode=mode)
-        path.mkdir(mode=mode, exist_ok=True)
+        with suppress(FileExistsError):  # somebody else made it this moment
+            disk.make_dir(path, mode)
 
 
 def write_file(path: Path, data: bytes, *, point: str, durability: Durability, mode: int = 0o644) -> None:
@@ -73,10 +75,10 @@ def write_file(path: Path, data: bytes, *, point: str, durability: Durability, m
     _reached(point, "before")
     temporary = write_temporary(path.parent, data, point=point, durability=durability, mode=mode)
     try:
-        temporary.replace(path)
+        disk.rename(temporary, path)
     except OSError:
         with suppress(OSError):
-            temporary.unlink()
+            disk.remove(temporary)
         raise
     if durability == "power":
         sync_folder(path.parent)
@@ -92,18 +94,18 @@ def write_temporary(
     """
     # the name is short so that any final name fits, and unique among processes and threads
     path = folder / f".{os.getpid()}-{next(_numbers)}-{os.urandom(3).hex()}.tmp"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    descriptor = disk.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         try:
-            _write_all(descriptor, data)
+            disk.write(descriptor, data)
             if durability == "power":
-                os.fsync(descriptor)
+                disk.sync(descriptor)
         finally:
             os.close(descriptor)
         _reached(point, "written")
     except OSError:
         with suppress(OSError):
-            path.unlink()
+            disk.remove(path)
         raise
     return path
 
@@ -121,7 +123,7 @@ def sweep_temporaries(folder: Path) -> int:
                 path = folder.joinpath(place, name)
                 with suppress(OSError):
                     if time.time() - path.lstat().st_mtime > _WRITTEN_WITHIN:
-                        path.unlink()
+                        disk.remove(path)
                         swept += 1
     return swept
 
@@ -143,10 +145,8 @@ def move(source: Path, target: Path, *, point: str, durability: Durability) -> N
     Raises FileExistsError when `target` is there and FileNotFoundError when `source` is gone, which is how one of
     two racing processes learns that it lost.
     """
-    from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
-
     _reached(point, "before")
-    rename_exclusive(source, target)
+    disk.rename_exclusive(source, target)
     if durability == "power":
         sync_folder(target.parent)
         if target.parent != source.parent:
@@ -158,7 +158,7 @@ def remove(path: Path, *, point: str) -> bool:
     """Remove a file; tell whether it was there."""
     _reached(point, "before")
     try:
-        path.unlink()
+        disk.remove(path)
     except FileNotFoundError:
         return False
     _reached(point, "after")
@@ -171,11 +171,11 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     Other processes may append at the same time. The folder must exist.
     """
     _reached(point, "before")
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = disk.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
     try:
         _append(descriptor, line)
         if durability == "power":
-            os.fsync(descriptor)
+            disk.sync(descriptor)
     finally:
         os.close(descriptor)
     _reached(point, "after")
@@ -191,19 +191,13 @@ def append_to(descriptor: int, line: bytes, *, point: str) -> None:
 def _append(descriptor: int, line: bytes) -> None:
     size = os.fstat(descriptor).st_size
     torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-    _write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")
+    disk.write(descriptor, (b"\n" if torn else b"") + line + b"\n")
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        disk.sync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.times import format_time
+from sixthbot.store import disk
 from sixthbot.store.actor import actor_id
 from sixthbot.store.atomic import Durability, append_to, make_dirs, point
 from sixthbot.store.locks import exclusive
@@ -64,7 +65,7 @@ class Journal:
             details["argv"] = tuple(redact([str(word) for word in details["argv"]]))
         make_dirs(self._folder)
         with self._guard:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            descriptor = disk.open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
             try:
                 with exclusive(descriptor):
                     record = Record(
@@ -74,7 +75,7 @@ class Journal:
                     append_to(descriptor, line_of(record), point=_APPEND)
                     self._last = (os.fstat(descriptor).st_size, record.n)
                 if self._durability == "power" and level == "error":
-                    os.fsync(descriptor)  # the rest says how work went; what was done is known from git
+                    disk.sync(descriptor)  # the rest says how work went; what was done is known from git
             finally:
                 os.close(descriptor)
         return record

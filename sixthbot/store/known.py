@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
+from sixthbot.store import disk
 from sixthbot.store.atomic import Durability, append_line, append_to, make_dirs, point
 from sixthbot.store.jsonfile import keep_aside
 from sixthbot.store.locks import exclusive
@@ -96,7 +97,7 @@ class KnownIds:
     def _compact(self, descriptor: int) -> None:
         """Drop ids from the log that are in no folder any more, or else it would grow for ever."""
         present = sorted(set(self._present()))
-        os.ftruncate(descriptor, 0)
+        disk.truncate(descriptor, 0)
         append_to(descriptor, "\n".join(present).encode(), point=_LOG)
         self._read_to = os.fstat(descriptor).st_size
         # where that many tasks are there, each put would compact again
@@ -137,7 +138,7 @@ def _open_log(path: Path) -> int:
     """Open the log, made if missing; return -1 when there is something that is no regular file."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, flags, 0o644)
+        descriptor = disk.open_file(path, flags)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
             return -1

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, Refused
+from sixthbot.store import disk
 from sixthbot.store.atomic import make_dirs, point, write_file
 from sixthbot.store.probe import held_by, is_free, pid_file
 
@@ -77,7 +78,7 @@ class Held:
         """Give the lock back, also for children that share it; doing it twice is fine."""
         if self._lock.is_locked:
             with suppress(OSError):
-                pid_file(self.path).unlink()
+                disk.remove(pid_file(self.path))
             self._lock.release()
 
 
@@ -112,7 +113,7 @@ def _holder(path: Path) -> str:
 @contextmanager
 def exclusive(descriptor: int) -> Iterator[None]:
     """Keep other processes out of an open file for a few instructions, waiting for as long as they need."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    disk.lock(descriptor)
     try:
         yield
     finally:
@@ -134,7 +135,9 @@ class WorkerLease:
         """End it and remove its file; only in good order, with no task in hand and no child left."""
         if self._held is not None:
             with suppress(OSError):
-                self.path.unlink()  # under the lock: whoever waits for it sees that the file is gone and starts over
+                disk.remove(
+                    self.path
+                )  # under the lock: whoever waits for it sees that the file is gone and starts over
             self._held.release()
             self._held = None
 

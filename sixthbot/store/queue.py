@@ -17,7 +17,7 @@ from sixthbot.core.events import EventKind
 from sixthbot.core.lifecycle import Cancelled, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
-from sixthbot.store import taskfile
+from sixthbot.store import disk, taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.known import KnownIds, SpentIds
@@ -347,7 +347,7 @@ class Queue(Switches):
             if self.settle(before, after):
                 recovered.append(after)
         with suppress(OSError):
-            folder.rmdir()
+            disk.remove_dir(folder)
         return recovered
 
 

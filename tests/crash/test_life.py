@@ -92,6 +92,7 @@ def test_every_write_goes_through_a_named_point() -> None:
         "git/worktrees.py": "the bot's worktree, made anew after a crash",
         "git/trees.py": "a private index",
         "store/atomic.py": "the points themselves",
+        "store/disk.py": "the points themselves",
         "store/rename.py": "the points themselves",
         "store/journal.py": "an appended line, see append_to",
         "store/known.py": "an appended line, see append_to",

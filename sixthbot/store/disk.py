@@ -1,0 +1,147 @@
+"""The system calls by which the store changes files: each made again when a signal breaks it off; decides nothing.
+
+A test puts a disk of its own in place of the system's with `use`: one that fills up, fails, tears what it writes or
+loses what was not synced, and that has several simulated processes take turns.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = [
+    "Disk", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "truncate",
+    "use", "write",
+]  # fmt: skip
+
+
+_Asked = TypeVarTuple("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+class Disk:
+    """What the operating system does when it is asked. Every method raises OSError as the system does."""
+
+    def open(self, path: Path, flags: int, mode: int) -> int:
+        """Open a file, perhaps a new one; return its descriptor."""
+        return os.open(path, flags, mode)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """Write at least one byte; return how many were taken."""
+        return os.write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        """Return once a file, or the names in a folder, would survive a power cut."""
+        os.fsync(descriptor)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut a file off behind so many bytes."""
+        os.ftruncate(descriptor, size)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename a file, replacing what is there."""
+        os.replace(source, target)  # noqa: PTH105 - beside its twins
+
+    def rename_exclusive(self, source: Path, target: Path) -> None:
+        """Rename a file; FileExistsError when something is there."""
+        from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
+
+        rename_exclusive(source, target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file's name."""
+        os.unlink(path)  # noqa: PTH108 - beside its twins
+
+    def make_dir(self, path: Path, mode: int) -> None:
+        """Make a folder."""
+        os.mkdir(path, mode)  # noqa: PTH102 - beside its twins
+
+    def remove_dir(self, path: Path) -> None:
+        """Remove an empty folder."""
+        os.rmdir(path)  # noqa: PTH106 - beside its twins
+
+    def lock(self, descriptor: int) -> None:
+        """Wait for the lock of an open file and take it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+SYSTEM: Final = Disk()
+_disks = [SYSTEM]
+
+
+def use(disk: Disk | None) -> None:
+    """Let all calls of this process go to `disk` from now on; None: to the system, as at first."""
+    _disks[:] = [SYSTEM if disk is None else disk]
+
+
+def _again(call: Callable[[*_Asked], _Answer], *asked: *_Asked) -> _Answer:
+    """Call until no signal breaks it off.
+
+    Python itself goes on after an interrupted open, write or fsync, but not after a rename, unlink or mkdir, which
+    network and user-space file systems break off.
+    """
+    while True:
+        try:
+            return call(*asked)
+        except InterruptedError:
+            continue
+
+
+def open_file(path: Path, flags: int, mode: int = 0o644) -> int:
+    """Open a file, perhaps a new one; return its descriptor."""
+    return _again(_disks[0].open, path, flags, mode)
+
+
+def write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, in as many pieces as the system takes it; raises OSError with a part of it written."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[_again(_disks[0].write, descriptor, rest) :]
+
+
+def sync(descriptor: int) -> None:
+    """Return once a file, or the names in a folder, would survive a power cut.
+
+    One that fails is not tried again: the system may have thrown away what it could not write.
+    """
+    _again(_disks[0].sync, descriptor)
+
+
+def truncate(descriptor: int, size: int) -> None:
+    """Cut a file off behind so many bytes."""
+    _again(_disks[0].truncate, descriptor, size)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename a file, replacing what is there."""
+    _again(_disks[0].rename, source, target)
+
+
+def rename_exclusive(source: Path, target: Path) -> None:
+    """Rename a file; FileExistsError when something is there, FileNotFoundError when `source` is gone."""
+    _again(_disks[0].rename_exclusive, source, target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file's name; FileNotFoundError when it is gone."""
+    _again(_disks[0].remove, path)
+
+
+def make_dir(path: Path, mode: int) -> None:
+    """Make a folder; FileExistsError when something is there."""
+    _again(_disks[0].make_dir, path, mode)
+
+
+def remove_dir(path: Path) -> None:
+    """Remove an empty folder."""
+    _again(_disks[0].remove_dir, path)
+
+
+def lock(descriptor: int) -> None:
+    """Wait for the lock of an open file and take it; closing the file gives it back."""
+    _again(_disks[0].lock, descriptor)
