@@ -1,13 +1,14 @@
 """Write the generated documents, or with --check fail when one is stale.
 
 Generated are docs/commands.md (from the program's own help), docs/configuration.md (from the settings' schema),
-docs/actions.md (from the action table) and the marked blocks of docs/architecture.md.
+docs/actions.md (from the action table), docs/journal.md (from the schema of its records) and the marked blocks of docs/architecture.md.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from sixthbot.cli.group import cli
 from sixthbot.core import lifecycle
 from sixthbot.core.times import format_duration
 from sixthbot.store.config import Config
+from sixthbot.store.kinds import KINDS
+from sixthbot.store.records import MEANINGS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +150,52 @@ def _action(info: registry.ActionInfo) -> list[str]:
     return lines
 
 
+_JOURNAL = (
+    "One JSON object a line in `.sixth/journal/ACTOR.jsonl`, appended and never changed: the one record of what\n"
+    "happened. `sixthbot log` and `sixthbot why` read it; `sixthbot log --json` prints these objects. A field that\n"
+    "does not apply is absent; readers skip fields and kinds they do not know, and lines that are torn.\n"
+)
+_PROMISES = (
+    "\nOf everything the bot did there is exactly one record of a kind: `process.ended` for each foreign program that\n"
+    "ended, `commit.made` for each commit, `ref.moved` for each move of a ref, `draft.pushed` for each push. A program\n"
+    "that died with the bot has its `process.started` alone. Where the bot died between moving a ref and writing it\n"
+    "down, recovery writes it from the recorded operation. With a power cut the last lines may be lost: the journal is\n"
+    "synced for errors only, and what was done is known from git.\n\n"
+    "The file is closed at 8 MiB and goes on in a new one; the closed one is `ACTOR.NUMBER.jsonl` and never changes.\n\n"
+    "Values after `--token` and its like, passwords in addresses, the shapes of known keys, and what a variable with a\n"
+    "secret's name holds are replaced by `***` before anything is written.\n"
+)
+
+
+def journal() -> str:
+    """Return the journal's reference from the schema of its records and the table of their kinds."""
+    lines = [
+        NOTE,
+        "# The journal\n",
+        _JOURNAL,
+        "| field | type | says |",
+        "|---|---|---|",
+    ]
+    for field in fields(Record):
+        kind = str(field.type).removesuffix(" | None").replace("|", "or").split("[")[0].lower()
+        name = {"tuple": "list of text", "mapping": "object", "float": "number", "str": "text"}.get(
+            kind, kind
+        )
+        name = name.replace("str or int", "text or whole number").replace("int", "whole number")
+        name = name.replace("whole whole number number", "whole number")
+        needed = "" if field.default is None else ", always"
+        lines.append(f"| `{field.name}` | {name}{needed} | {MEANINGS[field.name]} |")
+    lines += [
+        _PROMISES,
+        "## Kinds\n",
+        "| kind | says |",
+        "|---|---|",
+        *(f"| `{kind}` | {meaning} |" for kind, meaning in KINDS.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def architecture(text: str) -> str:
     """Return docs/architecture.md with its state diagram drawn from the lifecycle table."""
     start, end = "<!-- states: generated -->\n", "<!-- end of states -->"
@@ -162,6 +211,7 @@ def main() -> int:
         DOCS / "commands.md": commands(),
         DOCS / "configuration.md": configuration(),
         DOCS / "actions.md": actions(),
+        DOCS / "journal.md": journal(),
         page: architecture(page.read_text(encoding="utf-8")),
     }
     stale = [

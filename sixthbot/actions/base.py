@@ -5,7 +5,7 @@ No action touches the queue, reads the clock or starts a process by itself: what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,7 +44,8 @@ class Ran:
 
     `status` is its exit status, None when it was killed for taking too long. `output` is what it printed, both
     streams in one, only the last part when that was long, safe to show. `duration` is in seconds. `confined`
-    tells whether the kernel kept it from writing outside the folders it was given.
+    tells whether the kernel kept it from writing outside the folders it was given. `usage` is what it and its children
+    took, as `store.records.Record` tells it; empty when nobody counted.
     """
 
     status: int | None
@@ -52,6 +53,7 @@ class Ran:
     output: str
     duration: float
     confined: bool = False
+    usage: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def ok(self) -> bool:
@@ -81,12 +83,20 @@ class Processes(Protocol):
         ...
 
 
+class Note(Protocol):
+    """Writes a journal record about the task at hand; `fields` are those of `store.records.Record`."""
+
+    def __call__(self, kind: str, message: str, *, level: str = "info", **fields: Any) -> None:
+        """Write it; None for a field that does not apply."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """All that an action may use.
 
     `event` is the task's last event. `outputs` holds what earlier steps of this task left, by action name.
-    `tell` shows a line of progress. `trusted` is false while the repository's settings wait for its owner's trust;
+    `tell` shows a line of progress. `note` writes a journal record about this task, as `Journal.append` does, with the
+    fields that say which one it is. `trusted` is false while the repository's settings wait for its owner's trust;
     the config then holds defaults. `writer` gives the language model to write with, or None. `check_cancelled`
     raises Cancelled once the task is to stop.
     """
@@ -102,6 +112,7 @@ class Context:
     processes: Processes
     clock: Callable[[], datetime]
     tell: Callable[[str], None]
+    note: Note
     trusted: bool
     writer: Callable[[], Writer | None]
     check_cancelled: Callable[[], None]

@@ -6,15 +6,14 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.moving import move_as_operation
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
 from sixthbot.core.names import BranchName, Oid
-from sixthbot.core.times import format_time
 from sixthbot.git.commits import log, person_from, write_commit
-from sixthbot.git.refs import RefMove, checked_out, move_refs, tip
-from sixthbot.store.operations import Operation, operation_id
+from sixthbot.git.refs import checked_out, tip
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -119,21 +118,15 @@ def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid |
 
     Raise RefMoved if it is not there.
     """
-    now, change = ctx.clock(), (name.ref, old, new)
-    operation = Operation(
-        id=operation_id(now, [change]),
-        time=format_time(now),
+    move_as_operation(
+        ctx.repo.git,
+        ctx.store,
+        [(name.ref, old, new)],
+        now=ctx.clock(),
         task=ctx.task.id,
         reason=reason,
-        refs=(change,),
+        note=ctx.note,
     )
-    ctx.store.operations.begin(operation)
-    try:
-        move_refs(ctx.repo.git, [RefMove(name.ref, old, new)], message=f"sixthbot: {reason}")
-    except RefMoved:
-        ctx.store.operations.revert(operation.id)
-        raise
-    ctx.store.operations.finish(operation.id)
 
 
 def commit_as_bot(
@@ -141,7 +134,7 @@ def commit_as_bot(
 ) -> Oid:
     """Write one commit by the configured author and return its id; no ref is moved."""
     now = ctx.clock()
-    return write_commit(
+    commit = write_commit(
         ctx.repo.git,
         tree=tree,
         parents=[parent],
@@ -149,6 +142,8 @@ def commit_as_bot(
         author=person_from(ctx.config.commit.author, now),
         committer=person_from(ctx.config.commit.committer, now),
     )
+    ctx.note("commit.made", f"{subject} ({commit[:9]})", level="debug", commit=commit)
+    return commit
 
 
 def subtask_number(commit: CommitInfo, issue_id: str) -> int | None:
@@ -189,11 +184,9 @@ def adopt(ctx: Context, record: IssueRecord, branch: IssueBranch) -> IssueRecord
     record = ctx.store.issues.change_record(
         record.id, lambda now: replace(now, accepted_tips=(*now.accepted_tips, branch.tip))
     )
-    ctx.store.journal.append(
+    ctx.note(
         "branch.accepted",
         f"{branch.name} was continued by a person, who named the subtask in the commit",
-        task=ctx.task.id,
-        issue=record.id,
         commit=branch.tip,
     )
     return record

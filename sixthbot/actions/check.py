@@ -14,6 +14,7 @@ from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.times import format_duration
 from sixthbot.git.trees import tree_of
+from sixthbot.store.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,7 @@ def _run_all(
 ) -> list[dict[str, Any]]:
     env = {
         **task_env(ctx),
+        "SIXTH_COMMIT": str(tip),
         "SIXTH_BRANCH": record.branch,
         "SIXTH_BASE": record.base,
         "SIXTH_ISSUE_ID": record.id,
@@ -76,7 +78,7 @@ def _run_all(
 def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
     ctx.check_cancelled()
     limit = ctx.config.check.timeout
-    shown = _short(" ".join(argv))
+    shown = _short(" ".join(redact(argv)))
     ctx.tell(f"check: {shown}")
     try:
         ran = run_in(ctx, place, argv, env=env, timeout=limit.total_seconds())
@@ -85,7 +87,7 @@ def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dic
     why = f"stopped after its time limit of {format_duration(limit)}" if ran.timed_out else ""
     ctx.tell(f"check: {shown}: {'passed' if ran.ok else why or f'exit status {ran.status}'}")
     return {
-        "command": shlex.join(argv),
+        "command": shlex.join(redact(argv)),
         "argv": argv,
         "ok": ran.ok,
         "exit": ran.status,
@@ -102,7 +104,7 @@ def _short(text: str) -> str:
 
 def _failed(argv: list[str], problem: str) -> dict[str, Any]:
     return {
-        "command": shlex.join(argv),
+        "command": shlex.join(redact(argv)),
         "argv": argv,
         "ok": False,
         "exit": None,

@@ -109,7 +109,7 @@ def _nothing(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Outcome:
         ctx.store.drafts.remove(branch.name)
     reason = f"{branch.name} has no commit that {branch.base} does not have"
     said = f"nothing changed, so there is no draft: {reason}"
-    ctx.store.journal.append("draft.none", said, task=ctx.task.id, issue=record.id)
+    ctx.note("draft.none", said)
     show_status(ctx, record, IssueStatus.ENDED)
     if branch.tip == branch.base_tip and _is_own(ctx, ctx.issue(), branch):
         _remove(ctx, branch)

@@ -34,7 +34,7 @@ def make_tree(
     try:
         with prepared(ctx, branch.tip) as place:
             if isinstance(doer, ByRecipe):
-                failure = _run_recipe(ctx, record, place, subtask, doer)
+                failure = _run_recipe(ctx, record, place, subtask, doer, branch.tip)
             else:
                 failure = _run_repair(ctx, place, subtask, doer)
             return failure or result_tree(ctx, place)
@@ -47,14 +47,14 @@ def make_tree(
 
 
 def _run_recipe(
-    ctx: Context, record: IssueRecord, place: Place, subtask: Subtask, doer: ByRecipe
+    ctx: Context, record: IssueRecord, place: Place, subtask: Subtask, doer: ByRecipe, tip: Oid
 ) -> Failure | None:
     limit = doer.recipe.timeout or ctx.config.work.timeout
     ran = run_in(
         ctx,
         place.path,
         doer.recipe.run,
-        env=_recipe_env(ctx, record, subtask),
+        env={**_recipe_env(ctx, record, subtask), "SIXTH_COMMIT": tip},
         timeout=limit.total_seconds(),
     )
     return None if ran.ok else Failure(how_it_ended(ran, limit=format_duration(limit)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from sixthbot.actions.base import Action, Args, Context
 from sixthbot.core.drafts import DraftStatus, approved, with_status
-from sixthbot.core.errors import Refused
+from sixthbot.core.errors import Refused, SixthError
 from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.commits import is_ancestor
@@ -47,7 +48,20 @@ def send(git: Git, store: Store, approved_draft: ApprovedDraft) -> PushReport:
     approved(
         store.drafts.read(draft.branch), target, store.approvals.get(draft.branch), tip=tip(git, draft.branch)
     )
-    report = push(git, approved_draft, expected=there)
+    started = time.monotonic()
+    try:
+        report = push(git, approved_draft, expected=there)
+    except SixthError as error:
+        store.journal.append(
+            "draft.push-failed",
+            f"{draft.branch} was not pushed: {error.message}",
+            level="warning",
+            issue=draft.issue or None,
+            commit=draft.head,
+            duration=round(time.monotonic() - started, 3),
+            data={"remote": target.remote, "url": target.url},
+        )
+        raise
     # what a person edited in the meantime came too late for this push, and is theirs all the same
     now = store.drafts.find(draft.branch) or draft
     store.drafts.write(with_status(now, DraftStatus.PUSHED))
@@ -56,8 +70,12 @@ def send(git: Git, store: Store, approved_draft: ApprovedDraft) -> PushReport:
         f"{draft.branch} was pushed to {target.remote}",
         issue=draft.issue or None,
         commit=draft.head,
+        argv=report.argv or None,
+        exit=0 if report.sent else None,
+        duration=round(time.monotonic() - started, 3),
         data={
             "remote": target.remote,
+            "url": target.url,
             "sent": report.sent,
             "despite_checks": approved_draft.approval.despite_checks,
         },

@@ -68,24 +68,25 @@ def _start(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Oid | None
 
 
 def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Rebased) -> Outcome:
+    for old, new in result.mapping.items():
+        if old != new:
+            ctx.note(
+                "commit.made", f"{old[:9]} anew as {new[:9]}", level="debug", commit=new, data={"from": old}
+            )
     guarded_move(ctx, record, branch, result.new_tip, f"rebase onto {branch.base}")
     commits = log(ctx.repo.git, tip=result.new_tip, not_in=[branch.base_tip])
     heal_plan(ctx, record, commits)
     _remember_base(ctx, record, branch.base_tip)
-    ctx.store.journal.append(
+    ctx.note(
         "branch.rebased",
         f"{branch.name} now stands on {branch.base} at {branch.base_tip[:12]}",
-        task=ctx.task.id,
-        issue=record.id,
         commit=result.new_tip,
         data={"mapping": dict(result.mapping)},
     )
     for dropped in result.dropped:
-        ctx.store.journal.append(
+        ctx.note(
             "commit.dropped",
             f"{dropped[:12]} became empty: {branch.base} has its change already",
-            task=ctx.task.id,
-            issue=record.id,
             commit=dropped,
         )
     ctx.tell(f"rebased {counted(len(commits), 'commit')} onto {branch.base} ({branch.base_tip[:12]})")

@@ -11,6 +11,7 @@ from sixthbot.core.errors import ConfigError, WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.times import format_duration, parse_duration
+from sixthbot.store.redact import redact
 
 _TAIL = 8_000
 
@@ -66,19 +67,12 @@ def run(ctx: Context, args: ShellArgs) -> Outcome:
     }
     with prepared(ctx, commit) as place:
         ran = run_in(ctx, place.path, args.run, env=env, timeout=limit.total_seconds())
-    shown = clean_line(" ".join(args.run), limit=120)
-    ctx.store.journal.append(
-        "shell.ended",
-        f"{shown}: {'ended well' if ran.ok else how_it_ended(ran, limit=format_duration(limit))}",
-        task=ctx.task.id,
-        argv=args.run,
-        commit=commit,
-        exit=ran.status,
-        duration=round(ran.duration, 3),
-    )
+    shown = clean_line(" ".join(redact(args.run)), limit=120)
+    ctx.tell(f"{shown}: {'ended well' if ran.ok else how_it_ended(ran, limit=format_duration(limit))}")
     if not ran.ok:
         raise WorkFailed(
-            f"{shown} {how_it_ended(ran, limit=format_duration(limit))}", hint=f"sixthbot log {ctx.task.id}"
+            f"{shown} {how_it_ended(ran, limit=format_duration(limit))}",
+            hint=f"sixthbot queue show {ctx.task.id}",
         )
     return Outcome(
         {

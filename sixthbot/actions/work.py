@@ -127,11 +127,8 @@ def _commit(
 ) -> Oid | None:
     """Commit `tree` on the branch; None when that is what the branch has already."""
     if tree == tree_of(ctx.repo.git, branch.tip):
-        ctx.store.journal.append(
-            "subtask.unchanged",
-            f"subtask {subtask.n}: {doer.by} changed nothing, so there is no commit",
-            task=ctx.task.id,
-            issue=record.id,
+        ctx.note(
+            "subtask.unchanged", f"subtask {subtask.n}: {doer.by} changed nothing, so there is no commit"
         )
         return None
     body = f"{subtask.text}\n\nAsked for by subtask {subtask.n} of issue {record.id}, done by the {doer.by}."

@@ -18,6 +18,7 @@ from sixthbot.core.events import EventKind
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Parked, Running
 from sixthbot.core.times import format_time
 from sixthbot.store.clock import now
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,12 +192,10 @@ def cancel(session: Session, task_id: str) -> None:
     if after is None:
         raise lifecycle.IllegalTransition(f"task {task.id} is done: it cannot be cancelled")
     if after.state.name == "running":
-        store.journal.append(
-            "task.cancel.requested", f"asked to stop {task.id}", task=task.id, issue=task.issue
-        )
+        store.journal.append("task.cancel.requested", f"asked to stop {task.id}", **about(task))
         session.out.say(f"{task.id} is running; its worker was asked to stop")
         return
-    store.journal.append("task.cancelled", f"{task.id} is cancelled", task=task.id, issue=task.issue or None)
+    store.journal.append("task.cancelled", f"{task.id} is cancelled", **about(task))
     session.out.say(f"{task.id} is cancelled")
 
 
@@ -212,7 +211,7 @@ def move(session: Session, task_id: str, lane: str) -> None:
         raise UsageError(f"task {task.id} is {task.state.name}: it has no lane to change any more")
     chosen = Lane(lane)
     _move(store, task, replace(task, lane=chosen, deadline=task.created + chosen.wait))
-    store.journal.append("task.moved", f"{task.id} moved to lane {lane}", task=task.id, issue=task.issue)
+    store.journal.append("task.moved", f"{task.id} moved to lane {lane}", **about(task))
     session.out.say(f"{task.id} is in lane {lane} now")
 
 
@@ -272,7 +271,7 @@ def _lane_words(lane: str | None) -> str:
 def _settle(store: Store, task: Task, fact: Fact, *, kind: str) -> None:
     after = lifecycle.step(task, fact, now())
     _move(store, task, after)
-    store.journal.append(kind, f"{task.id} is {after.state.name}", task=task.id, issue=task.issue)
+    store.journal.append(kind, f"{task.id} is {after.state.name}", **about(task))
 
 
 def _move(store: Store, before: Task, after: Task) -> None:

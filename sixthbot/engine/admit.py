@@ -16,6 +16,7 @@ from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, task_id
 from sixthbot.core.times import format_duration, format_time, parse_time
 from sixthbot.store.locks import hold
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,7 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
     task = _make_task(services, firing)
     if not queue.put(task):
         return replace(verdict, reason="seen before: its task is there already"), None
+    services.store.journal.append("task.made", f"{task.id}, lane {task.lane}", level="debug", **about(task))
     _note_cooldown(services, firing)
     return verdict, task
 
@@ -153,9 +155,7 @@ def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
     after = services.store.queue.cancel(task)
     if after is None or isinstance(after.state, Running):
         return after
-    services.store.journal.append(
-        "task.cancelled", f"cancelled: {reason}", task=task.id, rule=task.rule, issue=task.issue or None
-    )
+    services.store.journal.append("task.cancelled", f"cancelled: {reason}", **about(task))
     return after
 
 

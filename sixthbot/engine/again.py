@@ -15,6 +15,7 @@ from sixthbot.core.tasks import Done, Ready, Running, Task
 from sixthbot.engine.closing import put_away
 from sixthbot.git import refs
 from sixthbot.git.commits import log
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,7 @@ def take_up(services: Services, issue_id: str, *, redo: Sequence[str] = ()) -> l
             after = lifecycle.step(task, lifecycle.Retried(), services.clock())
             if not services.store.queue.settle(task, after):
                 continue  # somebody was faster: where it is now counts
-        services.store.journal.append(
-            "task.resumed", "goes on", task=task.id, rule=task.rule, issue=task.issue or None
-        )
+        services.store.journal.append("task.resumed", "goes on", **about(task))
         resumed.append(after)
     over = all(isinstance(task.state, Done) for task in tasks)
     return [_new_task(services, tasks)] if over else resumed

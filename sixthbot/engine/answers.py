@@ -17,6 +17,7 @@ from sixthbot.engine.admit import admit, cancel, hasten
 from sixthbot.engine.again import FROM_WORK, own_tasks, set_status, take_up
 from sixthbot.git import refs
 from sixthbot.git.commits import log
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -162,9 +163,7 @@ def resume_parked(
         after = lifecycle.step(task, fact, services.clock())
         if not services.store.queue.settle(task, after):
             continue  # somebody was faster: where it is now counts
-        services.store.journal.append(
-            "task.resumed", "goes on", task=task.id, rule=task.rule, issue=task.issue or None
-        )
+        services.store.journal.append("task.resumed", "goes on", **about(task))
         resumed.append(after)
     return resumed
 
@@ -179,13 +178,7 @@ def retry_task(services: Services, task: Task) -> Task:
         raise UsageError(
             f"task {task.id} is not {task.state.name} any more", hint=f"sixthbot queue show {task.id}"
         )
-    services.store.journal.append(
-        "task.retried",
-        "tried again on a person's word",
-        task=task.id,
-        rule=task.rule,
-        issue=task.issue or None,
-    )
+    services.store.journal.append("task.retried", "tried again on a person's word", **about(task))
     return after
 
 

@@ -15,9 +15,11 @@ from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.confine import linked_worktrees
+from sixthbot.engine.recorded import RecordedProcesses, RecordedWriter
 from sixthbot.llm.choose import writer_for
 from sixthbot.store.checkpoints import StepRecord
 from sixthbot.store.logs import TaskLog
+from sixthbot.store.records import about, add_usage
 
 if TYPE_CHECKING:
     import threading
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sixthbot.core.rules import Rule, StepSpec
     from sixthbot.core.tasks import Outcome, Task
     from sixthbot.engine.services import Services
+    from sixthbot.llm.port import Writer
 
 
 def find_rule(services: Services, task: Task) -> Rule:
@@ -62,6 +65,9 @@ class Attempt:
     rule: Rule = field(init=False)
     log: TaskLog = field(init=False)
     _deadline: float | None = field(init=False, default=None)
+    _at: dict[str, Any] = field(init=False, default_factory=dict)
+    _spent: dict[str, float] = field(init=False, default_factory=dict)
+    _step_spent: dict[str, float] = field(init=False, default_factory=dict)
 
     def run(self) -> None:
         """Do every step; raise what a step raises, Cancelled when told to stop."""
@@ -85,17 +91,10 @@ class Attempt:
         finally:
             self.log.close()
 
-    def note(self, kind: str, message: str, **fields: Any) -> None:
-        """Write a journal record about this task."""
-        self.services.store.journal.append(
-            kind,
-            message,
-            task=self.task.id,
-            issue=self.task.issue or None,
-            event=self.task.event.id,
-            rule=self.task.rule,
-            **fields,
-        )
+    def note(self, kind: str, message: str, *, level: str = "info", **fields: Any) -> None:
+        """Write a journal record about this task, and about the step it is at."""
+        whole = {**about(self.task), **self._at, **fields}
+        self.services.store.journal.append(kind, message, level=level, **whole)
 
     def check(self) -> None:
         """Raise Cancelled when the task is to stop and WorkFailed when its rule's time is up."""
@@ -120,14 +119,29 @@ class Attempt:
         """Return what runs programs for this task."""
         services = self.services
         if services.processes is not None:
-            return services.processes
-        return ChildProcesses(
+            return RecordedProcesses(services.processes, self.note, self._spend, self.log.hide)
+        children = ChildProcesses(
             env=child_environment(services.env),
             protected=protected_paths(services) if services.loaded.config.worktree.confine else (),
             held=self.held,
             check=self.check,
             log=self.log.write,
         )
+        return RecordedProcesses(children, self.note, self._spend, self.log.hide)
+
+    def _spend(self, usage: Mapping[str, float]) -> None:
+        for spent in (self._spent, self._step_spent):
+            add_usage(spent, usage)
+
+    @property
+    def usage(self) -> Mapping[str, float] | None:
+        """What its programs and models took so far; None when nothing did."""
+        return self._spent or None
+
+    def _writer(self) -> Writer | None:
+        services = self.services
+        writer = writer_for(services.loaded.config.llm, services.env)
+        return None if writer is None else RecordedWriter(writer, self.note, self._spend)
 
     def _note_changed_rule(self) -> None:
         if self.rule.digest != self.task.rule_hash:
@@ -152,7 +166,9 @@ class Attempt:
     def _step(
         self, index: int, spec: StepSpec, outputs: Mapping[str, Mapping[str, Any]]
     ) -> Mapping[str, Any]:
-        self.note("step.started", f"step {index + 1}, {spec.use}", step=index, action=spec.use)
+        self._at = {"step": index, "action": spec.use}
+        self._step_spent.clear()
+        self.note("step.started", f"step {index + 1}, {spec.use}")
         started = time.monotonic()
         outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
         # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
@@ -165,10 +181,10 @@ class Attempt:
         self.note(
             "step.finished",
             f"step {index + 1}, {spec.use}, is done",
-            step=index,
-            action=spec.use,
             duration=round(time.monotonic() - started, 3),
+            usage=dict(self._step_spent) or None,
         )
+        self._at = {}
         return outcome.outputs
 
     def _context(self, outputs: Mapping[str, Mapping[str, Any]]) -> Context:
@@ -185,8 +201,9 @@ class Attempt:
             processes=self.processes(),
             clock=services.clock,
             tell=self.tell,
+            note=self.note,
             trusted=services.trusted,
-            writer=lambda: writer_for(services.loaded.config.llm, services.env),
+            writer=self._writer,
             check_cancelled=self.check,
         )
 

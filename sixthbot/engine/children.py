@@ -44,8 +44,13 @@ def child_environment(own: Mapping[str, str]) -> dict[str, str]:
     A variable counts as secret by its name; `[worktree] env` hands one on by choice.
     """
     return {
-        name: value for name, value in own.items() if not name.startswith("GIT_") and not _SECRET.search(name)
+        name: value for name, value in own.items() if not name.startswith("GIT_") and not is_secret_name(name)
     }
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether the name of an environment variable says that its value is secret."""
+    return _SECRET.search(name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,7 @@ class ChildProcesses:
             output=watch.tail.text(),
             duration=time.monotonic() - started,
             confined=watch.confined,
+            usage=watch.usage,
         )
 
 
@@ -176,6 +182,7 @@ class _Watch:
         self.error = ""
         self.timed_out = False
         self.confined = False
+        self.usage: Mapping[str, float] = {}
         self.stopped: SixthError | None = None
         self._leash = leash
         self._run = run
@@ -246,6 +253,7 @@ class _Watch:
             self.confined = word.get("confined", self.confined)
             self.status = word.get("exit", self.status)
             self.error = word.get("error", self.error)
+            self.usage = word.get("usage", self.usage)
         return bool(data)
 
 

@@ -7,19 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.branches import handed_over, subtask_number
+from sixthbot.actions.moving import move_as_operation
 from sixthbot.core.errors import RefMoved, UsageError
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, Oid, parse_oid
 from sixthbot.core.tasks import Parked
-from sixthbot.core.times import format_time
 from sixthbot.engine.admit import cancel, hasten
 from sixthbot.engine.again import is_expected
 from sixthbot.engine.answers import answer_subtask
 from sixthbot.engine.closing import put_away
 from sixthbot.git.commits import log
-from sixthbot.git.refs import RefMove, checked_out, move_refs
-from sixthbot.store.operations import Operation, operation_id
+from sixthbot.git.refs import checked_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -144,20 +143,19 @@ def clean_up(services: Services, tips: Mapping[str, Oid], in_use: Collection[str
 
 
 def _delete(services: Services, ref: str, tip: Oid) -> bool:
-    now = services.clock()
     name = ref.removeprefix("refs/heads/")
-    reason = f"delete {name}, which was merged"
-    change = (ref, str(tip), None)
-    operation = Operation(
-        id=operation_id(now, [change]), time=format_time(now), task="", reason=reason, refs=(change,)
-    )
-    services.store.operations.begin(operation)
     try:
-        move_refs(services.repo.git, [RefMove(ref, tip, None)], message=f"sixthbot: {reason}")
+        operation = move_as_operation(
+            services.repo.git,
+            services.store,
+            [(ref, str(tip), None)],
+            now=services.clock(),
+            task="",
+            reason=f"delete {name}, which was merged",
+            note=services.store.journal.note,
+        )
     except RefMoved:
-        services.store.operations.revert(operation.id)
         return False
-    services.store.operations.finish(operation.id)
     services.store.journal.append(
         "branch.deleted",
         f"{name} was merged and is deleted; bring it back with: git branch {shlex.quote(name)} {tip}",

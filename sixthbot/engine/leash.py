@@ -3,7 +3,7 @@
 Run as a file by the worker, with nothing but the standard library and outside any session of the user's:
 `python -I -S leash.py`. One line of JSON comes in on standard input, after which an end of file there means "end it".
 Lines of JSON go out on standard output: {"pid"} once the program runs, {"error"} when it cannot be started, {"exit"}
-once it and all its descendants are gone. The leash holds the worker's lease, so that nobody takes over its task before.
+with its "usage" once it and all its descendants are gone. The leash holds the worker's lease, so that nobody takes over its task before.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     os.close(order["output"])
     status = _wait(pid, wake)
     ended = _end_all(pid, wake)
-    _say(exit=ended if status is None else status)
+    _say(exit=ended if status is None else status, usage=_usage())
 
 
 _told_to_end = False
@@ -64,6 +64,13 @@ def _read_line() -> bytes:
             sys.exit(0)
         line += part
     return line
+
+
+def _usage() -> dict[str, float]:
+    """Return what the program and its descendants took: seconds of CPU, and bytes of memory at the most."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    unit = 1024 if _ON_LINUX else 1  # macOS counts in bytes
+    return {"cpu": round(used.ru_utime + used.ru_stime, 3), "memory": used.ru_maxrss * unit}
 
 
 def _say(**words: Any) -> None:

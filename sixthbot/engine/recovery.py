@@ -6,8 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.moving import REF_MOVED, record_move
 from sixthbot.core.tasks import Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.strays import Orphans
@@ -15,6 +17,7 @@ from sixthbot.git import refs
 from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
 from sixthbot.store.locks import is_free, lease_file, try_hold
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,9 +108,7 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
                 "task.failed" if set_aside else "task.recovered",
                 f"set aside: {task.state.reason}" if isinstance(task.state, Failed) else "its worker died",
                 level="error" if set_aside else "warning",
-                task=task.id,
-                issue=task.issue or None,
-                rule=task.rule,
+                **about(task),
                 data={"worker": worker, "crashes": task.crashes},
             )
         tasks += recovered
@@ -146,6 +147,7 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
         if young:
             continue  # only while it is unfinished does anything tell that the lock is ours
         if _moved(services, operation):
+            _journal_moves(services, operation)
             services.store.operations.finish(operation.id)
             finished.append(operation.id)
         else:
@@ -164,6 +166,22 @@ def _moved(services: Services, operation: Operation) -> bool:
     """Tell whether the refs were moved; one that a person moved on since, from the new place, was."""
     tips = refs.all_refs(services.repo.git)
     return not all(tips.get(ref) == old for ref, old, _ in operation.refs)
+
+
+def _journal_moves(services: Services, operation: Operation) -> None:
+    """Write down the moves of an operation whose process died before it did, or just after."""
+    told = {
+        (record.data or {}).get("ref")
+        for record in takewhile(
+            lambda record: record.time >= operation.time, services.store.journal.read(newest_first=True)
+        )
+        if record.kind == REF_MOVED and (record.data or {}).get("operation") == operation.id
+    }
+    task = services.store.queue.find(operation.task) if operation.task else None
+    fields = {} if task is None else about(task)
+    for change in operation.refs:
+        if change[0] not in told:
+            record_move(services.store.journal.note, operation, change, **fields)
 
 
 def _remove_stale_locks(services: Services, operation: Operation) -> tuple[list[str], bool]:

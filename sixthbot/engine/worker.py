@@ -6,6 +6,7 @@ import errno
 import platform
 import random
 import threading
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import replace
@@ -23,9 +24,10 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.store.logs import write_report
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sixthbot.core.lifecycle import Fact
     from sixthbot.core.tasks import State, Task
@@ -63,6 +65,8 @@ class Worker:
         self._held = held
         self._stopping = threading.Event() if stopping is None else stopping
         self._jitter = jitter
+        self._took: float | None = None
+        self._usage: Mapping[str, float] | None = None
 
     def perform(self, task: Task) -> Task:
         """Do a claimed task and put it where it belongs next; return it as it is then.
@@ -73,13 +77,21 @@ class Worker:
 
     def work(self, task: Task) -> Fact:
         """Do the steps of a claimed task; return what became of it. Never raises for what happens in a task."""
+        self._took = self._usage = None
         try:
             services = self._last = self._services()
         except SixthError as error:
             return lifecycle.Postponed(f"the settings cannot be used: {error.message}", _CONFIG_WAIT)
         attempt = Attempt(services=services, task=task, stopping=self._stopping, held=self._held)
+        started = time.monotonic()
         try:
-            attempt.note("task.claimed", f"claimed by {self.name}", rule_hash=task.rule_hash)
+            return self._work(attempt)
+        finally:
+            self._took, self._usage = round(time.monotonic() - started, 3), attempt.usage
+
+    def _work(self, attempt: Attempt) -> Fact:
+        try:
+            attempt.note("task.claimed", f"claimed by {self.name}", data={"worker": self.name})
             attempt.run()
         except SixthError as error:
             return self._expected(attempt, error)
@@ -186,11 +198,9 @@ class Worker:
             kind,
             message,
             level=level,
-            task=after.id,
-            issue=after.issue or None,
-            event=after.event.id,
-            rule=after.rule,
-            rule_hash=after.rule_hash,
+            **about(after),
+            duration=self._took,
+            usage=self._usage,
             data={**data, "attempts": after.attempts, "worker": self.name},
         )
 

@@ -27,7 +27,7 @@ _TIMEOUT = 600.0
 class PushReport:
     """What a push did. `ref` at the remote is `head` now; `created` when it was not there before.
 
-    `sent` is false when the remote already had it; `words` are the remote's own, cleaned.
+    `sent` is false when the remote already had it; `words` are the remote's own, cleaned. `argv` is what was run.
     """
 
     ref: str
@@ -35,6 +35,7 @@ class PushReport:
     created: bool
     sent: bool
     words: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
 
 
 def remotes(git: Git) -> dict[str, str]:
@@ -115,12 +116,12 @@ def push(git: Git, approved: ApprovedDraft, *, expected: Oid | None) -> PushRepo
     if there != expected:
         raise _moved_there(approved, there)
     _require_unmoved(git, approved)  # again: the remote may have taken its time to answer
-    done = git.run(
+    argv = (
         "push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no",
         f"--force-with-lease={draft.branch.ref}:{expected or ''}", "--no-force-if-includes",
         "--", target.remote, f"{draft.head}:{draft.branch.ref}",
-        network=True, env=_ssh(git), check=False, timeout=_TIMEOUT,
     )  # fmt: skip
+    done = git.run(*argv, network=True, env=_ssh(git), check=False, timeout=_TIMEOUT)
     if done.status:
         if "(stale info)" in done.text:
             raise _moved_there(approved, remote_tip(git, target, draft.branch))
@@ -133,7 +134,12 @@ def push(git: Git, approved: ApprovedDraft, *, expected: Oid | None) -> PushRepo
             hint="somebody else may have pushed at the same moment: look there, then push again",
         )
     return PushReport(
-        ref=draft.branch.ref, head=draft.head, created=expected is None, sent=True, words=_words(done)
+        ref=draft.branch.ref,
+        head=draft.head,
+        created=expected is None,
+        sent=True,
+        words=_words(done),
+        argv=("git", *argv),
     )
 
 

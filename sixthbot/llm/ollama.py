@@ -58,8 +58,8 @@ class OllamaWriter:
                 stream=True,
                 options={"num_ctx": WINDOW, "num_predict": tokens, "temperature": 0.2, "seed": 6},
             )
-            text = _collect(stream, prompt=prompt, deadline=deadline)
-        return Completion(text=text, model=f"{clean_line(model, limit=80)} via Ollama")
+            text, usage = _collect(stream, prompt=prompt, deadline=deadline)
+        return Completion(text=text, model=f"{clean_line(model, limit=80)} via Ollama", usage=usage)
 
 
 def is_remote_model(name: str) -> bool:
@@ -94,7 +94,9 @@ def _first_model(client: Client) -> str:
     raise ModelUnavailable("the server has no model that writes text")
 
 
-def _collect(stream: Iterable[ChatResponse], *, prompt: Prompt, deadline: float) -> str:
+def _collect(
+    stream: Iterable[ChatResponse], *, prompt: Prompt, deadline: float
+) -> tuple[str, dict[str, float]]:
     parts: list[str] = []
     for chunk in stream:
         parts.append(chunk.message.content or "")
@@ -102,7 +104,8 @@ def _collect(stream: Iterable[ChatResponse], *, prompt: Prompt, deadline: float)
             raise ModelUnavailable("the model did not finish in time")
         if chunk.done:
             _check_whole(chunk, prompt)
-            return "".join(parts)
+            counted = {"tokens_in": chunk.prompt_eval_count, "tokens_out": chunk.eval_count}
+            return "".join(parts), {name: count for name, count in counted.items() if count is not None}
     raise ModelUnavailable("the answer broke off")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from sixthbot.core.errors import WorkFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ModelUnavailable(WorkFailed):
@@ -30,10 +33,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A model's answer and who gave it, `NAME via SERVER`. The text is data from outside: clean it before use."""
+    """A model's answer and who gave it, `NAME via SERVER`. The text is data from outside: clean it before use.
+
+    `usage` is what it took, `tokens_in` and `tokens_out`, as far as the server counts.
+    """
 
     text: str
     model: str
+    usage: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 class Writer(Protocol):

@@ -14,7 +14,7 @@ from sixthbot.store.actor import actor_id
 from sixthbot.store.atomic import Durability, append_to, make_dirs, point
 from sixthbot.store.locks import exclusive
 from sixthbot.store.records import DETAILS, Record, line_of, records
-from sixthbot.store.redact import redact, redact_text
+from sixthbot.store.redact import redact, redact_text, redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,13 +56,15 @@ class Journal:
     def append(self, kind: str, message: str, *, level: str = "info", **details: Any) -> Record:
         """Write down one thing that happened; `details` are fields of Record, None for what does not apply.
 
-        Secrets in `argv` and in the message are masked. A name that Record does not have raises TypeError.
+        Secrets in `argv`, `data` and the message are masked. A name that Record does not have raises TypeError.
         """
         unknown = set(details) - DETAILS
         if unknown:
             raise TypeError(f"the journal has no field {min(unknown)!r}")
         if details.get("argv") is not None:
             details["argv"] = tuple(redact([str(word) for word in details["argv"]]))
+        if details.get("data") is not None:
+            details["data"] = redact_value(details["data"])
         make_dirs(self._folder)
         with self._guard:
             descriptor = disk.open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
@@ -79,6 +81,10 @@ class Journal:
             finally:
                 os.close(descriptor)
         return record
+
+    def note(self, kind: str, message: str, *, level: str = "info", **details: Any) -> None:
+        """Do what `append` does, for whoever needs nothing back."""
+        self.append(kind, message, level=level, **details)
 
     def read(
         self, *, newest_first: bool = False, where: Callable[[Record], bool] | None = None

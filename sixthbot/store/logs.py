@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.shown import visible
 from sixthbot.store.atomic import make_dirs, point, write_file
+from sixthbot.store.redact import redact_text, without
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from sixthbot.store.paths import Places
 
 _KEPT = 500
 """So many log files stay; older ones go when a new one is made."""
+
+_LONG_LINE = 65_536
 
 _REPORT = point("logs.report")
 
@@ -31,21 +35,45 @@ class TaskLog:
         self._descriptor = -1
         # a character may come in two parts
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._secrets: frozenset[str] = frozenset()
+
+    def hide(self, secrets: Collection[str]) -> None:
+        """Mask these texts, too, from now on."""
+        self._secrets |= frozenset(secrets)
 
     def write(self, data: bytes) -> None:
-        """Add what a program printed, with whatever could steer the terminal of a reader made visible."""
-        text = visible(self._decoder.decode(data).replace("\r\n", "\n"))
+        """Add what a program printed, without secrets, and with whatever could steer a reader's terminal made visible.
+
+        It is written line by line: a secret may come in two parts, too.
+        """
+        text = self._rest + self._decoder.decode(data)
+        whole, end, self._rest = text.rpartition("\n")
+        if len(self._rest) > _LONG_LINE:
+            whole, end, self._rest = text, "", ""
+        self._put(whole + end)
+
+    def _put(self, text: str) -> None:
+        if not text:
+            return
+        text = visible(redact_text(without(text.replace("\r\n", "\n"), self._secrets)))
         with suppress(OSError):
             if self._descriptor < 0:
                 self._open()
-            os.write(self._descriptor, text.encode())
+            os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
 
     def line(self, text: str) -> None:
         """Add one line of the bot's own."""
+        self._finish_line()
         self.write(f"[sixthbot] {text}\n".encode("utf-8", "backslashreplace"))
+
+    def _finish_line(self) -> None:
+        rest, self._rest = self._rest, ""
+        self._put(f"{rest}\n" if rest else "")
 
     def close(self) -> None:
         """Close the file if anything was written."""
+        self._finish_line()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.store.reading import open_plain
@@ -13,14 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from sixthbot.core.tasks import Task
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One thing that happened. `n` counts from 1 for each actor; `time` is RFC 3339; `duration` is in seconds.
-
-    `kind` is a dotted word, such as `task.claimed`; `level` is debug, info, warning or error. What does not apply
-    is None. `data` holds JSON values.
-    """
+    """One thing that happened. What does not apply is None; docs/journal.md is made from the table MEANINGS."""
 
     time: str
     actor: str
@@ -39,12 +38,57 @@ class Record:
     commit: str | None = None
     exit: int | None = None
     duration: float | None = None
+    usage: Mapping[str, float] | None = None
     data: Mapping[str, Any] | None = None
 
+
+MEANINGS: Mapping[str, str] = MappingProxyType({
+    "time": "when, as RFC 3339 in UTC",
+    "actor": "who wrote it: this clone, as bound to host, path and folder",
+    "n": "counts from 1 for each actor",
+    "kind": "what happened, a dotted word such as `task.claimed`",
+    "level": "`debug`, `info`, `warning` or `error`",
+    "message": "the same in words, one line, without secrets",
+    "task": "id of the task it is about",
+    "issue": "id of the issue",
+    "event": "id of the event that the task was made for",
+    "rule": "name of the rule",
+    "rule_hash": "hash of the rule as the task was made with, or follows now (`rule.changed`)",
+    "step": "index of the step in the rule's `do`, from 0",
+    "action": "name of the step's action",
+    "argv": "the program and its arguments, secrets replaced by `***`",
+    "commit": "full id of the commit it is about",
+    "exit": "exit status; above 128 the signal that ended it; absent when it did not end by itself",
+    "duration": "seconds",
+    "usage": "what it took: `cpu` seconds, `memory` bytes at the most, `tokens_in` and `tokens_out` of a model",
+    "data": "more, by kind; JSON values",
+})  # fmt: skip
+"""What each field of a record says."""
 
 _NAMES = frozenset(field.name for field in fields(Record))
 DETAILS = _NAMES - {"time", "actor", "n", "kind", "level", "message"}
 """The fields that whoever appends a record may give or leave out."""
+
+
+def about(task: Task) -> dict[str, Any]:
+    """Return the fields of a record that say which task it is about."""
+    return {
+        "task": task.id,
+        "issue": task.issue or None,
+        "event": task.event.id,
+        "rule": task.rule,
+        "rule_hash": task.rule_hash or None,
+    }
+
+
+_MOST = frozenset({"memory"})
+
+
+def add_usage(total: dict[str, float], more: Mapping[str, float]) -> None:
+    """Add what something took to a total; of memory, the most counts."""
+    for name, value in more.items():
+        before = total.get(name, 0)
+        total[name] = max(before, value) if name in _MOST else round(before + value, 3)
 
 
 def line_of(record: Record) -> bytes:
@@ -76,7 +120,7 @@ _TEXTS = ("task", "issue", "event", "rule", "rule_hash", "action", "commit")
 def _sound(data: Mapping[str, Any]) -> bool:
     """Tell whether every field has a value that it can have; the file is anybody's to edit."""
     needed = (data.get(name) for name in ("time", "actor", "kind", "level", "message"))
-    argv, details = data.get("argv"), data.get("data")
+    argv, details, usage = data.get("argv"), data.get("data"), data.get("usage")
     return (
         all(isinstance(text, str) for text in needed)
         and isinstance(data.get("n"), int)
@@ -86,6 +130,7 @@ def _sound(data: Mapping[str, Any]) -> bool:
         and isinstance(data.get("duration"), int | float | None)
         and (argv is None or (isinstance(argv, tuple) and all(isinstance(word, str) for word in argv)))
         and (details is None or isinstance(details, dict))
+        and (usage is None or isinstance(usage, dict))
     )
 
 

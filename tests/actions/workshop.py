@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions import registry
@@ -168,6 +169,7 @@ class Workshop:
             processes=self.processes,
             clock=self.clock,
             tell=self.told.append,
+            note=partial(self.store.journal.note, task=task.id),
             trusted=self.trusted,
             writer=lambda: self.model,
             check_cancelled=self.check,

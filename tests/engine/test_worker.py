@@ -44,7 +44,8 @@ def test_a_task_goes_through_its_steps_in_order_with_earlier_outputs(repo: RepoD
     assert scene.services.store.checkpoints.load(task.id) == {}
     kinds = [one.kind for one in scene.services.store.journal.read() if one.task == task.id]
     assert kinds == [
-        "task.claimed", "step.started", "step.finished", "step.started", "step.finished", "task.succeeded",
+        "task.made", "task.claimed", "step.started", "step.finished", "step.started", "process.started",
+        "process.ended", "step.finished", "task.succeeded",
     ]  # fmt: skip
 
 
