@@ -22,6 +22,7 @@ from sixthbot.engine.recovery import is_needed, recover, tidy_up
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
+from sixthbot.sources.clock import Clock, Jumps
 from sixthbot.sources.intake import Intake, World
 from sixthbot.sources.snapshot import branches_in_use
 from sixthbot.sources.wake import Reason, Waker, Woken
@@ -83,6 +84,8 @@ class Bot:
             end=lambda endings: housekeeping.end_issues(self._last, endings),
             interrupted=self._interrupted,
         )
+        self._clock = Clock(self._intake.let_in)
+        self._jumps = Jumps()
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
         self._recovered_at = self._tidied_at = float("-inf")
@@ -92,6 +95,7 @@ class Bot:
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
             Duty("branches", self._follow_people),
+            Duty("clock", self._look_at_clock),
             Duty("waiting-tasks", _wake_due),
         )
 
@@ -195,6 +199,8 @@ class Bot:
         while not self._stop.is_set():
             left = until - time.monotonic()
             woken = waker.wait(min(left, _SLICE))
+            if self._jumps.noticed():  # while the machine slept, file events may have been lost too
+                return _EVERYTHING
             if woken.reasons or left <= _SLICE:
                 return woken
         return Woken()
@@ -252,6 +258,9 @@ class Bot:
             now=now,
             woken=self._woken,
         )
+
+    def _look_at_clock(self, services: Services) -> float | None:
+        return self._clock.look(services.store, services.rules, services.clock())
 
     def _follow_people(self, services: Services) -> float | None:
         """Do what follows from branches that moved, that somebody checked out or left, or that a task parked over."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Board:
     """What people's text needs beyond the figures, as tables: open issues with plans, open drafts, parked tasks.
 
-    `afoot` are the tasks that wait for later, run or failed; `note` says what of the settings does not count.
+    `afoot` are the tasks that wait for later, run or failed; `note` says what of the settings does not count;
+    `schedule` is the rule that is due next, and when.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class Board:
         parked: Sequence[Row] = (),
         afoot: Sequence[Row] = (),
         note: str = "",
+        schedule: tuple[str, str] | None = None,
     ) -> None:
         self.afoot = afoot
+        self.schedule = schedule
         self.note = note
         self.issues = issues
         self.drafts = drafts
@@ -72,12 +75,14 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
 
     What is over piles up and is not read again; a file that names no status may yet be open.
     """
-    note = load_note(places)
+    from sixthbot.store.status import next_schedule  # noqa: PLC0415 - as in `show_status`
+
+    note, schedule = load_note(places), next_schedule(places)
     queue = status["queue"]
     parked, waiting = status["queue"]["parked"], any(status["drafts"][name] for name in OPEN_DRAFTS)
     moving = any(queue[name] for name in ("running", "waiting", "failed"))
     if not (status["issues"]["open"] or waiting or parked or moving):
-        return Board(note=note)
+        return Board(note=note, schedule=schedule)
     from sixthbot.store.afoot import failed_checks, step_of, tasks_afoot, tip_of  # noqa: PLC0415 - as below
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
@@ -101,6 +106,7 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
         parked_now,
         afoot,
         note,
+        schedule,
     )
 
 
@@ -114,7 +120,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         [
             (paint("watcher", "bold"), _watcher(status["watcher"], now)),
             (paint("queue", "bold"), _queue(status["queue"])),
-            (paint("rules", "bold"), f"{status['rules']['active']} active"),
+            (paint("rules", "bold"), f"{status['rules']['active']} active{_next(board.schedule, now)}"),
             *(
                 [(paint("settings", "bold"), paint(one_line(board.note, 400), "yellow"))]
                 if board.note
@@ -149,6 +155,15 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         yield from _last_error(status["last_error"], now)
     if not (board.issues or board.drafts or others):
         yield "\nnothing waits for you; sixthbot new 'TITLE' puts an issue into the inbox"
+
+
+def _next(schedule: tuple[str, str] | None, now: datetime) -> str:
+    if schedule is None:
+        return ""
+    from sixthbot.cli.times import ago  # noqa: PLC0415 - datetimes are read only where there are any
+
+    rule, moment = schedule
+    return f"; next by the clock: {one_line(rule, 60)}, {ago(moment, now)}"
 
 
 def _watcher(watcher: Row, now: datetime) -> str:

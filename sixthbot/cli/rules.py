@@ -8,12 +8,15 @@ import click
 
 from sixthbot.cli.output import one_line, paint, plural, table
 from sixthbot.cli.records import short_hashes
+from sixthbot.cli.schedule import next_times, run_now
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.core.errors import ConfigError, ExitCode
+from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from sixthbot.core.rules import Rule, Verdict
     from sixthbot.engine.services import Services
@@ -28,10 +31,14 @@ if TYPE_CHECKING:
         ("sixthbot rules check", "look for mistakes in rule files"),
         ("sixthbot rules test", "run the [[test]] tables beside the rules"),
         ("sixthbot rules replay 3fa9", "which rules would fire for an event of the past"),
+        ("sixthbot rules run 'type check'", "do now what a schedule says for later"),
     ],
 )
 def command() -> None:
-    """List, check, test or replay rules. They live in .sixth/rules/*.toml and ship with the program."""
+    """List, check, test, replay or run rules. They live in .sixth/rules/*.toml and ship with the program."""
+
+
+command.add_command(run_now)
 
 
 @command.command(
@@ -50,12 +57,13 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
     if actions:
         _list_actions(session, as_json=as_json)
         return
-    rules = session.services().rules
+    services = session.services()
+    rules, nexts = services.rules, next_times(services)
     if as_json:
         session.out.json(
             {
                 "schema": 1,
-                "rules": [_rule_json(rule) for rule in rules.rules],
+                "rules": [_rule_json(rule, nexts) for rule in rules.rules],
                 "disabled": [{"name": rule.name, "reason": rule.reason} for rule in rules.disabled],
                 "untrusted": list(rules.untrusted),
             }
@@ -64,7 +72,7 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
     rows = [
         (
             paint(one_line(rule.name), "cyan"),
-            ", ".join(rule.on),
+            _listens_to(rule, nexts),
             " > ".join(step.use for step in rule.do),
             rule.lane.value,
             one_line(rule.origin),
@@ -94,8 +102,14 @@ def _say_untrusted(session: Session, files: tuple[str, ...]) -> None:
         )
 
 
-def _rule_json(rule: Rule) -> dict[str, Any]:
+def _listens_to(rule: Rule, nexts: Mapping[str, datetime]) -> str:
+    on = ", ".join(rule.on)
+    return f"{on} (next {nexts[rule.name]:%Y-%m-%d %H:%M %Z})" if rule.name in nexts else on
+
+
+def _rule_json(rule: Rule, nexts: Mapping[str, datetime]) -> dict[str, Any]:
     return {
+        **({"next": format_time(nexts[rule.name])} if rule.name in nexts else {}),
         "name": rule.name,
         "on": list(rule.on),
         "when": {name: list(patterns) for name, patterns in rule.when.items()},

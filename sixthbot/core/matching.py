@@ -46,6 +46,11 @@ def match(rule: Rule, event: Event) -> Verdict:
     return Verdict(rule=rule.name, fired=True, reason=_fired_reason(terms), terms=tuple(terms), key=key)
 
 
+def meant_for(rule: Rule, event: Event) -> bool:
+    """Whether the event is no other rule's alone: a time is due for the rule whose schedule says so."""
+    return event.kind != EventKind.SCHEDULE or event.fields.get("rule") in {"", rule.name}
+
+
 def check_rule(rule: Rule) -> list[str]:
     """Return what is wrong with a rule's `on`, `when`, `if` and `key`, one line each; empty when nothing is."""
     unknown = [kind for kind in rule.on if fields_of(kind) is None]
@@ -84,6 +89,8 @@ def _not_for(rule: Rule, event: Event) -> str:
         return "it is switched off (enabled = false)"
     if event.kind not in rule.on:
         return f"it listens to {', '.join(rule.on)}, and this is {event.kind}"
+    if not meant_for(rule, event):
+        return f"it is the time of the rule {clean_line(str(event.fields['rule']), limit=80)!r}"
     if event.own and not rule.react_to_self:
         return "the bot itself caused the event (react_to_self is off)"
     return ""

@@ -70,7 +70,9 @@ class Rule:
     schedule: str = ""
     timezone: str = ""
     catch_up: str = "once"
+    catch_up_max: int = 24
     overlap: str = "skip"
+    jitter: timedelta = timedelta(0)
     enabled: bool = True
     description: str = ""
 

@@ -11,7 +11,7 @@ from sixthbot.core import lifecycle
 from sixthbot.core.errors import SixthError
 from sixthbot.core.events import EventKind, event_to_json
 from sixthbot.core.issuefile import parse_issue
-from sixthbot.core.matching import match
+from sixthbot.core.matching import match, meant_for
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, task_id
 from sixthbot.core.times import format_duration, format_time, parse_time
@@ -88,7 +88,7 @@ def _admit_one(services: Services, event: Event) -> list[Task]:
     now = services.clock()
     verdicts, tasks = [], []
     for rule in services.rules.rules:
-        if event.kind not in rule.on:
+        if event.kind not in rule.on or not meant_for(rule, event):
             continue
         verdict = match(rule, event)
         if verdict.fired:

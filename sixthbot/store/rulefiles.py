@@ -18,6 +18,7 @@ from sixthbot.core.tasks import Lane
 from sixthbot.core.times import parse_duration
 from sixthbot.store.atomic import read_small
 from sixthbot.store.resources import read_shipped_rule_files
+from sixthbot.store.schedules import schedule_problems
 from sixthbot.store.suggest import did_you_mean, shown
 from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
 from sixthbot.store.trust import files_below
@@ -92,7 +93,9 @@ class _RuleTable(BaseModel):
     schedule: Line = ""
     timezone: Line = ""
     catch_up: Literal["once", "all", "skip"] = "once"
+    catch_up_max: Annotated[int, Field(ge=1, le=1000)] = 24
     overlap: Literal["skip", "queue", "allow"] = "skip"
+    jitter: Span = timedelta(0)
     enabled: bool = True
     description: str = ""
 
@@ -238,6 +241,8 @@ def _read_rule(table: object, origin: str, digest: str) -> tuple[Rule | None, li
     except ValidationError as error:
         return None, [_describe(detail) for detail in error.errors(include_url=False)]
     values = {name: getattr(read, name) for name in _RuleTable.model_fields}
+    if read.overlap == "allow" and "mode" not in read.model_fields_set:
+        values["mode"] = Mode.PARALLEL  # runs side by side are asked for; the default would put them in a row
     rule = Rule(
         **{
             **values,
@@ -248,10 +253,7 @@ def _read_rule(table: object, origin: str, digest: str) -> tuple[Rule | None, li
             "digest": digest,
         }
     )
-    problems = check_rule(rule)
-    if "schedule" in rule.on and not rule.schedule:
-        problems.append('`on = "schedule"` needs `schedule`')
-    return rule, problems
+    return rule, [*check_rule(rule), *schedule_problems(rule)]
 
 
 def _describe(detail: Any) -> str:

@@ -8,9 +8,10 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 
+from sixthbot.core.errors import Refused
 from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue
 from sixthbot.store.probe import PID_SUFFIX, held_by, is_free
-from sixthbot.store.reading import open_plain
+from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.rulesummary import load_summary
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
@@ -65,6 +66,18 @@ def _watcher(places: Places, now: datetime) -> dict[str, Any]:
     except (OSError, ValueError, OverflowError):  # gone, or of a time that no calendar has
         return {"running": True, "pid": None, "since": None}
     return {"running": True, "pid": held_by(lock), "since": format_time(min(since, now))}
+
+
+def next_schedule(places: Places) -> tuple[str, str] | None:
+    """Return the rule whose schedule is due next and when, as the clock's cursor has it; None where none is."""
+    try:
+        saved = json.loads(read_small(f"{places.home}/local/cursors/clock.json", _HEAD))
+    except (OSError, ValueError, RecursionError, Refused):
+        return None
+    entries = saved.items() if isinstance(saved, dict) else ()
+    nexts = [(rule, entry.get("next")) for rule, entry in entries if isinstance(entry, dict)]
+    known = [(rule, moment) for rule, moment in nexts if isinstance(moment, str)]
+    return min(known, key=lambda one: one[1], default=None)
 
 
 def draft_statuses(places: Places) -> dict[str, str]:
