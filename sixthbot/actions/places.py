@@ -78,11 +78,13 @@ def run_in(
 
 
 def task_env(ctx: Context) -> dict[str, str]:
-    """Return what every command of a task is told: SIXTH_TASK_ID, SIXTH_REPO and the fields of the event."""
+    """Return what every command of a task is told: SIXTH_TASK_ID, SIXTH_REPO and the event's fields."""
     env = {
         "SIXTH_TASK_ID": ctx.task.id,
         "SIXTH_REPO": str(ctx.repo.top),
         "SIXTH_EVENT": ctx.event.kind,
+        # what it makes git do to branches is told from what people do: see sources/causes.py
+        "GIT_REFLOG_ACTION": f"sixthbot task {ctx.task.id}",
     }
     for name, value in ctx.event.fields.items():
         text = "\n".join(value) if isinstance(value, tuple) else str(value)

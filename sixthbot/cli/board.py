@@ -132,6 +132,8 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         if board.note and told_by_note(rule["reason"]):
             continue
         yield f"  {paint('disabled', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'])}"
+    for rule in status["rules"]["stopped"]:
+        yield f"  {paint('stopped', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'].removeprefix('stopped: '), 300)}"
     told: set[str] = set()
     if board.issues:
         yield "\n" + paint("issues", "bold")

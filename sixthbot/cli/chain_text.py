@@ -63,6 +63,20 @@ def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
             yield f"      {'holds' if term['held'] else 'fails'}: {one_line(str(term['text']), 120)}{value}"
     if not verdicts:
         yield "  no rule is about events of this kind"
+    yield from _passed_over(data.get("passed_over"))
+
+
+def _passed_over(told: object) -> Iterator[str]:
+    """Tell which rules could not be asked when the event came; somebody may have edited the journal."""
+    if not isinstance(told, dict):
+        return
+    files, disabled = (told.get(key) for key in ("untrusted", "disabled"))
+    word = paint("not asked", "dim")
+    for name in files if isinstance(files, list) else ():
+        yield f"  {word}  {one_line(str(name), 100)}: not trusted"
+    for rule in disabled if isinstance(disabled, list) else ():
+        if isinstance(rule, dict):
+            yield f"  {word}  {one_line(str(rule.get('name')), 60)}: {one_line(str(rule.get('reason')), 200)}"
 
 
 def _verdicts(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:

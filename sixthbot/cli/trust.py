@@ -16,6 +16,7 @@ from sixthbot.core.errors import ConfigError, Refused, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sixthbot.git.repository import Repository
     from sixthbot.store.trust import Trust
 
 
@@ -62,11 +63,24 @@ def command(session: Session, *, yes: bool, show: bool, revoke: bool) -> None:
     _refuse_mistakes(contents, untrusted)
     if not yes:
         _ask(session, len(untrusted))
-    trust.trust([item for item in items if item.path in untrusted], contents)
+    chosen = [item for item in items if item.path in untrusted]
+    trust.trust(chosen, contents, _commits_of(repo, untrusted))
     named = ", ".join(_named(path, contents) for path in untrusted)
     store.journal.append("trust.given", f"{plural(len(untrusted), 'file')} trusted: {named}")
     session.out.say(f"trusted {named}")
     _go_on(session)
+
+
+def _commits_of(repo: Repository, paths: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return, for each rule file, the commits that have a part in it so far, and where all branches are."""
+    rules = [path for path in paths if path.startswith(".sixth/rules/")]
+    if not rules:
+        return {}
+    tips = repo.git.run(
+        "for-each-ref", f"--count={_FEW_TIPS}", "--format=%(objectname)", "refs/heads"
+    ).text.split()
+    wanted = ("rev-list", "--branches", "--full-history", f"--max-count={_FEW_TIPS}", "--")
+    return {path: [*repo.git.run(*wanted, path).text.split(), *tips] for path in rules}
 
 
 def _refuse_mistakes(contents: Mapping[str, bytes | None], untrusted: tuple[str, ...]) -> None:
@@ -83,6 +97,7 @@ def _refuse_mistakes(contents: Mapping[str, bytes | None], untrusted: tuple[str,
         raise ConfigError("\n".join(mistakes), hint="mend it, then sixthbot trust; nothing was trusted")
 
 
+_FEW_TIPS = 500
 _SETTINGS = (".sixth/config.toml", ".sixth/local/config.toml")
 
 

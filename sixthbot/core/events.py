@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Fields of each kind for `when`, `if` and templates; every event also has `origin` ("sixthbot" or "")."""
 
 HOOK_PREFIX = "hook."
+_FARTHEST = 1_000_000
 
 # What makes two sightings the same event; the natural key is built of these fields in this order.
 _KEY_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -94,12 +95,16 @@ def fields_of(kind: str) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One happening. `fields` holds strings, numbers, booleans and tuples of strings; `time` is when it was seen."""
+    """One happening. `fields` holds strings, numbers, booleans and tuples of strings; `time` is when it was seen.
+
+    `generation` counts how often tasks caused tasks on the way to it: 0 for what a person did.
+    """
 
     kind: str
     key: str
     time: datetime = field(compare=False)
     fields: Mapping[str, Any] = field(compare=False, hash=False)
+    generation: int = field(default=0, compare=False)
 
     @property
     def id(self) -> str:
@@ -112,7 +117,9 @@ class Event:
         return self.fields.get("origin") == OWN_ORIGIN
 
 
-def make_event(kind: str, fields: Mapping[str, Any], *, time: datetime, key: str | None = None) -> Event:
+def make_event(
+    kind: str, fields: Mapping[str, Any], *, time: datetime, key: str | None = None, generation: int = 0
+) -> Event:
     """Build an event and its natural key.
 
     `key` is needed for the kinds whose key is not made of fields (schedule, file, draft, task, hook, start);
@@ -129,7 +136,12 @@ def make_event(kind: str, fields: Mapping[str, Any], *, time: datetime, key: str
         if kind not in _KEY_FIELDS:
             raise ValueError(f"an event {kind} needs its key")
         key = " ".join(str(whole[name]) for name in _KEY_FIELDS[kind])
-    return Event(kind=kind, key=key, time=time, fields=MappingProxyType(whole))
+    return Event(kind=kind, key=key, time=time, fields=MappingProxyType(whole), generation=generation)
+
+
+def caused_by(event: Event, generation: int) -> Event:
+    """Return an event that a task caused whose own events are of `generation`: one further on."""
+    return replace(event, generation=generation + 1)
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -137,7 +149,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     fields = {
         name: list(value) if isinstance(value, tuple) else value for name, value in event.fields.items()
     }
-    return {"kind": event.kind, "key": event.key, "time": format_time(event.time), "fields": fields}
+    data = {"kind": event.kind, "key": event.key, "time": format_time(event.time), "fields": fields}
+    return data | ({"generation": event.generation} if event.generation else {})
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
@@ -157,4 +170,7 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
             raise ConfigError(
                 f"not an event: field {clean_line(str(name), limit=60)!r} is neither text nor number"
             )
-    return make_event(kind, clean, time=parse_time(time), key=key)
+    generation = data.get("generation", 0)
+    if not isinstance(generation, int) or isinstance(generation, bool) or not 0 <= generation <= _FARTHEST:
+        raise ConfigError("not an event: its generation is not a count")
+    return make_event(kind, clean, time=parse_time(time), key=key, generation=generation)

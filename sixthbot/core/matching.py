@@ -10,6 +10,7 @@ from sixthbot.core import expressions
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.events import EventKind, fields_of
 from sixthbot.core.globs import name_matches, path_matches, text_matches
+from sixthbot.core.limits import generation_refusal
 from sixthbot.core.names import clean_line
 from sixthbot.core.rules import Term, Verdict
 
@@ -24,6 +25,7 @@ NOT = "not_"
 
 _KEY_LIMIT = 200
 _KEY_FIELD = re.compile(r"\{([^{}]*)\}")
+_BRING_FILES = frozenset({EventKind.COMMIT, EventKind.MERGE})
 _NAMES_WITH_SEGMENTS = frozenset({"branch", "merged", "tag", "base"})
 
 
@@ -32,6 +34,9 @@ def match(rule: Rule, event: Event) -> Verdict:
     refusal = _not_for(rule, event)
     if refusal:
         return Verdict(rule=rule.name, fired=False, reason=refusal)
+    if _brought_by(rule, event):
+        reason = f"it stands in {rule.origin}, which this very {event.kind} changed before that was trusted"
+        return Verdict(rule=rule.name, fired=False, reason=clean_line(reason, limit=300))
     terms: list[Term] = []
     for term in _when_terms(rule.when, event.fields):
         terms.append(term)
@@ -43,6 +48,8 @@ def match(rule: Rule, event: Event) -> Verdict:
         if not held:
             return _not_fired(rule, terms, _decisive(tested))
     key = fill_key(rule.key, event.fields)
+    if too_far := generation_refusal(event.generation, rule.generations):
+        return Verdict(rule=rule.name, fired=False, reason=too_far, terms=tuple(terms), key=key, stopped=True)
     return Verdict(rule=rule.name, fired=True, reason=_fired_reason(terms), terms=tuple(terms), key=key)
 
 
@@ -94,6 +101,15 @@ def _not_for(rule: Rule, event: Event) -> str:
     if event.own and not rule.react_to_self:
         return "the bot itself caused the event (react_to_self is off)"
     return ""
+
+
+def _brought_by(rule: Rule, event: Event) -> bool:
+    """Tell whether the event brought the rule's file, and was there before a person trusted that."""
+    return (
+        event.kind in _BRING_FILES
+        and rule.origin in event.fields.get("paths", ())
+        and event.fields.get("id", "") in rule.older
+    )
 
 
 def _when_terms(when: Mapping[str, Sequence[str]], fields: Mapping[str, Any]) -> Iterator[Term]:

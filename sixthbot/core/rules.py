@@ -8,10 +8,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sixthbot.core.limits import GENERATIONS
 from sixthbot.core.tasks import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sixthbot.core.limits import Limit
 
 
 class Mode(StrEnum):
@@ -49,7 +52,9 @@ class Rule:
 
     `condition` is the text of `if`, empty for none. `key` is a template over event fields. Spans of zero mean none;
     `timeout` None means no limit. `origin` says where it comes from ("shipped" or a path below the repository) and
-    `digest` is the SHA-256 of the file's bytes. `react_to_self` lets it see events that the bot caused.
+    `digest` is the SHA-256 of the file's bytes; `line` is where it begins there, 0 where nobody knows; `older` are the
+    commits with a part in its file that were there when it was trusted, which do not run by it. `react_to_self`
+    lets it see events that the bot caused, `generations` times over; `limit` bounds its tasks within a span.
     """
 
     name: str
@@ -66,6 +71,8 @@ class Rule:
     cooldown: timedelta = timedelta(0)
     timeout: timedelta | None = None
     retries: int = 3
+    limit: Limit | None = None
+    generations: int = GENERATIONS
     react_to_self: bool = False
     schedule: str = ""
     timezone: str = ""
@@ -75,6 +82,8 @@ class Rule:
     jitter: timedelta = timedelta(0)
     enabled: bool = True
     description: str = ""
+    line: int = field(default=0, compare=False)
+    older: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,8 @@ class Term:
 class Verdict:
     """Whether a rule fired for an event, with a one-line reason and each term that was looked at, in order.
 
-    `key` is the rule's key filled in for this event, empty where it did not fire.
+    `key` is the rule's key filled in for this event, empty where it did not fire. `stopped` tells that the rule would
+    have fired but for its limits, which a person should hear of.
     """
 
     rule: str
@@ -98,6 +108,7 @@ class Verdict:
     reason: str
     terms: tuple[Term, ...] = ()
     key: str = ""
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

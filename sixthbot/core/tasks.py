@@ -125,6 +125,11 @@ class Task:
         """The first event, which named the task."""
         return self.events[0]
 
+    @property
+    def generation(self) -> int:
+        """How often tasks caused tasks on the way to this one: 0 when a person began it."""
+        return max(event.generation for event in self.events)
+
 
 def task_id(rule: str, event: Event) -> str:
     """Return the id of the task that `rule` makes of `event`: the same for the same pair, always."""

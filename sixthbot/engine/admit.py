@@ -12,11 +12,14 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.events import EventKind, event_to_json
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.matching import match, meant_for
+from sixthbot.core.names import clean_line
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, task_id
-from sixthbot.core.times import format_duration, format_time, parse_time
+from sixthbot.core.times import format_time
+from sixthbot.engine.restraint import at_its_limit, cooling, note_acted
 from sixthbot.store.locks import hold
 from sixthbot.store.records import about
+from sixthbot.store.rulefiles import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 SETTLING = "settling"
 """The reason of a task that waits for more events like its first one."""
 
-_COOLDOWNS = "cooldowns"
 _SETTLE_SPAN = 10  # a stream of events without a pause is cut into tasks of at most so many settle times
 _PATIENCE = 30.0  # seconds to wait for another process that lets events in
 _LOCK = threading.Lock()  # follow-ups of workers and the bot's own intake come from several threads
@@ -42,8 +44,12 @@ def admit(services: Services, events: Sequence[Event]) -> list[Task]:
     Seeing an event again makes no second task. Each event leaves one journal record of kind "event" with the
     verdict of every rule that names its kind in `on`.
     """
+    traces = _Traces()
     with _LOCK, _alone(services, events):
-        return [task for event in events for task in _admit_one(services, event)]
+        try:
+            return [task for event in events for task in _admit_one(services, event, traces)]
+        finally:
+            traces.save(services)
 
 
 def wake_due(services: Services) -> list[Task]:
@@ -81,20 +87,55 @@ def _alone(services: Services, events: Sequence[Event]) -> AbstractContextManage
 
 
 def _looks_around(rule: Rule) -> bool:
-    return bool(rule.settle or rule.cooldown or rule.mode in {Mode.SINGLE, Mode.RESTART})
+    return bool(rule.settle or rule.cooldown or rule.limit or rule.mode in {Mode.SINGLE, Mode.RESTART})
 
 
-def _admit_one(services: Services, event: Event) -> list[Task]:
+class _Traces:
+    """What rules said of a batch of events, written once for each rule at its end."""
+
+    def __init__(self) -> None:
+        self._looked: dict[str, list[dict[str, Any]]] = {}
+        self._stopped: dict[str, dict[str, str] | None] = {}
+
+    def add(self, verdict: Verdict, event: Event, task: Task | None, now: datetime) -> None:
+        """Take in what one rule said of one event."""
+        trace = {
+            "time": format_time(now), "event": event.id, "kind": event.kind, "about": clean_line(event.key),
+            "task": task.id if task else "", **_verdict_to_json(verdict),
+        }  # fmt: skip
+        self._looked.setdefault(verdict.rule, []).append(trace)
+        if verdict.stopped:
+            self._stopped[verdict.rule] = {"time": format_time(now), "reason": verdict.reason}
+        elif task is not None:
+            self._stopped[verdict.rule] = None
+
+    def save(self, services: Services) -> None:
+        """Write them."""
+        for rule, traces in self._looked.items():
+            services.store.traces.looked(rule, traces)
+        services.store.traces.stopped(self._stopped)
+
+
+def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
     now = services.clock()
     verdicts, tasks = [], []
     for rule in services.rules.rules:
         if event.kind not in rule.on or not meant_for(rule, event):
             continue
-        verdict = match(rule, event)
+        verdict, task = match(rule, event), None
         if verdict.fired:
             verdict, task = _fire(services, _Firing(rule, event, verdict.key, now), verdict)
             tasks += [task] if task is not None else []
+        if verdict.stopped:
+            services.store.journal.append(
+                "rule.stopped",
+                f"{rule.name} {verdict.reason}",
+                level="warning",
+                rule=rule.name,
+                event=event.id,
+            )
         verdicts.append(verdict)
+        traces.add(verdict, event, task, now)
     fired = [verdict.rule for verdict in verdicts if verdict.fired]
     services.store.journal.append(
         "event",
@@ -105,9 +146,20 @@ def _admit_one(services: Services, event: Event) -> list[Task]:
             "event": event_to_json(event),
             "verdicts": [_verdict_to_json(verdict) for verdict in verdicts],
             "tasks": [task.id for task in tasks],
+            **_passed_over(services, event),
         },
     )
     return tasks
+
+
+def _passed_over(services: Services, event: Event) -> dict[str, Any]:
+    """Return what was not asked about an event, and so cannot have a verdict: files that wait for trust, broken rules."""
+    rules = services.rules
+    off = [rule for rule in rules.switched_off if event.kind in rule.on and rule.origin != SHIPPED]
+    disabled = [{"name": rule.name, "reason": rule.reason} for rule in rules.disabled]
+    disabled += [{"name": rule.name, "reason": "it is switched off (enabled = false)"} for rule in off]
+    found = {"untrusted": list(rules.untrusted), "disabled": disabled}
+    return {"passed_over": found} if rules.untrusted or disabled else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +183,12 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
         return replace(verdict, reason=f"joined task {joined.id}, which is settling"), joined
     if any(firing.event in task.events for task in others):
         return replace(verdict, reason="seen before: its task is there already"), None
-    refusal = _cooling(services, firing)
+    too_many = at_its_limit(services, rule, firing.now)
+    refusal = too_many or cooling(services, rule, firing.key, firing.now)
     if not refusal and rule.mode is Mode.SINGLE and others:
         refusal = f"task {others[0].id} of the same key is there and the mode is single"
     if refusal:
-        return replace(verdict, fired=False, reason=refusal), None
+        return replace(verdict, fired=False, reason=refusal, stopped=bool(too_many)), None
     if rule.mode is Mode.RESTART:
         for task in others:
             cancel(services, task, reason="a newer event restarts it")
@@ -143,7 +196,7 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
     if not queue.put(task):
         return replace(verdict, reason="seen before: its task is there already"), None
     services.store.journal.append("task.made", f"{task.id}, lane {task.lane}", level="debug", **about(task))
-    _note_cooldown(services, firing)
+    note_acted(services, rule, firing.key, firing.now)
     return verdict, task
 
 
@@ -186,32 +239,6 @@ def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) 
             services.store.queue.spend(task_id(rule.name, event))
             return after
     return None
-
-
-def _cooling(services: Services, firing: _Firing) -> str:
-    """Why the rule is cooling down for this key, or nothing."""
-    if not firing.rule.cooldown:
-        return ""
-    last = (services.store.cursors.load(_COOLDOWNS) or {}).get(_cooldown_key(firing))
-    if not isinstance(last, str):
-        return ""
-    until = parse_time(last) + firing.rule.cooldown
-    if firing.now >= until:
-        return ""
-    return f"cooling down for {format_duration(firing.rule.cooldown)}, until {format_time(until)}"
-
-
-def _note_cooldown(services: Services, firing: _Firing) -> None:
-    if firing.rule.cooldown:
-        since, own = format_time(firing.now - firing.rule.cooldown), f"{firing.rule.name}\n"
-        saved = services.store.cursors.load(_COOLDOWNS) or {}
-        seen = {key: last for key, last in saved.items() if not key.startswith(own) or str(last) > since}
-        seen[_cooldown_key(firing)] = format_time(firing.now)
-        services.store.cursors.save(_COOLDOWNS, seen)
-
-
-def _cooldown_key(firing: _Firing) -> str:
-    return f"{firing.rule.name}\n{firing.key}"
 
 
 def _make_task(services: Services, firing: _Firing) -> Task:

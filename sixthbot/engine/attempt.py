@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.actions import registry
 from sixthbot.actions.base import Context, run_step
 from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, WorkFailed
+from sixthbot.core.events import caused_by
 from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
@@ -173,7 +174,10 @@ class Attempt:
         outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
         # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
         if outcome.follow_ups:
-            admit(self.services, outcome.follow_ups)
+            admit(
+                self.services,
+                [caused_by(event, self.task.generation) for event in outcome.follow_ups],
+            )
         record = StepRecord(
             use=spec.use, outputs=outcome.outputs, finished=format_time(self.services.clock())
         )

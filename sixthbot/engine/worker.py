@@ -189,7 +189,13 @@ class Worker:
         echo = after.event.kind in {EventKind.TASK_SUCCEEDED, EventKind.TASK_FAILED}
         fields = {"task": after.id, "rule": after.rule, "lane": after.lane.value, "error": error}
         fields["origin"] = OWN_ORIGIN if echo else ""
-        event = make_event(kind, fields, time=services.clock(), key=f"{after.id} {after.attempts}")
+        event = make_event(
+            kind,
+            fields,
+            time=services.clock(),
+            key=f"{after.id} {after.attempts}",
+            generation=after.generation + 1,
+        )
         admit(services, [event])
 
     def _record(self, services: Services, after: Task) -> None:
@@ -203,6 +209,9 @@ class Worker:
             usage=self._usage,
             data={**data, "attempts": after.attempts, "worker": self.name},
         )
+        if isinstance(after.state, Failed) or after.state == Done("succeeded"):
+            outcome = {"task": after.id, "ended": format_time(services.clock()), "outcome": message}
+            services.store.traces.ended(after.rule, outcome, succeeded=isinstance(after.state, Done))
 
     def _show_on_issue(self, services: Services, after: Task) -> None:
         """Let lists of issues show that the issue's own task waits for a person, or does no longer."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import Ending, IssueStatus
+from sixthbot.sources.causes import Causes
 from sixthbot.sources.inbox import Inbox, forgotten_issues
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
 from sixthbot.sources.snapshot import HEADS, Snapshot
@@ -171,7 +172,8 @@ class Intake:
             own_email=world.own_email,
             time=world.now,
         )
-        events = events_between(context, old, new)
+        causes = Causes(world.store, world.store.places.git_dir, new.refs)
+        events = map(causes.told, events_between(context, old, new))
         while batch := list(islice(events, _EVENT_BATCH)):
             self.let_in(world.store, batch)
             if self._interrupted():

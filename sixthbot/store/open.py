@@ -14,6 +14,7 @@ from sixthbot.store.issues import Issues
 from sixthbot.store.journal import Journal
 from sixthbot.store.operations import Operations
 from sixthbot.store.queue import Queue
+from sixthbot.store.traces import Traces
 from sixthbot.store.trust import Trust
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Store:
     journal: Journal
     operations: Operations
     cursors: Cursors
+    traces: Traces
 
 
 def open_store(
@@ -57,4 +59,5 @@ def open_store(
         journal=Journal(places.journal, places.local, durability=durability, clock=clock),
         operations=Operations(places.operations, durability),
         cursors=Cursors(places.cursors, durability),
+        traces=Traces(places.local / "traces"),
     )

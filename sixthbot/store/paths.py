@@ -21,7 +21,7 @@ COMPONENTS = (
     "queue", "queue/ready", "queue/ready/critical", "queue/ready/high", "queue/ready/normal", "queue/ready/low",
     "queue/waiting", "queue/running", "queue/parked", "queue/failed", "queue/done", "queue/paused",
     "local", "local/config.toml", "local/notes", "local/logs", "local/locks", "local/workers", "local/cursors",
-    "local/cache", "local/cancel",
+    "local/cache", "local/cancel", "local/traces",
 )  # fmt: skip
 """What the bot keeps below `.sixth`; none of them may be a symbolic link."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from sixthbot.core.errors import ConfigError, Refused
+from sixthbot.core.limits import GENERATIONS, Limit, parse_limit
 from sixthbot.core.matching import check_rule
 from sixthbot.core.rules import DisabledRule, Mode, Rule, RuleTest, StepSpec
 from sixthbot.core.tasks import Lane
@@ -42,6 +43,15 @@ def _span(value: object) -> object:
         raise ValueError("not a duration; write it like 2s, 15m, 2h or 1d")  # noqa: TRY004 - pydantic wants this one
     try:
         return parse_duration(value)
+    except ConfigError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
+def _limit(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("not a limit; write it like 20/h, 5/m or 100/d")  # noqa: TRY004 - pydantic wants this one
+    try:
+        return parse_limit(value)
     except ConfigError as error:
         raise ValueError(f"{error.message}; {error.hint}") from None
 
@@ -89,6 +99,8 @@ class _RuleTable(BaseModel):
     cooldown: Span = timedelta(0)
     timeout: Span | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 3
+    limit: Annotated[Limit | None, BeforeValidator(_limit)] = None
+    generations: Annotated[int, Field(ge=0, le=100)] = GENERATIONS
     react_to_self: bool = False
     schedule: Line = ""
     timezone: Line = ""
@@ -136,24 +148,34 @@ class _File:
     tests: tuple[RuleTest, ...] = ()
 
 
-def load_rules(places: Places, trust: Trust, disabled_names: Collection[str] = ()) -> RuleSet:
+def load_rules(
+    places: Places, trust: Trust, disabled_names: Collection[str] = (), *, judge_all: bool = False
+) -> RuleSet:
     """Read all rules. A rule of the repository stands in for a shipped one of the same name.
 
     A file of the repository counts only when its bytes are trusted; one that does not is named in `untrusted`, as is one
     that was trusted and is missing.
     `disabled_names` are switched off by the settings. Nothing in a file is an error: it disables the rule it is in.
+    `judge_all` reads files that are not trusted like the others, for whoever only wants to know what they say.
     """
     shipped = [read_rule_file(data, name, SHIPPED) for name, data in read_shipped_rule_files()]
     own, untrusted = [], []
     for path, data, problem in _repository_files(places):
         if data is None:
             own.append(_File(disabled=(DisabledRule(path, problem),)))
-        elif trust.is_trusted(path, data):
-            own.append(read_rule_file(data, path, path))
-        else:
+            continue
+        trusted = trust.is_trusted(path, data)
+        if trusted or judge_all:
+            file, older = read_rule_file(data, path, path), trust.commits_before(path, data)
+            own.append(replace(file, rules=tuple(replace(rule, older=older) for rule in file.rules)))
+        if not trusted:
             untrusted.append(path)
     folder = f"{places.rules_dir.relative_to(places.top).as_posix()}/"
     untrusted += [path for path in trust.missing(places) if path.startswith(folder)]
+    held = frozenset() if judge_all else _held_back(trust, untrusted)
+    shipped = [
+        replace(file, rules=tuple(rule for rule in file.rules if rule.name not in held)) for file in shipped
+    ]
     rules, disabled = _without_twins(shipped, own)
     known = {rule.name for rule in rules}
     disabled += [
@@ -173,6 +195,16 @@ def load_rules(places: Places, trust: Trust, disabled_names: Collection[str] = (
         digest=digest,
         switched_off=tuple(rule for rule in chosen if not rule.enabled),
     )
+
+
+def _held_back(trust: Trust, untrusted: Collection[str]) -> frozenset[str]:
+    """Return the names of rules in files that were trusted and are not as they are now.
+
+    A shipped rule that such a file replaced does not come back by itself: somebody wanted it changed, or off.
+    """
+    trusted = ((path, trust.last_trusted(path)) for path in untrusted)
+    files = [read_rule_file(data, path, path) for path, data in trusted if data is not None]
+    return frozenset(rule.name for file in files for rule in file.rules)
 
 
 def _repository_files(places: Places) -> Iterator[tuple[str, bytes | None, str]]:
@@ -218,7 +250,8 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
     rules = []
     for index, table in enumerate(_tables(raw, "rule")):
         where = f"{name}:{lines[index]}" if index < len(lines) else name
-        rule, problems = _read_rule(table, origin, digest)
+        line = lines[index] if index < len(lines) else 0
+        rule, problems = _read_rule(table, origin, digest, line)
         if rule is not None and not problems:
             rules.append(rule)
         else:
@@ -235,7 +268,7 @@ def _tables(raw: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _read_rule(table: object, origin: str, digest: str) -> tuple[Rule | None, list[str]]:
+def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule | None, list[str]]:
     try:
         read = _RuleTable.model_validate(table)
     except ValidationError as error:
@@ -251,6 +284,7 @@ def _read_rule(table: object, origin: str, digest: str) -> tuple[Rule | None, li
             "when": MappingProxyType({field: tuple(patterns) for field, patterns in read.when.items()}),
             "origin": origin,
             "digest": digest,
+            "line": line,
         }
     )
     return rule, [*check_rule(rule), *schedule_problems(rule)]

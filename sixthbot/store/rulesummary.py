@@ -67,7 +67,7 @@ def save_summary(
 
 
 def load_summary(places: Places) -> dict[str, Any]:
-    """Return `active` and `disabled` as `status --json` shows them.
+    """Return `active`, `disabled` and `stopped` as `status --json` shows them.
 
     When a rule file, the settings or the trust in them changed since the figures were kept, a note among the
     disabled ones says so.
@@ -79,7 +79,18 @@ def load_summary(places: Places) -> dict[str, Any]:
     if not all(_is_entry(entry) for entry in disabled):
         return _counted(places)
     changed = known.get("seen") != _seen(places, trust)
-    return {"active": active, "disabled": [*disabled, *([_UNCHECKED] if changed else [])]}
+    entries = [*disabled, *([_UNCHECKED] if changed else [])]
+    return {"active": active, "disabled": entries, "stopped": _stopped(places)}
+
+
+def _stopped(places: Places) -> list[dict[str, str]]:
+    """Return the rules that their limits stopped, and that did not act again since."""
+    found = _read(f"{places.home}/local/traces/stopped.json")
+    return [
+        {"name": name, "time": why["time"], "reason": why["reason"]}
+        for name, why in sorted(found.items())
+        if isinstance(why, dict) and all(isinstance(why.get(key), str) for key in ("time", "reason"))
+    ]
 
 
 def _is_entry(entry: object) -> bool:
@@ -109,7 +120,7 @@ def _counted(places: Places) -> dict[str, Any]:
     files = [data for _, data in read_shipped_rule_files()]
     active = sum(_count(_RULE, data) - _count(_OFF, data) for data in files)
     own = any(_rule_files(places))
-    return {"active": active, "disabled": [_UNCHECKED] if own else []}
+    return {"active": active, "disabled": [_UNCHECKED] if own else [], "stopped": _stopped(places)}
 
 
 def _count(pattern: bytes, data: bytes) -> int:
@@ -117,8 +128,12 @@ def _count(pattern: bytes, data: bytes) -> int:
 
 
 def _load(places: Places) -> dict[str, Any]:
+    return _read(f"{places.home}/local/cache/{_NAME}")
+
+
+def _read(path: str) -> dict[str, Any]:
     try:
-        data = json.loads(read_small(f"{places.home}/local/cache/{_NAME}", _LIMIT))
+        data = json.loads(read_small(path, _LIMIT))
     except (OSError, ValueError, RecursionError, Refused):
         return {}
     return data if isinstance(data, dict) else {}

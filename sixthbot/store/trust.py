@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import Refused
@@ -17,7 +18,7 @@ from sixthbot.store.jsonfile import load_json, save_json
 from sixthbot.store.tomlfile import SIZE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sixthbot.store.paths import Places
@@ -101,9 +102,26 @@ class Trust:
         """Tell whether exactly these bytes were trusted at this path."""
         return sha(path, data) in _digests(self._load(), path)
 
-    def trust(self, items: Iterable[TrustedItem], contents: Mapping[str, bytes | None]) -> None:
+    def commits_before(self, path: str, data: bytes) -> frozenset[str]:
+        """Return the commits with a part in a file that were there when these bytes of it were trusted."""
+        entry = self._load().get(path)
+        before = entry.get("before") if isinstance(entry, dict) else None
+        commits = before.get(sha(path, data)) if isinstance(before, dict) else None
+        return (
+            frozenset(one for one in commits if isinstance(one, str))
+            if isinstance(commits, list)
+            else frozenset()
+        )
+
+    def trust(
+        self,
+        items: Iterable[TrustedItem],
+        contents: Mapping[str, bytes | None],
+        commits: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         """Trust these items from now on; `contents` are the bytes that the person was shown.
 
+        `commits` are, for paths of rules, those with a part in the file: they were made before anybody trusted it.
         That a file is `GONE` is trusted until something at its path is. Raises Refused, with nothing trusted, when an
         item's bytes are not those, or cannot be read.
         """
@@ -124,7 +142,16 @@ class Trust:
                 continue
             write_file(self._copies / item.digest, data, point=_COPY, durability="power", mode=0o600)
             digests = _digests(known, item.path)
-            known[item.path] = {"digests": sorted({*digests, item.digest}), "last": item.digest}
+            before = known.get(item.path, {}).get("before")
+            before = {
+                **(before if isinstance(before, dict) else {}),
+                item.digest: list(commits.get(item.path, ())),
+            }
+            known[item.path] = {
+                "digests": sorted({*digests, item.digest}),
+                "last": item.digest,
+                "before": before,
+            }
         self._save(known)
 
     def last_trusted(self, path: str) -> bytes | None:

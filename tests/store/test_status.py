@@ -94,7 +94,7 @@ def test_the_figures_of_rules_are_those_of_the_last_check(places: Places) -> Non
         {"name": "x", "reason": "why"},
         {"name": ".sixth/rules/y.toml", "reason": "not trusted: sixthbot trust --show"},
     ]
-    assert status(places)["rules"] == {"active": 7, "disabled": expected}
+    assert status(places)["rules"] == {"active": 7, "disabled": expected, "stopped": []}
     (places.rules_dir / "new.toml").write_text("")
     rules = status(places)["rules"]
     assert rules["disabled"][:2] == expected
