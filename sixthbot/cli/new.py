@@ -94,5 +94,5 @@ def _drop(places: Places, stem: str, data: bytes) -> Path:
                 continue
             return path
     finally:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
     raise UsageError(f"the inbox is full of {stem}-N.md", hint="is a watch running? sixthbot status")

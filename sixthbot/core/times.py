@@ -35,8 +35,8 @@ def parse_time(text: str) -> datetime:
 
 def sortable(moment: datetime) -> str:
     """Return a time as digits that sort as times do, for file names: `20261120T193000123Z`."""
-    utc = moment.astimezone(UTC)
-    return f"{utc.year:04d}" + utc.strftime("%m%dT%H%M%S") + f"{utc.microsecond // 1000:03d}Z"
+    day, _, clock = moment.astimezone(UTC).isoformat(timespec="milliseconds").partition("T")
+    return f"{day.replace('-', '')}T{clock[0:2]}{clock[3:5]}{clock[6:8]}{clock[9:12]}Z"
 
 
 def parse_sortable(text: str) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sixthbot.core.tasks import Waiting
+from sixthbot.core.tasks import Lane, Waiting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,10 +41,10 @@ class Patience:
 def work_is_left(services: Services) -> bool:
     """Tell whether a task is ready in a lane that is open, or running, here or in another process."""
     queue = services.store.queue
-    paused = {lane.value for lane in queue.paused()}
     counts = queue.counts()
     ready = counts["ready"]
-    if isinstance(ready, dict) and any(count for lane, count in ready.items() if lane not in paused):
+    open_lanes = [lane for lane in Lane if lane not in queue.paused()]
+    if isinstance(ready, dict) and any(ready[lane] > queue.left_to_newer(lane) for lane in open_lanes):
         return True
     # a command of a task may say `run` itself: that task would never end if it were waited for
     return bool(counts["running"]) and not services.env.get("SIXTH_TASK_ID")

@@ -45,13 +45,13 @@ def folder_names(folder: Path | str) -> list[str]:
         return []
 
 
-def state_folders(root: Path, state: str) -> list[Path]:
+def state_folders(root: Path | str, state: str) -> list[str]:
     """Return the folders in which tasks of a state lie."""
     if state == "ready":
-        return [root / "ready" / lane for lane in LANES]
+        return [f"{root}/ready/{lane}" for lane in LANES]
     if state == "running":
-        return [root / "running" / worker for worker in folder_names(root / "running")]
-    return [root / state]
+        return [f"{root}/running/{worker}" for worker in folder_names(f"{root}/running")]
+    return [f"{root}/{state}"]
 
 
 def count_queue(root: Path | str) -> dict[str, dict[str, int] | int]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 __all__ = [
-    "Disk", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "truncate",
+    "Disk", "StrPath", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "truncate",
     "use", "write",
 ]  # fmt: skip
 
+
+StrPath: TypeAlias = str | Path
+"""A path; plain text where many files are handled, since a `Path` costs more to make than a file to rename."""
 
 _Asked = TypeVarTuple("_Asked")
 _Answer = TypeVar("_Answer")
@@ -27,7 +30,7 @@ _Answer = TypeVar("_Answer")
 class Disk:
     """What the operating system does when it is asked. Every method raises OSError as the system does."""
 
-    def open(self, path: Path, flags: int, mode: int) -> int:
+    def open(self, path: StrPath, flags: int, mode: int) -> int:
         """Open a file, perhaps a new one; return its descriptor."""
         return os.open(path, flags, mode)
 
@@ -43,25 +46,25 @@ class Disk:
         """Cut a file off behind so many bytes."""
         os.ftruncate(descriptor, size)
 
-    def rename(self, source: Path, target: Path) -> None:
+    def rename(self, source: StrPath, target: StrPath) -> None:
         """Rename a file, replacing what is there."""
         os.replace(source, target)  # noqa: PTH105 - beside its twins
 
-    def rename_exclusive(self, source: Path, target: Path) -> None:
+    def rename_exclusive(self, source: StrPath, target: StrPath) -> None:
         """Rename a file; FileExistsError when something is there."""
         from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
 
         rename_exclusive(source, target)
 
-    def remove(self, path: Path) -> None:
+    def remove(self, path: StrPath) -> None:
         """Remove a file's name."""
         os.unlink(path)  # noqa: PTH108 - beside its twins
 
-    def make_dir(self, path: Path, mode: int) -> None:
+    def make_dir(self, path: StrPath, mode: int) -> None:
         """Make a folder."""
         os.mkdir(path, mode)  # noqa: PTH102 - beside its twins
 
-    def remove_dir(self, path: Path) -> None:
+    def remove_dir(self, path: StrPath) -> None:
         """Remove an empty folder."""
         os.rmdir(path)  # noqa: PTH106 - beside its twins
 
@@ -92,7 +95,7 @@ def _again(call: Callable[[*_Asked], _Answer], *asked: *_Asked) -> _Answer:
             continue
 
 
-def open_file(path: Path, flags: int, mode: int = 0o644) -> int:
+def open_file(path: StrPath, flags: int, mode: int = 0o644) -> int:
     """Open a file, perhaps a new one; return its descriptor."""
     return _again(_disks[0].open, path, flags, mode)
 
@@ -117,27 +120,27 @@ def truncate(descriptor: int, size: int) -> None:
     _again(_disks[0].truncate, descriptor, size)
 
 
-def rename(source: Path, target: Path) -> None:
+def rename(source: StrPath, target: StrPath) -> None:
     """Rename a file, replacing what is there."""
     _again(_disks[0].rename, source, target)
 
 
-def rename_exclusive(source: Path, target: Path) -> None:
+def rename_exclusive(source: StrPath, target: StrPath) -> None:
     """Rename a file; FileExistsError when something is there, FileNotFoundError when `source` is gone."""
     _again(_disks[0].rename_exclusive, source, target)
 
 
-def remove(path: Path) -> None:
+def remove(path: StrPath) -> None:
     """Remove a file's name; FileNotFoundError when it is gone."""
     _again(_disks[0].remove, path)
 
 
-def make_dir(path: Path, mode: int) -> None:
+def make_dir(path: StrPath, mode: int) -> None:
     """Make a folder; FileExistsError when something is there."""
     _again(_disks[0].make_dir, path, mode)
 
 
-def remove_dir(path: Path) -> None:
+def remove_dir(path: StrPath) -> None:
     """Remove an empty folder."""
     _again(_disks[0].remove_dir, path)
 

@@ -10,24 +10,29 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.store import disk
-from sixthbot.store.atomic import Durability, append_line, append_to, make_dirs, point
+from sixthbot.store.atomic import Durability, append_line, append_to, make_dirs, point, write_file
+from sixthbot.store.idset import IdSet
 from sixthbot.store.jsonfile import keep_aside
 from sixthbot.store.locks import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 _LOG = point("queue.ids")
 _SPENT = point("queue.spent")
+_SPENT_COMPACT = point("queue.spent.compact")
 _COMPACT_AT = 1 << 20
+
+SPENT_LIMIT = 32 << 20
+"""So long the file of spent ids may grow, in bytes: some two million ids."""
 
 
 class KnownIds:
     """The ids in the folders when this was made, and those that any process put since.
 
     An id that is not known is nowhere in the queue (unless a person moved a file in by hand); one that is known may
-    be gone. `present` lists the ids in the folders now; it is asked once.
+    be gone. `present` lists the ids in the folders now; it is asked once, and again when the log has grown long.
 
     The others' ids come from a log, one line for each put. It is not synced: what a power cut takes from it, the
     listing at the next start knows. Not for use by two threads at once.
@@ -36,9 +41,9 @@ class KnownIds:
     def __init__(self, log: Path, present: Callable[[], Iterable[str]]) -> None:
         self._log = log
         self._present = present
-        self._ids: set[str] | None = None
+        self._ids: IdSet | None = None
         self._read_to = 0
-        self._alone = False
+        self._held = -1
         self._compact_at = _COMPACT_AT
 
     def __contains__(self, task_id: str) -> bool:
@@ -50,24 +55,19 @@ class KnownIds:
         descriptor = self._open()
         try:
             with exclusive(descriptor):
-                self._alone = True
+                self._held = descriptor
                 try:
                     yield
                 finally:
-                    self._alone = False
+                    self._held = -1
         finally:
             os.close(descriptor)
 
-    def add(self, task_id: str) -> None:
-        """Make an id known to everybody; to be done before its file is there, while `alone`."""
-        descriptor = self._open()
-        try:
-            append_to(descriptor, task_id.encode(), point=_LOG)
-        finally:
-            os.close(descriptor)
+    def add(self, task_ids: Sequence[str]) -> None:
+        """Make ids known to everybody; to be done before their files are there, while `alone`."""
+        append_to(self._held, "\n".join(task_ids).encode(), point=_LOG)
 
     def _open(self) -> int:
-        make_dirs(self._log.parent)
         descriptor = _open_log(self._log)
         if descriptor < 0:  # something else got its name: out of the way with it
             keep_aside(self._log)
@@ -76,49 +76,61 @@ class KnownIds:
             raise Refused(f"{self._log} is not a regular file", hint="remove it")
         return descriptor
 
-    def _caught_up(self) -> set[str]:
+    def _caught_up(self) -> IdSet:
+        if self._held >= 0:
+            return self._read(self._held)
         descriptor = self._open()
         try:
-            if self._ids is None:
-                self._ids = set(self._present())
-            size = os.fstat(descriptor).st_size
-            if size < self._read_to:  # another process made it shorter
-                self._read_to = 0
+            return self._read(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _read(self, descriptor: int) -> IdSet:
+        if self._ids is None:
+            self._ids = IdSet(self._present())
+        size = os.fstat(descriptor).st_size
+        if size < self._read_to:  # another process made it shorter: what is there now is all that is present
+            self._ids, self._read_to = IdSet(), 0
+        if size > self._read_to:
             data = os.pread(descriptor, size - self._read_to, self._read_to)
             whole = data[: data.rfind(b"\n") + 1]
             self._ids.update(whole.decode("ascii", "replace").split())
             self._read_to += len(whole)
-            if self._alone and size > self._compact_at:
+            if self._held >= 0 and size > self._compact_at:
                 self._compact(descriptor)
-        finally:
-            os.close(descriptor)
         return self._ids
 
     def _compact(self, descriptor: int) -> None:
-        """Drop ids from the log that are in no folder any more, or else it would grow for ever."""
+        """Drop ids that are in no folder any more, or else the log, and what is kept in memory, would grow for ever."""
         present = sorted(set(self._present()))
         disk.truncate(descriptor, 0)
         append_to(descriptor, "\n".join(present).encode(), point=_LOG)
-        self._read_to = os.fstat(descriptor).st_size
+        self._ids, self._read_to = IdSet(present), os.fstat(descriptor).st_size
         # where that many tasks are there, each put would compact again
         self._compact_at = max(_COMPACT_AT, 2 * self._read_to)
 
 
 class SpentIds:
-    """Ids that no task will have again, one a line, for ever: of pruned tasks, and of events taken into another task."""
+    """Ids that no task will have again, one a line: of pruned tasks, and of events taken into another task.
+
+    When the file has grown very long the oldest half is let go: by then the cursors know those events.
+    """
 
     def __init__(self, log: Path, durability: Durability) -> None:
         self._log = log
         self._durability: Durability = durability
-        self._ids: set[str] = set()
+        self._ids = IdSet()
         self._read_to = 0
+        self._number = 0
 
     def __contains__(self, task_id: str) -> bool:
         try:
-            grown = os.stat(self._log).st_size > self._read_to  # noqa: PTH116 - at each put
+            found = os.stat(self._log)
         except FileNotFoundError:
             return False
-        if grown:
+        if found.st_ino != self._number or found.st_size < self._read_to:
+            self._ids, self._read_to, self._number = IdSet(), 0, found.st_ino
+        if found.st_size > self._read_to:
             with self._log.open("rb") as file:
                 file.seek(self._read_to)
                 data = file.read()
@@ -133,12 +145,29 @@ class SpentIds:
         if lines:
             append_line(self._log, lines.encode(), point=_SPENT, durability=self._durability)
 
+    def compact(self, limit: int) -> None:
+        """Let the oldest half go where the file is longer than `limit` bytes; only while nobody else adds."""
+        try:
+            if os.stat(self._log).st_size <= limit:
+                return
+        except FileNotFoundError:
+            return
+        lines = dict.fromkeys(self._log.read_bytes().split(b"\n"))
+        lines.pop(b"", None)
+        kept = list(lines)[len(lines) // 2 :]
+        data = b"\n".join(kept) + b"\n"
+        write_file(self._log, data, point=_SPENT_COMPACT, durability=self._durability)
+
 
 def _open_log(path: Path) -> int:
     """Open the log, made if missing; return -1 when there is something that is no regular file."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = disk.open_file(path, flags)
+        try:
+            descriptor = disk.open_file(path, flags)
+        except FileNotFoundError:
+            make_dirs(path.parent)
+            descriptor = disk.open_file(path, flags)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
             return -1

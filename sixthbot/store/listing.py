@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import insort
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ class Listing:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._path = str(folder)
         self.readings = 0
         """How often the folder was read: the list is the same as long as this is."""
         self._names: list[str] = []
@@ -46,7 +48,7 @@ class Listing:
     def refresh(self, *, at_once: bool = False) -> None:
         """Read the folder again if it changed and, unless `at_once`, it has rested long enough."""
         try:
-            stamp = self.folder.stat().st_mtime_ns
+            stamp = os.stat(self._path).st_mtime_ns
         except FileNotFoundError:
             stamp = 0
         if stamp == self._stamp and self._settled:
@@ -58,7 +60,7 @@ class Listing:
         # a change in the same tick as the one seen would leave the same time: then this is not the last word
         self._settled = time.time() - stamp / 1e9 > _TICK
         self._stamp = stamp
-        self._names, self._first, self._gone = sorted(task_names(self.folder)), 0, set()
+        self._names, self._first, self._gone = sorted(task_names(self._path)), 0, set()
         self.readings += 1
         self._read_at = time.monotonic()
         self._cost = self._read_at - started

@@ -7,6 +7,7 @@ is set aside in `failed/` with its reason beside it, and never stops the others.
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -18,16 +19,16 @@ from sixthbot.core.lifecycle import Cancelled, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
 from sixthbot.store import disk, taskfile
-from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, write_temporary
+from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, sync_folder
 from sixthbot.store.counting import count_queue, folder_names, task_names
-from sixthbot.store.known import KnownIds, SpentIds
+from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
 from sixthbot.store.listing import Listing
 from sixthbot.store.switches import Switches
-from sixthbot.store.taskfile import file_name, in_folder, is_task_id
-from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles
+from sixthbot.store.taskfile import file_name, id_in_name, in_folder, is_task_id
+from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, rename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -54,11 +55,11 @@ class Queue(Switches):
         self._guard = threading.RLock()
         self._ready = {lane: Listing(root / "ready" / lane.value) for lane in Lane}
         self._waiting = Listing(root / "waiting")
-        self._untils: tuple[int, list[tuple[datetime, Path]]] = (-1, [])
+        self._untils: tuple[int, list[tuple[datetime, str]]] = (-1, [])
         self._known = KnownIds(root / ".ids", self._files.ids_present)
         self._spent = SpentIds(root / ".spent", durability)
         self._kept: set[str] = set()
-        self._moving = root / ".moving"
+        self._moving = f"{root}/.moving"
 
     # putting and finding
 
@@ -68,18 +69,42 @@ class Queue(Switches):
         Returns only when the task would survive what `durability` says. Raises UsageError for an id that cannot be
         a file's name.
         """
-        if not is_task_id(task.id):
-            raise UsageError(f"not a usable task id: {task.id[:80]!r}")
-        durability = self._files.durability
+        return bool(self.put_many([task]))
+
+    def put_many(self, tasks: Sequence[Task]) -> list[Task]:
+        """Add tasks as `put` does, with syncs that all of them share; return those that are new.
+
+        One that raises OSError may have added some of them; all can be put again.
+        """
+        for task in tasks:
+            if not is_task_id(task.id):
+                raise UsageError(f"not a usable task id: {task.id[:80]!r}")
         with self._guard, self._known.alone():
-            if task.id in self._spent or (task.id in self._known and self._files.search(task.id) is not None):
-                return False
-            # known first: if this process dies in between, others look for the task, find none and put it
-            self._known.add(task.id)
-            data, target = taskfile.encode(task), self._files.path_for(task)
-            temporary = write_temporary(self.root, data, point=_PUT, durability=durability)
-            move(temporary, target, point=_PUT, durability=durability)
-            self._now_ready(task)
+            new = [
+                task
+                for task in {task.id: task for task in reversed(tasks)}.values()
+                if not self._is_here(task.id)
+            ]
+            new.reverse()
+            if new:
+                # known first: if this process dies in between, others look for the task, find none and put it
+                self._known.add([task.id for task in new])
+                self._files.add(new, point=_PUT)
+                for task in new:
+                    self._now_ready(task)
+        return new
+
+    def _is_here(self, task_id: str) -> bool:
+        """Tell whether a task of that id was put before; if so, it would survive as much as after a `put`."""
+        if task_id in self._spent:
+            return True
+        if task_id not in self._known:
+            return False
+        found = self._files.search(task_id)
+        if found is None:
+            return any(id_in_name(os.path.basename(path)) == task_id for path in self._files.newer())
+        if self._files.durability == "power":
+            sync_folder(self._files.folder(found.state, found.lane))  # whoever put it may have failed to
         return True
 
     def find(self, task_id: str) -> Task | None:
@@ -106,13 +131,24 @@ class Queue(Switches):
         """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
         return count_queue(self.root)
 
+    def left_to_newer(self, lane: Lane) -> int:
+        """Return how many files of a lane are passed over because a newer program wrote them, as far as met."""
+        folder = f"{self._files.root}/ready/{lane.value}"
+        return sum(os.path.dirname(path) == folder for path in self._files.newer())
+
     def knows(self, task_id: str) -> bool:
         """Tell whether a task of that id is there in any state, or will not come again."""
         return task_id in self._spent or self.find(task_id) is not None
 
     def spend(self, task_id: str) -> None:
         """Let no task of that id be put any more: what it would be for is in another one."""
-        self._spent.add([task_id])
+        with self._guard, self._known.alone():
+            self._spent.add([task_id])
+
+    def compact(self, limit: int = SPENT_LIMIT) -> None:
+        """Let the file of ids that will not come again not grow beyond so many bytes: the oldest half goes."""
+        with self._guard, self._known.alone():
+            self._spent.compact(limit)
 
     def prune_done(self, before: datetime) -> int:
         """Remove the files of finished tasks whose deadline was before a moment; return how many.
@@ -121,12 +157,13 @@ class Queue(Switches):
         """
         limit, folder = sortable(before), self.root / "done"
         old = sorted(name for name in task_names(folder) if name < limit and name not in self._kept)
-        tasks = {name: self._files.load(folder / name) for name in old}
+        tasks = {name: self._files.load(f"{folder}/{name}") for name in old}
         self._kept |= {
             name for name, task in tasks.items() if task and task.event.kind == EventKind.ISSUE_ADDED
         }
         gone = {name: task.id for name, task in tasks.items() if task is not None and name not in self._kept}
-        self._spent.add(gone.values())
+        with self._guard, self._known.alone():
+            self._spent.add(gone.values())
         return sum(remove(folder / name, point=_PRUNE) for name in gone)
 
     # claiming
@@ -147,7 +184,7 @@ class Queue(Switches):
                 self._ready[lane].refresh()
             for name, lane in heapq.merge(*(self._named(lane) for lane in open_lanes)):
                 listing = self._ready[lane]
-                task = self._files.load(listing.folder / name, quarantine=True)
+                task = self._files.load(f"{listing.folder}/{name}", quarantine=True)
                 if task is not None and blocked(task):
                     continue
                 listing.forget(name)
@@ -164,12 +201,11 @@ class Queue(Switches):
         return ((name, lane) for name in self._ready[lane])
 
     def _take(self, worker: str, lane: Lane, name: str) -> Task | None:
-        source = self._ready[lane].folder / name
-        target = self.root / "running" / worker / name
-        make_dirs(target.parent)
+        source = f"{self._ready[lane].folder}/{name}"
+        target = f"{self._files.root}/running/{worker}/{name}"
         try:
             # not synced: a power cut that undoes a claim leaves a task that can be claimed
-            move(source, target, point=_CLAIM, durability="process")
+            rename(source, target, point=_CLAIM, durability="process")
         except FileNotFoundError:
             return None  # another worker was faster
         except FileExistsError:
@@ -185,11 +221,11 @@ class Queue(Switches):
 
         Only for the worker itself, while it works on nothing.
         """
-        folder = self.root / "running" / worker
-        found = (self._taken(worker, folder / name) for name in sorted(task_names(folder)))
+        folder = f"{self._files.root}/running/{worker}"
+        found = (self._taken(worker, f"{folder}/{name}") for name in sorted(task_names(folder)))
         return next((task for task in found if task is not None), None)
 
-    def _taken(self, worker: str, target: Path, lane: Lane | None = None) -> Task | None:
+    def _taken(self, worker: str, target: str, lane: Lane | None = None) -> Task | None:
         content = self._files.content(target, quarantine=True)
         if content is None:
             return None
@@ -208,11 +244,13 @@ class Queue(Switches):
         Returns False, with nothing done, when it is not there any more: somebody else, or a person by hand, moved
         it, and where it is now counts.
         """
-        source = self._files.place_of(before)
-        content = None if source is None else self._files.content(source, quarantine=True)
-        if source is None or content is None:
+        found = self._files.find(before, quarantine=True)
+        if found is None:
             return False
-        plain = taskfile.encode(_seen_in_folder_of(after, content)) == taskfile.encode(after)
+        source, content = found
+        seen = _seen_in_folder_of(after, content)
+        # the second: what was never read from a file has times of more digits than a file has
+        plain = seen == after or taskfile.encode(seen) == taskfile.encode(after)
         try:
             if plain:
                 self._files.move(source, self._files.path_for(after), point=_SETTLE)
@@ -254,7 +292,7 @@ class Queue(Switches):
 
     def holds(self, task: Task) -> bool:
         """Tell whether a task is still where it was seen, or was moved by hand or by somebody else."""
-        return self._files.place_of(task) is not None
+        return self._files.find(task) is not None
 
     def _end_if_asked(self, task: Task) -> None:
         """End a task whose worker put it away without having seen the request to cancel it."""
@@ -268,10 +306,10 @@ class Queue(Switches):
             with self._guard:
                 self._ready[task.lane].add(file_name(task))
 
-    def _settle_shared(self, source: Path, after: Task) -> None:
+    def _settle_shared(self, source: str, after: Task) -> None:
         """Move with a change of content where others may take the file meanwhile: take it, write, move it on."""
-        taken = self._moving / source.name
-        make_dirs(taken.parent)
+        taken = f"{self._moving}/{source.rpartition('/')[2]}"
+        make_dirs(self.root / ".moving")
         with self._guard, self._known.alone():
             self._move_on()
             move(source, taken, point=_SETTLE_TAKE, durability="process")
@@ -284,17 +322,17 @@ class Queue(Switches):
 
     def _finish_moves(self) -> None:
         """Put files where they belong that a process took to write them anew, and died over."""
-        if any(task_names(self._moving)):
+        if os.path.isdir(self._moving) and any(task_names(self._moving)):
             with self._guard, self._known.alone():
                 self._move_on()
 
     def _move_on(self) -> None:
         for name in tuple(task_names(self._moving)):
-            content = self._files.content(self._moving / name, quarantine=True)
+            path = f"{self._moving}/{name}"
+            content = self._files.content(path, quarantine=True)
             if content is not None:
                 state = Ready() if isinstance(content.state, Running) else content.state
-                target = self._files.path_for(replace(content, state=state))
-                self._files.move(self._moving / name, target, point=_SETTLE)
+                self._files.move(path, self._files.path_for(replace(content, state=state)), point=_SETTLE)
 
     # waiting
 
@@ -307,14 +345,14 @@ class Queue(Switches):
         """Return when the next waiting task is due, or None when none waits."""
         return next((until for until, _ in self._waiting_until()), None)
 
-    def _waiting_until(self) -> list[tuple[datetime, Path]]:
+    def _waiting_until(self) -> list[tuple[datetime, str]]:
         with self._guard:
             self._finish_moves()
             self._waiting.refresh(at_once=True)
             if self._untils[0] != self._waiting.readings:
                 found = []
                 for name in self._waiting:
-                    path = self._waiting.folder / name
+                    path = f"{self._waiting.folder}/{name}"
                     task = self._files.load(path, quarantine=True)
                     if task is not None and isinstance(task.state, Waiting):
                         found.append((task.state.until, path))
@@ -337,8 +375,9 @@ class Queue(Switches):
         folder = self.root / "running" / worker
         recovered = []
         for name in sorted(task_names(folder)):
-            content = self._files.content(folder / name, quarantine=True)
+            content = self._files.content(f"{folder}/{name}", quarantine=True)
             if content is None:
+                self._files.give_up_newer(f"{folder}/{name}")
                 continue
             before = in_folder(content, "running", worker=worker)
             decided = content.state.name not in {"ready", "running"}

@@ -26,16 +26,25 @@ def read_small(path: Path | str, limit: int) -> bytes:
             raise Refused(f"{os.path.basename(path)} is a link or special file") from None
         raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{os.path.basename(path)} is not a regular file")
-        chunks, left = [], limit + 1
-        while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
-            chunks.append(chunk)
-            left -= len(chunk)
+        # one byte more than it has shows its end at once; a file that grows meanwhile is read on
+        data = os.read(descriptor, min(found.st_size, limit) + 1)
+        if len(data) != found.st_size and len(data) <= limit:
+            data += _rest(descriptor, limit + 1 - len(data))
     finally:
         os.close(descriptor)
-    if left <= 0:
+    if len(data) > limit:
         raise Refused(f"{os.path.basename(path)} is longer than {limit} bytes")
+    return data
+
+
+def _rest(descriptor: int, left: int) -> bytes:
+    chunks = []
+    while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
+        chunks.append(chunk)
+        left -= len(chunk)
     return b"".join(chunks)
 
 

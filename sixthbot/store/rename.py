@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from sixthbot.store.disk import StrPath
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -18,7 +19,7 @@ _RENAME_NOREPLACE = 1
 _NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 
 
-def rename_exclusive(source: Path, target: Path) -> None:
+def rename_exclusive(source: StrPath, target: StrPath) -> None:
     """Rename `source` to `target`; raise FileExistsError when `target` exists, whatever it is.
 
     Where neither kernel nor file system knows how, a process that makes `target` in the same instant may lose it.

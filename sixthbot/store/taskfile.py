@@ -23,10 +23,16 @@ SIZE_LIMIT = TASK_LIMIT
 _TASK_ID = re.compile(TASK_ID)
 _FILE_NAME = re.compile(FILE_NAME)
 _T = TypeVar("_T")
+_to_json = json.JSONEncoder().encode
+"""ASCII only: no text that an event carried can make the file unreadable."""
 
 
 class BadTaskFile(SixthError):
     """A file in the queue that cannot be taken for a task; the message says why, for the person who finds it."""
+
+
+class NewerTaskFile(BadTaskFile):
+    """A file whose schema is newer than this program's: no task for it, and none of its business."""
 
 
 def is_task_id(text: str) -> bool:
@@ -65,8 +71,9 @@ def encode(task: Task) -> bytes:
         "max_budget": task.max_budget,
         "state": _state_to_json(task.state),
     }
-    # ASCII only: no text that an event carried can make the file unreadable
-    return json.dumps(data, indent=1).encode("ascii") + b"\n"
+    # one line for each key: `indent` would say more lines, and is written by slow code
+    lines = ",\n".join([f' "{key}": {_to_json(value)}' for key, value in data.items()])
+    return f"{{\n{lines}\n}}\n".encode("ascii")
 
 
 def decode(data: bytes, name: str) -> Task:
@@ -79,8 +86,9 @@ def decode(data: bytes, name: str) -> Task:
         raise BadTaskFile("it is not a JSON object")
     schema = raw.get("schema")
     if schema != SCHEMA:
-        newer = isinstance(schema, int) and schema > SCHEMA
-        raise BadTaskFile(f"its schema is {schema!r}" + (": a newer sixthbot wrote it" if newer else ""))
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise NewerTaskFile(f"its schema is {schema}: a newer sixthbot wrote it")
+        raise BadTaskFile(f"its schema is {schema!r}")
     try:
         task = _task_from_json(raw)
     except SixthError as error:
@@ -99,6 +107,8 @@ def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Ta
     why) is kept where the content is of the same state and said plainly where it is not.
     """
     if state == "ready":
+        if isinstance(task.state, Ready) and task.lane == lane:
+            return task
         return replace(task, state=Ready(), lane=Lane(lane))
     if state == "running":
         return replace(task, state=Running(worker))

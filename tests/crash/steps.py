@@ -161,6 +161,7 @@ def odds_and_ends(life: Life) -> int:
     if services.store.drafts.find(BranchName(OTHER)) is not None:
         services.store.drafts.remove(BranchName(OTHER))
     queue.prune_done(datetime.now(UTC) + timedelta(days=365))
+    queue.compact(limit=0)
     return 0
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError
@@ -14,6 +16,7 @@ from sixthbot.core.events import make_event
 from sixthbot.core.lifecycle import step
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Task, Waiting
 from sixthbot.store import taskfile
+from sixthbot.store.idset import IdSet
 from sixthbot.store.known import KnownIds
 from sixthbot.store.queue import Queue
 from tests.store.support import START, make_task
@@ -71,6 +74,28 @@ def test_another_process_knows_what_was_put_since_it_started(root: Path) -> None
     assert one.put(make_task())
     assert not two.put(make_task())
     assert two.find(make_task().id) == make_task()
+
+
+def test_tasks_put_together_are_each_put_once_in_their_order(queue: Queue, root: Path) -> None:
+    queue.put(make_task(1))
+    tasks = [make_task(number) for number in (0, 1, 2, 2, 3)]
+    assert queue.put_many(tasks) == [make_task(number) for number in (0, 2, 3)]
+    assert queue.put_many(tasks) == queue.put_many([]) == []
+    assert [task.id for task in queue.all()] == [make_task(number).id for number in range(4)]
+    assert files(root) == [f"ready/normal/{taskfile.file_name(make_task(number))}" for number in range(4)]
+    with pytest.raises(UsageError):
+        queue.put_many([make_task(8), make_task(id="../x")])
+    assert queue.find(make_task(8).id) is None
+
+
+def test_a_put_is_not_kept_off_by_something_else_of_its_name(queue: Queue, root: Path) -> None:
+    for number, content in ((1, b"no task"), (2, taskfile.encode(make_task(2)))):
+        name = taskfile.file_name(make_task(number))
+        (_folder(root, "ready/normal") / name).write_bytes(content)
+    Queue(root, "process")  # what came before this one was made would be known
+    assert queue.put_many([make_task(number) for number in range(4)])
+    assert len(list(queue.all())) == 4
+    assert len(list((root / "failed").glob("*.reason.txt"))) == 1
 
 
 def test_a_task_whose_file_a_person_removed_can_be_put_again(queue: Queue, root: Path) -> None:
@@ -272,6 +297,35 @@ def test_a_pruned_task_never_comes_again_and_an_issue_s_own_stays(queue: Queue, 
         assert [task.id for task in other.all()] == [make_task(2).id]
 
 
+def test_of_very_many_spent_ids_the_oldest_half_is_let_go(queue: Queue, root: Path) -> None:
+    other = Queue(root, "process")
+    for number in range(8):
+        queue.spend(make_task(number).id)
+    queue.spend("t_of_another_form")
+    assert other.knows(make_task(0).id)
+    other.compact(limit=1000)
+    assert queue.knows(make_task(0).id)
+    other.compact(limit=50)
+    for one in (queue, other, Queue(root, "process")):
+        assert [one.knows(make_task(number).id) for number in range(8)] == [False] * 4 + [True] * 4
+        assert one.knows("t_of_another_form")
+
+
+@given(st.lists(st.sets(st.integers(0, 60)), max_size=6))
+def test_a_set_of_ids_is_a_set(batches: list[set[int]]) -> None:
+    kept, model = IdSet(), set()
+    for batch in batches:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sixthbot.store.idset._RECENT", 3)
+            ids = {make_task(number).id if number % 5 else f"T{number}" for number in batch}
+            kept.update(ids)
+            model |= ids
+    wanted = (
+        {make_task(number).id for number in range(61)} | {f"T{number}" for number in range(61)} | {"", "t"}
+    )
+    assert {task_id for task_id in wanted if task_id in kept} == model
+
+
 def test_the_ids_of_a_large_queue_are_not_put_in_order_again_with_every_put(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +340,7 @@ def test_the_ids_of_a_large_queue_are_not_put_in_order_again_with_every_put(
     for number in range(200):
         with known.alone():
             assert f"t{number:012x}" in known
-            known.add(f"t{number:012x}")
+            known.add([f"t{number:012x}"])
     assert len(listed) < 10
 
 
@@ -380,7 +434,6 @@ DAMAGE = {
     "a list": b"[]",
     "deep": b"[" * 100_000,
     "a huge number": b'{"schema": ' + b"9" * 5000 + b"}",
-    "newer": _damaged(schema=2),
     "no schema": _damaged(schema=None),
     "another id": _damaged(id="t000000000001"),
     "a path for an id": _damaged(id="../../x"),
@@ -418,6 +471,33 @@ def test_a_damaged_file_is_set_aside_with_its_reason_and_stops_nothing(
     reason = (root / "failed" / f"{name}.reason.txt").read_text()
     assert f"It was {folder}/{name}." in reason
     assert len(reason.splitlines()[0]) > 5
+
+
+def test_what_a_newer_program_wrote_stays_where_it_is_and_comes_to_no_harm(queue: Queue, root: Path) -> None:
+    name, newer = taskfile.file_name(make_task()), _damaged(schema=2, more={"of": "it"})
+    for folder in ("ready/normal", "waiting"):
+        (_folder(root, folder) / name).write_bytes(newer)
+        good = make_task(9)
+        queue.put(good)
+        assert not queue.put(make_task())
+        assert queue.due(START) == []
+        assert claimed(queue).id == good.id
+        assert queue.claim("w") is None
+        assert queue.left_to_newer(Lane.NORMAL) == (1 if folder == "ready/normal" else 0)
+        assert (root / folder / name).read_bytes() == newer
+        (root / folder / name).unlink()
+        queue = Queue(_folder(root.parent / "again", "queue"), "process")
+        root = queue.root
+    assert not (root / "failed").exists()
+
+
+def test_what_a_newer_programs_dead_worker_had_is_kept_for_that_program(queue: Queue, root: Path) -> None:
+    name, newer = taskfile.file_name(make_task()), _damaged(schema=2)
+    (_folder(root, "running/w9") / name).write_bytes(newer)
+    assert queue.recover_worker("w9") == []
+    assert (root / "failed" / name).read_bytes() == newer
+    assert "a newer sixthbot wrote it" in (root / "failed" / f"{name}.reason.txt").read_text()
+    assert queue.workers() == []
 
 
 def test_two_damaged_files_of_one_name_are_both_kept(queue: Queue, root: Path) -> None:
