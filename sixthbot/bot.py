@@ -15,6 +15,7 @@ from sixthbot.engine import housekeeping
 from sixthbot.engine.admit import admit, hasten, wake_due
 from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
+from sixthbot.engine.following import FollowerWatch
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
@@ -88,6 +89,7 @@ class Bot:
         self._jumps = Jumps()
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
+        self._followers = FollowerWatch()
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", self._recover),
@@ -97,6 +99,7 @@ class Bot:
             Duty("branches", self._follow_people),
             Duty("clock", self._look_at_clock),
             Duty("waiting-tasks", _wake_due),
+            Duty("followers", self._let_follow),
         )
 
     @classmethod
@@ -221,8 +224,9 @@ class Bot:
             # what workers left behind just before they finished is found by one more turn after that
             if at_rest and self._intake.events == events and pause > 0 and not (was_left or left):
                 wait = patience.wait(self._last)
-                if wait is None:
+                if wait is None and not self._followers.look(self._last, time.monotonic(), now=True):
                     return
+                wait = wait or 0.0
                 pause = min(pause, wait)
             self._stop.wait(min(pause, _RUN_LOOK))
 
@@ -284,6 +288,9 @@ class Bot:
         # what dies beside us goes on within a second
         own = f"{os.getpid()}-"
         return None if all(one.startswith(own) for one in services.store.queue.workers()) else 1.0
+
+    def _let_follow(self, services: Services) -> float | None:
+        return 0.0 if self._followers.look(services, time.monotonic()) else None
 
     def _tidy_up(self, services: Services) -> float | None:
         now = time.monotonic()

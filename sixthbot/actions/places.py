@@ -78,13 +78,22 @@ def run_in(
 
 
 def task_env(ctx: Context) -> dict[str, str]:
-    """Return what every command of a task is told: SIXTH_TASK_ID, SIXTH_REPO and the event's fields."""
+    """Return what every command of a task is told: SIXTH_TASK_ID, SIXTH_REPO and the fields of the event.
+
+    SIXTH_INTENSITY, SIXTH_MIN_BUDGET and SIXTH_MAX_BUDGET are there when the issue gave them.
+    """
+    wishes = {
+        "SIXTH_INTENSITY": ctx.task.intensity,
+        "SIXTH_MIN_BUDGET": ctx.task.min_budget,
+        "SIXTH_MAX_BUDGET": ctx.task.max_budget,
+    }
     env = {
         "SIXTH_TASK_ID": ctx.task.id,
         "SIXTH_REPO": str(ctx.repo.top),
         "SIXTH_EVENT": ctx.event.kind,
         # what it makes git do to branches is told from what people do: see sources/causes.py
         "GIT_REFLOG_ACTION": f"sixthbot task {ctx.task.id}",
+        **{name: env_value(value) for name, value in wishes.items() if value},
     }
     for name, value in ctx.event.fields.items():
         text = "\n".join(value) if isinstance(value, tuple) else str(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.cli.issue import plan_lines
 from sixthbot.cli.output import next_lines, one_line, paint, plural
 from sixthbot.cli.records import CHATTER, local_clock, message_of, short_hashes
+from sixthbot.core.tasks import Blocked
 from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _ending(chain: Chain, now: datetime) -> Iterator[str]:
         elif state.name == "failed":
             yield f"\n{paint('failed', 'red')}: {one_line(state.reason, 300)}"
             yield f"{paint('next', 'green')}: sixthbot queue retry {task.id}, once the cause is mended"
+        elif isinstance(state, Blocked):
+            yield f"\n{task.id} {one_line(state.reason, 300)}, which it comes after"
         elif state.name == "waiting":
             yield f"\nwaits until {local_clock(format_time(state.until), now)}: {one_line(state.reason, 300)}"
         elif state.name in {"ready", "running"}:

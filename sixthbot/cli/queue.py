@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,7 @@ from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError, WorkFailed
 from sixthbot.core.events import EventKind
-from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Parked, Running
+from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Parked, Running, Waiting
 from sixthbot.core.times import format_time
 from sixthbot.store.clock import now
 from sixthbot.store.records import about
@@ -136,7 +135,7 @@ def _details(task: Task) -> dict[str, Any]:
         "created": format_time(task.created),
         "crashes": task.crashes,
         "hint": str(getattr(task.state, "hint", "")),
-        "until": format_time(task.state.until) if task.state.name == "waiting" else "",
+        "until": format_time(task.state.until) if isinstance(task.state, Waiting) else "",
         "worker": task.state.worker if task.state.name == "running" else "",
         "events": [f"{event.kind} {event.key}" for event in task.events],
     }
@@ -210,7 +209,7 @@ def move(session: Session, task_id: str, lane: str) -> None:
     if task.state.name in {"running", "done"}:
         raise UsageError(f"task {task.id} is {task.state.name}: it has no lane to change any more")
     chosen = Lane(lane)
-    _move(store, task, replace(task, lane=chosen, deadline=task.created + chosen.wait))
+    _move(store, task, task.in_lane(chosen))
     store.journal.append("task.moved", f"{task.id} moved to lane {lane}", **about(task))
     session.out.say(f"{task.id} is in lane {lane} now")
 

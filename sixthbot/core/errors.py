@@ -109,3 +109,10 @@ class Cancelled(SixthError):
     def __init__(self, message: str, *, by_person: bool) -> None:
         super().__init__(message)
         self.by_person = by_person
+
+
+class Paused(Cancelled):
+    """A person wants the task to wait until they resume it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, by_person=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ from sixthbot.core.checkboxes import (
     read_subtasks,
     take_do_spans,
 )
-from sixthbot.core.errors import InvalidName, Rejected
+from sixthbot.core.errors import ConfigError, InvalidName, Rejected
 from sixthbot.core.frontmatter import FrontMatter, split_front_matter
 from sixthbot.core.issues import Issue
 from sixthbot.core.names import BranchName, clean_line, has_unsafe_characters, parse_issue_id
 from sixthbot.core.tasks import Lane
+from sixthbot.core.times import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ _CLOSE_ENOUGH = 0.66  # `prio` is close to priority
 _KNOWN = frozenset(
     {
         "id", "title", "priority", "labels", "base", "branch", "depends", "paths", "do", "agent", "intensity",
-        "min_budget", "max_budget", "due", "source",
+        "min_budget", "max_budget", "due", "not_before", "source",
     }
 )  # fmt: skip
 _BOM = "\ufeff"
@@ -100,6 +101,7 @@ def parse_issue(data: bytes, file_name: str) -> Issue:
         min_budget=reader.text("min_budget"),
         max_budget=reader.text("max_budget"),
         due=reader.date("due"),
+        not_before=reader.moment("not_before"),
         source=reader.text("source"),
         extra=MappingProxyType({key: value for key, value in front.values.items() if key not in _KNOWN}),
     )
@@ -283,6 +285,17 @@ class _Reader:
         except ValueError:
             self.warn(f"{self._where(key)}{key} {value!r} is not a date like 2026-11-20, and was ignored")
             return ""
+
+    def moment(self, key: str) -> str:
+        """Return when it may start, as it is written: what it is counted from is known when a task is made."""
+        value = clean_line(self.word(key), limit=60)
+        try:
+            if value:
+                parse_moment(value, datetime(2026, 1, 1, tzinfo=UTC))
+        except ConfigError as error:
+            self.warn(f"{self._where(key)}{key} {value!r} was ignored: {error.hint}")
+            return ""
+        return value
 
     def _check(self, key: str, value: str, check: Callable[[str], str]) -> str:
         try:

@@ -89,7 +89,7 @@ class Plan:
 class Issue:
     """A parsed issue file. Values are as the file gave them, checked and cleaned; `body` is untrusted text.
 
-    `priority` is a lane's name or empty. `extra` keeps keys the contract does not know. `warnings` say, one
+    `priority` is a lane's name or empty. `not_before` is as the file has it, and can be read. `extra` keeps keys the contract does not know. `warnings` say, one
     line each, what could not be read. `subtasks` are as parsed; how far they are is the plan's business.
     """
 
@@ -109,6 +109,7 @@ class Issue:
     min_budget: str = ""
     max_budget: str = ""
     due: str = ""
+    not_before: str = ""
     source: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     warnings: tuple[str, ...] = ()

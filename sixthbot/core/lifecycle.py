@@ -8,7 +8,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from sixthbot.core.errors import SixthError
-from sixthbot.core.tasks import Done, Failed, Parked, Ready, Running, State, Task, Waiting
+from sixthbot.core.tasks import (
+    FOLLOWING,
+    PAUSED,
+    AfterFailed,
+    Blocked,
+    Done,
+    Failed,
+    Parked,
+    Ready,
+    Running,
+    State,
+    Task,
+    Waiting,
+    deadline_of,
+)
+from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +31,9 @@ if TYPE_CHECKING:
 
 CRASH_LIMIT = 3
 """A task that killed this many workers is set aside."""
+
+_NAMED = 3
+"""How many of the tasks that another waits for its reason names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,34 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A person does not want it any more."""
+    """A person does not want it any more, or nobody can, for the `reason`."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A person wants it to wait until they resume it; no attempt is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A person wants it not to start before a moment."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PutAfter:
+    """It is to wait until these tasks are over, and for nothing when there are none."""
+
+    after: tuple[str, ...]
+    after_failed: AfterFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The tasks that it came after are over, and nothing of theirs holds it any more."""
 
 
 Fact: TypeAlias = (
@@ -98,6 +143,10 @@ Fact: TypeAlias = (
     | Answered
     | Retried
     | Cancelled
+    | Paused
+    | Deferred
+    | PutAfter
+    | Released
 )
 
 
@@ -107,8 +156,33 @@ class IllegalTransition(SixthError):
 
 TRANSITIONS: Mapping[type[State], Mapping[type[Fact], tuple[type[State], ...]]] = MappingProxyType(
     {
-        Ready: {Claimed: (Running,), Cancelled: (Done,), Postponed: (Waiting,), PersonNeeded: (Parked,)},
-        Waiting: {TimeCame: (Ready,), Cancelled: (Done,), Retried: (Ready,), Answered: (Ready,)},
+        Ready: {
+            Claimed: (Running,),
+            Cancelled: (Done,),
+            Postponed: (Waiting,),
+            PersonNeeded: (Parked,),
+            Paused: (Parked,),
+            Deferred: (Waiting, Ready),
+            PutAfter: (Blocked, Ready),
+        },
+        Waiting: {
+            TimeCame: (Ready, Waiting, Blocked),
+            Answered: (Ready, Waiting, Blocked),
+            Retried: (Ready,),
+            Cancelled: (Done,),
+            Paused: (Parked,),
+            Deferred: (Waiting, Blocked, Ready),
+            PutAfter: (Waiting,),
+        },
+        Blocked: {
+            Released: (Ready, Waiting),
+            PersonNeeded: (Parked,),
+            Retried: (Ready,),
+            Cancelled: (Done,),
+            Paused: (Parked,),
+            Deferred: (Blocked, Waiting, Ready),
+            PutAfter: (Blocked, Waiting, Ready),
+        },
         Running: {
             Succeeded: (Done,),
             AttemptFailed: (Waiting, Failed),
@@ -117,9 +191,16 @@ TRANSITIONS: Mapping[type[State], Mapping[type[Fact], tuple[type[State], ...]]] 
             WorkerLost: (Ready, Failed),
             GivenBack: (Ready,),
             Cancelled: (Done,),
+            Paused: (Parked,),
         },
-        Parked: {Answered: (Ready,), Cancelled: (Done,), Retried: (Ready,)},
-        Failed: {Retried: (Ready,), Cancelled: (Done,)},
+        Parked: {
+            Answered: (Ready, Waiting, Blocked),
+            Released: (Ready, Waiting),
+            PutAfter: (Parked, Blocked, Waiting, Ready),
+            Retried: (Ready,),
+            Cancelled: (Done,),
+        },
+        Failed: {Retried: (Ready,), Cancelled: (Done,), Deferred: (Waiting, Ready)},
         Done: {},
     }
 )
@@ -153,12 +234,64 @@ def _apply(task: Task, fact: Fact, now: datetime) -> Task:  # noqa: PLR0911 - on
             return replace(task, state=Waiting(now + delay, reason))
         case WorkerLost():
             return _after_crash(task)
-        case GivenBack() | TimeCame() | Answered():
+        case GivenBack():
             return replace(task, state=Ready())
+        case TimeCame() | Answered():
+            return set_free(task, now)
+        case _:
+            return _steered(task, fact, now)
+
+
+def _steered(
+    task: Task, fact: Retried | Cancelled | Paused | Deferred | PutAfter | Released, now: datetime
+) -> Task:
+    match fact:
         case Retried():
-            return replace(task, state=Ready(), attempts=0, crashes=0)
-        case Cancelled():
-            return replace(task, state=Done("cancelled"))
+            return replace(task, state=Ready(), attempts=0, crashes=0, after=(), not_before=None)
+        case Cancelled(reason):
+            return replace(task, state=Done("cancelled", reason))
+        case Paused():
+            hint = f"sixthbot queue resume {task.id}"
+            return replace(task, state=Parked(PAUSED, "paused by hand", hint))
+        case Deferred(until):
+            return _deferred(task, until, now)
+        case PutAfter(after, after_failed):
+            return _put_after(replace(task, after=after, after_failed=after_failed), now)
+        case Released():
+            return set_free(replace(task, after=()), now)
+
+
+def set_free(task: Task, now: datetime) -> Task:
+    """Return a task in the state of one that nothing holds but what it carries: those it comes after, then its time."""
+    if task.after:
+        return replace(task, state=Blocked(behind(task.after)))
+    if task.not_before is not None and task.not_before > now:
+        return replace(task, state=Waiting(task.not_before, f"not before {format_time(task.not_before)}"))
+    return replace(task, state=Ready(), not_before=None)
+
+
+def behind(after: tuple[str, ...]) -> str:
+    """Return the reason of a task that waits for others."""
+    return f"waits for {', '.join(after[:_NAMED])}" + (
+        f" and {len(after) - _NAMED} more" if len(after) > _NAMED else ""
+    )
+
+
+def _deferred(task: Task, until: datetime, now: datetime) -> Task:
+    task = replace(task, not_before=until, deadline=deadline_of(task.lane, task.created, until))
+    if isinstance(task.state, Failed):
+        task = replace(task, attempts=0, crashes=0, after=())
+    return set_free(task, now)
+
+
+def _put_after(task: Task, now: datetime) -> Task:
+    match task.state:
+        case Waiting():
+            return task  # what it waits for now comes first
+        case Parked(kind) if kind != FOLLOWING:
+            return task  # a person is needed all the same
+        case _:
+            return set_free(task, now)
 
 
 def _after_failure(task: Task, fact: AttemptFailed, now: datetime) -> Task:
@@ -179,7 +312,10 @@ def _after_crash(task: Task) -> Task:
 
 
 def _verb(fact: Fact) -> str:
-    words = {Claimed: "claimed", Retried: "retried", Cancelled: "cancelled", Answered: "answered"}
+    words: Mapping[type[Fact], str] = {
+        Claimed: "claimed", Retried: "retried", Cancelled: "cancelled", Answered: "answered", Paused: "paused",
+        Deferred: "put off", PutAfter: "put after another", Released: "released",
+    }  # fmt: skip
     return words.get(type(fact), type(fact).__name__)
 
 

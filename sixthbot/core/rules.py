@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.limits import GENERATIONS
-from sixthbot.core.tasks import Lane
+from sixthbot.core.tasks import AfterFailed, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,9 @@ class Rule:
     """One rule, checked. `when` maps a field name (perhaps with `not_` before it) to patterns, any of which may hold.
 
     `condition` is the text of `if`, empty for none. `key` is a template over event fields. Spans of zero mean none;
-    `timeout` None means no limit. `origin` says where it comes from ("shipped" or a path below the repository) and
+    `timeout` None means no limit. `concurrency` is how many tasks of one key may run at a time, 0 for what the mode
+    says; nothing runs beside a task that is not `parallel_safe`. `after` names rules whose task for the same event
+    comes first. `origin` says where it comes from ("shipped" or a path below the repository) and
     `digest` is the SHA-256 of the file's bytes; `line` is where it begins there, 0 where nobody knows; `older` are the
     commits with a part in its file that were there when it was trusted, which do not run by it. `react_to_self`
     lets it see events that the bot caused, `generations` times over; `limit` bounds its tasks within a span.
@@ -73,6 +75,11 @@ class Rule:
     retries: int = 3
     limit: Limit | None = None
     generations: int = GENERATIONS
+    delay: timedelta = timedelta(0)
+    after: tuple[str, ...] = ()
+    after_failed: AfterFailed = AfterFailed.PARK
+    concurrency: int = 0
+    parallel_safe: bool = True
     react_to_self: bool = False
     schedule: str = ""
     timezone: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -58,6 +58,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """It will be ready by itself once the tasks that it comes after (`Task.after`) are over; it lies in `waiting/`."""
+
+    reason: str
+    name: Literal["waiting"] = field(default="waiting", init=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A worker holds it."""
 
@@ -85,14 +93,29 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is over: it succeeded, or a person cancelled it."""
+    """It is over: it succeeded, or it was cancelled, by a person or for the `reason`."""
 
     result: Literal["succeeded", "cancelled"]
+    reason: str = ""
     name: Literal["done"] = field(default="done", init=False)
 
 
-State: TypeAlias = Ready | Waiting | Running | Parked | Failed | Done
+State: TypeAlias = Ready | Waiting | Blocked | Running | Parked | Failed | Done
 STATE_NAMES = ("ready", "waiting", "running", "parked", "failed", "done")
+
+PAUSED = "paused"
+"""The kind of a parked task that a person paused."""
+
+FOLLOWING = "after"
+"""The kind of a parked task whose predecessor failed, was cancelled or is not there."""
+
+
+class AfterFailed(StrEnum):
+    """What becomes of a task when one that it comes after fails or is cancelled."""
+
+    PARK = "park"
+    SKIP = "skip"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +125,8 @@ class Task:
     It names the rule and never what to run: the steps are looked up in the trusted rule at each attempt.
     `attempts` counts tries that failed, `crashes` workers that died over it. `issue` is the issue it works on.
     `key` is what the rule's mode, settle and cooldown count by. Intensity and budgets are for models and agents.
+    `not_before` is when it may start at the earliest. `after` are the ids of the tasks that it waits for, empty once
+    they are over; `after_failed` says what follows when one of them fails.
     """
 
     id: str
@@ -118,6 +143,9 @@ class Task:
     intensity: str = ""
     min_budget: str = ""
     max_budget: str = ""
+    not_before: datetime | None = None
+    after: tuple[str, ...] = ()
+    after_failed: AfterFailed = AfterFailed.PARK
     state: State = field(default_factory=Ready)
 
     @property
@@ -129,6 +157,18 @@ class Task:
     def generation(self) -> int:
         """How often tasks caused tasks on the way to this one: 0 when a person began it."""
         return max(event.generation for event in self.events)
+
+    def in_lane(self, lane: Lane) -> Task:
+        """Return the task in another lane, with the deadline that it has there."""
+        return replace(self, lane=lane, deadline=deadline_of(lane, self.created, self.not_before))
+
+
+def deadline_of(lane: Lane, created: datetime, not_before: datetime | None) -> datetime:
+    """Return the deadline of a task: its lane's wait, counted from when it was made or from when it may start.
+
+    A task that was put off for a day would otherwise come before every task made meanwhile, whatever its lane.
+    """
+    return max(created, not_before or created) + lane.wait
 
 
 def task_id(rule: str, event: Event) -> str:

@@ -49,6 +49,36 @@ def parse_sortable(text: str) -> datetime:
     raise ConfigError(f"not a time in a file name: {clean_line(text, limit=60)!r}")
 
 
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Read when something may start: a time with its zone, a date, `2026-11-20 14:00`, `14:00`, or a span from now.
+
+    What names no zone is of the zone of `now`; a time of day is the next one; what is past means now. Raise ConfigError
+    for anything else, and for what is more than ten years away.
+    """
+    moment = _moment(text.strip(), now)
+    if moment is None or moment > now + _LONGEST:
+        raise ConfigError(
+            f"not a time to wait for: {clean_line(text, limit=60)!r}",
+            hint="write it like 2h, 14:00, 2026-11-20, '2026-11-20 14:00' or 2026-11-20T14:00:00Z",
+        )
+    return max(moment, now).astimezone(UTC)
+
+
+def _moment(text: str, now: datetime) -> datetime | None:
+    try:
+        if match := re.fullmatch(r"([0-9]{1,2}):([0-9]{2})(?::00)?", text):
+            today = now.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+            return today if today > now else today + timedelta(days=1)
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return now + parse_duration(text)
+    except ConfigError:
+        return None
+
+
 def parse_duration(text: str) -> timedelta:
     """Read `500ms`, `2s`, `15m`, `2h`, `1d`, at most ten years; raise ConfigError for anything else."""
     match = re.fullmatch(_DURATION, text)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import SixthError
 from sixthbot.core.events import EventKind, event_to_json
+from sixthbot.core.following import in_order
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.matching import match, meant_for
 from sixthbot.core.names import clean_line
 from sixthbot.core.rules import Mode
-from sixthbot.core.tasks import Lane, Running, Task, Waiting, task_id
-from sixthbot.core.times import format_time
+from sixthbot.core.tasks import Lane, Running, Task, Waiting, deadline_of, task_id
+from sixthbot.core.times import format_time, parse_moment
 from sixthbot.engine.restraint import at_its_limit, cooling, note_acted
 from sixthbot.store.locks import hold
 from sixthbot.store.records import about
@@ -66,11 +67,13 @@ def wake_due(services: Services) -> list[Task]:
 def hasten(services: Services) -> list[Task]:
     """Make ready the tasks that only wait for another look, such as at a branch or another issue; return them.
 
-    Retries keep their pauses, and tasks that gather events keep gathering.
+    Retries keep their pauses, tasks that gather events keep gathering, and none starts before its time.
     """
     hastened = []
     for task in services.store.queue.all(states=("waiting",)):
         if not isinstance(task.state, Waiting) or task.state.reason.startswith((SETTLING, "attempt ")):
+            continue
+        if task.not_before is not None:
             continue
         after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
         if services.store.queue.settle(task, after):
@@ -118,14 +121,23 @@ class _Traces:
 
 def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
     now = services.clock()
-    verdicts, tasks = [], []
-    for rule in services.rules.rules:
-        if event.kind not in rule.on or not meant_for(rule, event):
-            continue
+    rules = {
+        rule.name: rule for rule in services.rules.rules if event.kind in rule.on and meant_for(rule, event)
+    }
+    said: dict[str, Verdict] = {}
+    made: dict[str, str] = {}
+    tasks = []
+    for name in in_order({name: rule.after for name, rule in rules.items()}):
+        if name not in rules:
+            continue  # only named in an `after`: it does not listen to this event
+        rule = rules[name]
         verdict, task = match(rule, event), None
         if verdict.fired:
-            verdict, task = _fire(services, _Firing(rule, event, verdict.key, now), verdict)
+            after = tuple(made[earlier] for earlier in rule.after if earlier in made)
+            firing = _Firing(rule, event, verdict.key, now, after)
+            verdict, task, doing = _fire(services, firing, verdict)
             tasks += [task] if task is not None else []
+            made |= {name: doing} if doing else {}
         if verdict.stopped:
             services.store.journal.append(
                 "rule.stopped",
@@ -134,8 +146,9 @@ def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
                 rule=rule.name,
                 event=event.id,
             )
-        verdicts.append(verdict)
+        said[name] = verdict
         traces.add(verdict, event, task, now)
+    verdicts = [said[name] for name in rules]
     fired = [verdict.rule for verdict in verdicts if verdict.fired]
     services.store.journal.append(
         "event",
@@ -164,40 +177,47 @@ def _passed_over(services: Services, event: Event) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Firing:
-    """One rule that fires for one event at a moment, with its key filled in."""
+    """One rule that fires for one event at a moment, with its key filled in, and the tasks that come before its own."""
 
     rule: Rule
     event: Event
     key: str
     now: datetime
+    after: tuple[str, ...] = ()
 
 
-def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdict, Task | None]:
-    """Put the task, or say in the verdict why the rule's mode, settle or cooldown wants none."""
+def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdict, Task | None, str]:
+    """Put the task, or say in the verdict why the rule's mode, settle or cooldown wants none.
+
+    Return also the id of the task that does, or did, what the rule wants done about the event; empty for none.
+    """
     queue, rule = services.store.queue, firing.rule
-    if queue.knows(task_id(rule.name, firing.event)):
-        return replace(verdict, reason="seen before: its task is there already"), None
+    own = task_id(rule.name, firing.event)
+    seen = replace(verdict, reason="seen before: its task is there already")
+    if queue.knows(own):
+        return seen, None, own
     others = _active(services, rule, firing.key)
     joined = _join_settling(services, firing, others)
     if joined is not None:
-        return replace(verdict, reason=f"joined task {joined.id}, which is settling"), joined
-    if any(firing.event in task.events for task in others):
-        return replace(verdict, reason="seen before: its task is there already"), None
+        return replace(verdict, reason=f"joined task {joined.id}, which is settling"), joined, joined.id
+    for task in others:
+        if firing.event in task.events:
+            return seen, None, task.id
     too_many = at_its_limit(services, rule, firing.now)
     refusal = too_many or cooling(services, rule, firing.key, firing.now)
     if not refusal and rule.mode is Mode.SINGLE and others:
         refusal = f"task {others[0].id} of the same key is there and the mode is single"
     if refusal:
-        return replace(verdict, fired=False, reason=refusal, stopped=bool(too_many)), None
+        return replace(verdict, fired=False, reason=refusal, stopped=bool(too_many)), None, ""
     if rule.mode is Mode.RESTART:
         for task in others:
             cancel(services, task, reason="a newer event restarts it")
     task = _make_task(services, firing)
     if not queue.put(task):
-        return replace(verdict, reason="seen before: its task is there already"), None
+        return seen, None, own
     services.store.journal.append("task.made", f"{task.id}, lane {task.lane}", level="debug", **about(task))
     note_acted(services, rule, firing.key, firing.now)
-    return verdict, task
+    return verdict, task, own
 
 
 def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
@@ -233,7 +253,12 @@ def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) 
         if not settling or event in task.events:
             continue
         until = min(now + rule.settle, task.created + _SETTLE_SPAN * rule.settle)
-        after = replace(task, events=(*task.events, event), state=Waiting(until, SETTLING))
+        after = replace(
+            task,
+            events=(*task.events, event),
+            after=tuple(dict.fromkeys((*task.after, *firing.after))),
+            state=Waiting(until, SETTLING),
+        )
         if services.store.queue.settle(task, after):
             # seen again when that task is over, and perhaps pruned, it must not fire
             services.store.queue.spend(task_id(rule.name, event))
@@ -243,6 +268,7 @@ def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) 
 
 def _make_task(services: Services, firing: _Firing) -> Task:
     rule, event, now = firing.rule, firing.event, firing.now
+    not_before = now + rule.delay if rule.delay else None
     task = Task(
         id=task_id(rule.name, event),
         rule=rule.name,
@@ -250,15 +276,18 @@ def _make_task(services: Services, firing: _Firing) -> Task:
         events=(event,),
         lane=rule.lane,
         created=now,
-        deadline=now + rule.lane.wait,
+        deadline=deadline_of(rule.lane, now, not_before),
         key=firing.key,
         issue=_issue_of(event),
+        not_before=not_before,
+        after=firing.after,
+        after_failed=rule.after_failed,
     )
     if event.kind == EventKind.ISSUE_ADDED:
         task = _with_wishes(services, task)
     if rule.settle:
-        task = replace(task, state=Waiting(now + rule.settle, SETTLING))
-    return task
+        return replace(task, state=Waiting(now + rule.settle, SETTLING))
+    return lifecycle.set_free(task, now)
 
 
 def _issue_of(event: Event) -> str:
@@ -267,16 +296,18 @@ def _issue_of(event: Event) -> str:
 
 
 def _with_wishes(services: Services, task: Task) -> Task:
-    """Take lane, intensity and budgets from the issue's own front matter."""
+    """Take lane, earliest start, intensity and budgets from the issue's own front matter."""
     try:
         issue = parse_issue(services.store.issues.issue_text(task.issue), "issue.md")
     except (SixthError, OSError):
         return task  # the issue's file went meanwhile; the task's first step says so
-    lane = Lane(issue.priority) if issue.priority else task.lane
+    not_before = task.not_before
+    if issue.not_before:
+        # a time of day is meant as the person's clock shows it
+        not_before = parse_moment(issue.not_before, task.created.astimezone())
+    task = replace(task, not_before=not_before)
     return replace(
-        task,
-        lane=lane,
-        deadline=task.created + lane.wait,
+        task.in_lane(Lane(issue.priority) if issue.priority else task.lane),
         intensity=issue.intensity,
         min_budget=issue.min_budget,
         max_budget=issue.max_budget,

@@ -297,7 +297,7 @@ def _fact_for(
             return lifecycle.Answered() if kind in kinds else None
         case Waiting():
             own_try = task.event.kind == EventKind.ISSUE_ADDED and not any_issue
-            return lifecycle.Answered() if own_try else None
+            return lifecycle.Answered() if own_try and task.not_before is None else None
         case Failed():
             return lifecycle.Retried() if failed and task.event.kind == EventKind.ISSUE_ADDED else None
         case _:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions import registry
 from sixthbot.actions.base import Context, run_step
-from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, WorkFailed
+from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, Paused, WorkFailed
 from sixthbot.core.events import caused_by
 from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
@@ -103,6 +103,8 @@ class Attempt:
             raise Cancelled("the bot is stopping", by_person=False)
         if self.services.store.queue.cancel_requested(self.task.id):
             raise Cancelled("cancelled by a person", by_person=True)
+        if self.services.store.queue.pause_requested(self.task.id):
+            raise Paused("paused by a person")
         if not self.services.store.queue.holds(self.task):
             raise Cancelled("its file was moved by hand", by_person=False)
         if self._deadline is not None and time.monotonic() >= self._deadline and self.rule.timeout:

@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from sixthbot.core import lifecycle
-from sixthbot.core.errors import SixthError
-from sixthbot.core.rules import Mode
+from sixthbot.core.errors import Cancelled, SixthError
 from sixthbot.core.tasks import Lane, Running
+from sixthbot.engine.exclusions import Exclusions
 from sixthbot.engine.worker import Worker
 from sixthbot.git.held import sharing
 from sixthbot.store.locks import WorkerLease
@@ -50,8 +50,8 @@ class WorkerPool:
         self._claiming = threading.Lock()
         self._reviving = threading.Lock()
         self._generation = 0
+        self._hurry = False  # the last look at the queue did not come to its end
         self._busy: dict[str, Task] = {}
-        self._doubted: set[str] = set()  # workers that may hold a task whose claim was broken off
         self._opened = services()  # what workers start with: the settings may break before they do
         self._shares = _shares(self._opened, workers, lanes)
         self._threads: list[threading.Thread] = []
@@ -105,10 +105,10 @@ class WorkerPool:
                 while not self._stopping.is_set():
                     seen = self._generation
                     task = self._claim(worker, lanes)
-                    if task is None:
-                        self._rest(seen)
-                    else:
+                    if task is not None:
                         self._do(worker, task)
+                    elif not self._hurry:
+                        self._rest(seen)
         finally:
             lease.release()  # no child is left; a task that could not be put away is found by recovery
 
@@ -152,19 +152,45 @@ class WorkerPool:
             services = self._services()
             queue = services.store.queue
             with self._claiming:  # one at a time, so that two tasks of one key are not taken together
-                task = queue.in_hand(worker.name) if worker.name in self._doubted else None
-                self._doubted.discard(worker.name)
+                # what lies there already: a claim that was broken off, or a file that a person moved here
+                task = queue.in_hand(worker.name)
                 if task is None:
-                    task = queue.claim(worker.name, lanes=lanes, blocked=_Blocked(services, worker.name))
-            if task is not None and _Blocked(services, worker.name)(task):
+                    before = Exclusions(services, worker.name)
+                    task = (
+                        None
+                        if before.closed()
+                        else queue.claim(worker.name, lanes=lanes, blocked=before.full)
+                    )
+                    self._hurry = task is None and queue.turns.unfinished
+            if task is None:
+                return None
+            after = Exclusions(services, worker.name)
+            if after.closed(task) or after.full(task):
                 self._give_back(services, task)
                 return None
+            return self._when_alone(worker, services, task) if after.alone(task) else task
         except (OSError, SixthError) as error:
             _log.error("cannot look at the queue: %s", error)
-            self._doubted.add(worker.name)
             self._stopping.wait(_TROUBLE_WAIT)
             return None
-        return task
+
+    def _when_alone(self, worker: Worker, services: Services, task: Task) -> Task | None:
+        """Wait until nothing runs beside a claimed task; put it away and return None where it is not to start.
+
+        That it lies in `running/` meanwhile keeps the others, in all processes, from starting anything.
+        """
+
+        def alone() -> bool:
+            look = Exclusions(services, worker.name)
+            if look.closed(task):
+                raise Cancelled("a more urgent task runs alone first", by_person=False)
+            return not look.others()
+
+        fact = worker.hold_back(task, alone)
+        if fact is None:
+            return task
+        self._settle(worker, task, fact)
+        return None
 
     def _give_back(self, services: Services, task: Task) -> None:
         """Return a task whose key another process took at the same moment; a pause of chance lets one of them win."""
@@ -178,31 +204,14 @@ class WorkerPool:
                 self._wake.wait(_LOOK)
 
 
-class _Blocked:
-    """Tells whether a task must wait because another worker runs one of the same rule and key."""
-
-    def __init__(self, services: Services, worker: str) -> None:
-        self._services = services
-        self._worker = worker
-        self._running: set[tuple[str, str]] | None = None
-
-    def __call__(self, task: Task) -> bool:
-        rule = next((rule for rule in self._services.rules.rules if rule.name == task.rule), None)
-        if rule is None or rule.mode is Mode.PARALLEL:
-            return False
-        if self._running is None:
-            self._running = {
-                (other.rule, other.key)
-                for other in self._services.store.queue.all(states=("running",))
-                if getattr(other.state, "worker", "") != self._worker
-            }
-        return (task.rule, task.key) in self._running
-
-
 def _shares(
     services: Services, workers: int | None, lanes: Collection[Lane] | None
 ) -> list[Collection[Lane] | None]:
-    """Return the lanes of each worker, None for all."""
+    """Return the lanes of each worker, None for all.
+
+    Reserved workers are there whatever `bot.workers` says, and one more that serves every lane: a lane without a
+    worker of its own must not wait for ever.
+    """
     config = services.loaded.config
     total = max(config.bot.workers if workers is None else workers, 1)
     if lanes is not None:
@@ -211,5 +220,4 @@ def _shares(
     for lane in Lane:
         setting = config.lanes.get(lane.value)
         reserved += [{lane}] * (setting.workers if setting is not None else 0)
-    reserved = reserved[: total - 1]
-    return [*reserved, *([None] * (total - len(reserved)))]
+    return [*reserved, *([None] * max(total - len(reserved), 1))]

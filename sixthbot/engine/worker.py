@@ -15,14 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot import __version__
 from sixthbot.core import lifecycle
-from sixthbot.core.errors import Cancelled, Locked, NeedsPerson, Refused, SixthError, TryLater, UsageError
+from sixthbot.core.errors import (
+    Cancelled,
+    Locked,
+    NeedsPerson,
+    Paused,
+    Refused,
+    SixthError,
+    TryLater,
+    UsageError,
+)
 from sixthbot.core.events import OWN_ORIGIN, EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line
-from sixthbot.core.tasks import Done, Failed, Parked, Running, Waiting
+from sixthbot.core.tasks import PAUSED, Done, Failed, Parked, Running, Waiting
 from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
+from sixthbot.engine.following import let_follow
 from sixthbot.store.logs import write_report
 from sixthbot.store.records import about
 
@@ -38,6 +48,7 @@ _DISK_WAIT = timedelta(seconds=30)
 _CONFIG_WAIT = timedelta(seconds=30)
 _LOCK_WAIT = timedelta(seconds=2)
 _REASON_LIMIT = 500
+_LOOK = 0.05  # seconds between two looks of a task that waits to be alone
 _STATUSES_OF_A_TASK = {IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON, IssueStatus.IN_REVIEW}
 
 
@@ -99,6 +110,23 @@ class Worker:
             return self._unexpected(attempt, error)
         return lifecycle.Succeeded()
 
+    def hold_back(self, task: Task, free: Callable[[], bool]) -> Fact | None:
+        """Wait with a claimed task until it is free to begin; return None then, or what became of it meanwhile."""
+        attempt = Attempt(services=self._last, task=task, stopping=self._stopping, held=self._held)
+        said = False
+        try:
+            while not free():
+                if not said:
+                    attempt.note(
+                        "task.alone", "waits until nothing else runs: its rule says parallel_safe = false"
+                    )
+                    said = True
+                attempt.check()
+                self._stopping.wait(_LOOK)
+        except SixthError as error:
+            return self._expected(attempt, error)
+        return None
+
     def settle(self, task: Task, fact: Fact) -> Task:
         """Put a claimed task where `fact` leads; return it as it is then.
 
@@ -110,6 +138,10 @@ class Worker:
             fact = (
                 lifecycle.Cancelled()
             )  # asked for too late to be noticed at work, or while the bot was stopping
+        if isinstance(
+            fact, lifecycle.GivenBack | lifecycle.Postponed
+        ) and services.store.queue.pause_requested(task.id):
+            fact = lifecycle.Paused()
         after = lifecycle.step(task, fact, services.clock())
         self._announce(services, after)
         self._record(services, after)
@@ -121,7 +153,9 @@ class Worker:
         if isinstance(after.state, Done):
             with suppress(OSError):  # the task is over; what stays behind is only in nobody's way
                 services.store.checkpoints.clear(task.id)
-        if isinstance(after.state, Parked):
+        if isinstance(after.state, Done | Failed):
+            let_follow(services, after)
+        if isinstance(after.state, Parked) and after.state.kind != PAUSED:
             self._call_person(services, after, after.state)
         return after
 
@@ -147,7 +181,7 @@ class Worker:
             case Locked():
                 return lifecycle.Postponed(error.message, _LOCK_WAIT)
             case Cancelled():
-                return lifecycle.Cancelled() if error.by_person else lifecycle.GivenBack()
+                return _stopped(error)
             case UsageError() | Refused():
                 return lifecycle.AttemptFailed(reason, retries=0)  # the same again cannot end differently
             case _:
@@ -218,6 +252,8 @@ class Worker:
         if after.event.kind != EventKind.ISSUE_ADDED or not after.issue:
             return
         match after.state:
+            case Parked("paused"):
+                return
             case Parked("review"):
                 status = IssueStatus.IN_REVIEW
             case Parked():
@@ -238,6 +274,8 @@ def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR09
             return "task.succeeded", "succeeded", "info", {}
         case Done():
             return "task.cancelled", "cancelled", "info", {}
+        case Parked("paused"):
+            return "task.paused", "paused by hand", "info", {}
         case Parked(kind, reason, hint):
             return "task.parked", f"waits for a person: {reason}", "warning", {"kind": kind, "hint": hint}
         case Failed(reason):
@@ -248,6 +286,12 @@ def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR09
             return "task.claimed", "goes on", "info", {}
         case _:
             return "task.given-back", "given back: the bot was told to stop", "info", {}
+
+
+def _stopped(error: Cancelled) -> Fact:
+    if isinstance(error, Paused):
+        return lifecycle.Paused()
+    return lifecycle.Cancelled() if error.by_person else lifecycle.GivenBack()
 
 
 def _in_a_line(error: SixthError) -> str:

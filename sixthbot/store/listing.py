@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from bisect import insort
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 from sixthbot.store.counting import count_tasks, task_names
@@ -75,6 +75,10 @@ class Listing:
         """Hand out a name that this process has just put into the folder, in its turn."""
         self._gone.discard(name)
         insort(self._names, name, lo=self._first)
+
+    def beyond(self, bound: str) -> list[str]:
+        """Return the names from `bound` on, in order; some of them may be gone."""
+        return self._names[bisect_left(self._names, bound, lo=self._first) :]
 
     def __iter__(self) -> Iterator[str]:
         names = self._names

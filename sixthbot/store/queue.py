@@ -6,7 +6,6 @@ is set aside in `failed/` with its reason beside it, and never stops the others.
 
 from __future__ import annotations
 
-import heapq
 import os
 import threading
 from contextlib import suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
 from sixthbot.core.events import EventKind
-from sixthbot.core.lifecycle import Cancelled, WorkerLost, step
+from sixthbot.core.lifecycle import Cancelled, Paused, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.core.times import sortable
 from sixthbot.store import disk, taskfile
@@ -23,9 +22,11 @@ from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, sy
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
 from sixthbot.store.listing import Listing
+from sixthbot.store.standing import Followers
 from sixthbot.store.switches import Switches
-from sixthbot.store.taskfile import file_name, id_in_name, in_folder, is_task_id
+from sixthbot.store.taskfile import id_in_name, in_folder, is_task_id
 from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, rename
+from sixthbot.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -53,11 +54,12 @@ class Queue(Switches):
         self.root = root
         self._files = TaskFiles(root, durability)
         self._guard = threading.RLock()
-        self._ready = {lane: Listing(root / "ready" / lane.value) for lane in Lane}
+        self.turns = Turns(root / "ready", self._files)
         self._waiting = Listing(root / "waiting")
         self._untils: tuple[int, list[tuple[datetime, str]]] = (-1, [])
         self._known = KnownIds(root / ".ids", self._files.ids_present)
         self._spent = SpentIds(root / ".spent", durability)
+        self.followers = Followers(root, self._files, self._spent)
         self._kept: set[str] = set()
         self._moving = f"{root}/.moving"
 
@@ -180,28 +182,21 @@ class Queue(Switches):
             self._finish_moves()
             paused = self.paused()
             open_lanes = [lane for lane in Lane if (lanes is None or lane in lanes) and lane not in paused]
-            for lane in open_lanes:
-                self._ready[lane].refresh()
-            for name, lane in heapq.merge(*(self._named(lane) for lane in open_lanes)):
-                listing = self._ready[lane]
-                task = self._files.load(f"{listing.folder}/{name}", quarantine=True)
-                if task is not None and blocked(task):
-                    continue
-                listing.forget(name)
+            self.turns.refresh(open_lanes)
+            while (turn := self.turns.next(open_lanes, blocked)) is not None:
+                lane, name = turn
                 try:
-                    claimed = None if task is None else self._take(worker, lane, name)
+                    claimed = self._take(worker, lane, name)
                 except OSError:
-                    listing.add(name)  # it is still there, and nothing in its folder changed that would tell
+                    # it is still there, and nothing in its folder changed that would tell
+                    self.turns.put_back(lane, name)
                     raise
                 if claimed is not None:
                     return claimed
         return None
 
-    def _named(self, lane: Lane) -> Iterator[tuple[str, Lane]]:
-        return ((name, lane) for name in self._ready[lane])
-
     def _take(self, worker: str, lane: Lane, name: str) -> Task | None:
-        source = f"{self._ready[lane].folder}/{name}"
+        source = self.turns.path(lane, name)
         target = f"{self._files.root}/running/{worker}/{name}"
         try:
             # not synced: a power cut that undoes a claim leaves a task that can be claimed
@@ -230,7 +225,7 @@ class Queue(Switches):
         if content is None:
             return None
         lane = content.lane if lane is None else lane
-        task = replace(content, lane=lane, state=Running(worker))
+        task = in_folder(in_folder(content, "ready", lane=lane.value), "running", worker=worker)
         if content.lane is not lane or content.state.name not in {"ready", "running"}:
             # it was moved here by hand: while it runs, its content must not say that it belongs elsewhere
             self._files.write(target, task, point=_CLAIM_REWRITE)
@@ -295,16 +290,24 @@ class Queue(Switches):
         return self._files.find(task) is not None
 
     def _end_if_asked(self, task: Task) -> None:
-        """End a task whose worker put it away without having seen the request to cancel it."""
+        """End or pause a task whose worker put it away without having seen that somebody asked for it."""
         if not self.cancel_requested(task.id):
+            self._pause_if_asked(task)
             return
         if isinstance(task.state, Done) or self.settle(task, step(task, Cancelled(), task.created)):
             self.clear_cancel(task.id)  # otherwise somebody claimed it meanwhile, and will see the request
 
+    def _pause_if_asked(self, task: Task) -> None:
+        if not self.pause_requested(task.id):
+            return
+        free = isinstance(task.state, Ready | Waiting)
+        if not free or self.settle(task, step(task, Paused(), task.created)):
+            self.clear_pause(task.id)  # otherwise somebody claimed it meanwhile, and will see the request
+
     def _now_ready(self, task: Task) -> None:
         if isinstance(task.state, Ready):
             with self._guard:
-                self._ready[task.lane].add(file_name(task))
+                self.turns.add(task)
 
     def _settle_shared(self, source: str, after: Task) -> None:
         """Move with a change of content where others may take the file meanwhile: take it, write, move it on."""

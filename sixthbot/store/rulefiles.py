@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from sixthbot.core.errors import ConfigError, Refused
+from sixthbot.core.following import circles
 from sixthbot.core.limits import GENERATIONS, Limit, parse_limit
 from sixthbot.core.matching import check_rule
 from sixthbot.core.rules import DisabledRule, Mode, Rule, RuleTest, StepSpec
-from sixthbot.core.tasks import Lane
+from sixthbot.core.tasks import AfterFailed, Lane
 from sixthbot.core.times import parse_duration
 from sixthbot.store.atomic import read_small
 from sixthbot.store.resources import read_shipped_rule_files
@@ -101,6 +102,11 @@ class _RuleTable(BaseModel):
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     limit: Annotated[Limit | None, BeforeValidator(_limit)] = None
     generations: Annotated[int, Field(ge=0, le=100)] = GENERATIONS
+    delay: Span = timedelta(0)
+    after: Annotated[list[Line], BeforeValidator(_as_list)] = Field(default_factory=list)
+    after_failed: AfterFailed = AfterFailed.PARK
+    concurrency: Annotated[int, Field(ge=0, le=1000)] = 0
+    parallel_safe: bool = True
     react_to_self: bool = False
     schedule: Line = ""
     timezone: Line = ""
@@ -177,6 +183,8 @@ def load_rules(
         replace(file, rules=tuple(rule for rule in file.rules if rule.name not in held)) for file in shipped
     ]
     rules, disabled = _without_twins(shipped, own)
+    rules, unordered = without_lost_order(rules, {entry.name for entry in disabled} | held)
+    disabled += unordered
     known = {rule.name for rule in rules}
     disabled += [
         DisabledRule(
@@ -233,6 +241,28 @@ def _without_twins(shipped: list[_File], own: list[_File]) -> tuple[list[Rule], 
     return list(chosen.values()), disabled
 
 
+def without_lost_order(rules: list[Rule], unusable: Collection[str]) -> tuple[list[Rule], list[DisabledRule]]:
+    """Return the rules without those whose `after` names no rule or leads back to themselves, and why not.
+
+    A rule that is there and cannot be used, or is switched off, is no mistake: it makes no task to wait for.
+    """
+    names = {rule.name for rule in rules} | set(unusable)
+    problems = {
+        rule.name: f"after: no rule is called {unknown[0]!r}; {did_you_mean(unknown[0], sorted(names))}"
+        for rule in rules
+        if (unknown := [name for name in rule.after if name not in names])
+    }
+    for circle in circles({rule.name: rule.after for rule in rules}):
+        way = " after ".join(repr(name) for name in circle)
+        problems |= dict.fromkeys(circle, f"after: it would wait for itself: {way}")
+    disabled = [
+        DisabledRule(rule.name, f"{rule.origin}: {problems[rule.name]}")
+        for rule in rules
+        if rule.name in problems
+    ]
+    return [rule for rule in rules if rule.name not in problems], disabled
+
+
 def read_rule_file(data: bytes, name: str, origin: str) -> _File:
     """Check one rule file; `name` stands in reasons, `origin` in its rules."""
     try:
@@ -281,6 +311,7 @@ def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule
             **values,
             "on": tuple(read.on),
             "do": tuple(StepSpec(step.use, MappingProxyType(step.model_extra or {})) for step in read.do),
+            "after": tuple(dict.fromkeys(read.after)),
             "when": MappingProxyType({field: tuple(patterns) for field, patterns in read.when.items()}),
             "origin": origin,
             "digest": digest,

@@ -1,4 +1,4 @@
-"""What people steer the queue with, as empty files: paused lanes, and requests to stop a running task."""
+"""What people steer the queue with, as empty files: paused lanes, and requests to stop or pause a running task."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PAUSE = point("queue.pause")
 _CANCEL = point("queue.cancel")
+_PAUSE_TASK = point("queue.pause-task")
 _ALL_LANES = "all"
 
 
@@ -23,6 +24,7 @@ class Switches:
     def __init__(self, root: Path) -> None:
         self._paused = root / "paused"
         self._cancelled = root.parent / "local" / "cancel"
+        self._held = root.parent / "local" / "pause"
 
     def pause(self, lane: Lane | None) -> None:
         """Let nothing more be claimed from a lane, None for all, until `resume`; what runs goes on."""
@@ -60,3 +62,18 @@ class Switches:
         """Take the request back; `Queue.settle` does so when a task stops running."""
         if self.cancel_requested(task_id):
             remove(self._cancelled / task_id, point=_CANCEL)
+
+    def request_pause(self, task_id: str) -> None:
+        """Ask whoever runs the task to give it back, so that it waits until a person resumes it."""
+        if is_task_id(task_id):
+            make_dirs(self._held)
+            write_file(self._held / task_id, b"", point=_PAUSE_TASK, durability="process")
+
+    def pause_requested(self, task_id: str) -> bool:
+        """Tell whether somebody asked for the running task to be paused."""
+        return is_task_id(task_id) and (self._held / task_id).exists()
+
+    def clear_pause(self, task_id: str) -> None:
+        """Take the request back; `Queue.settle` does so when a task stops running."""
+        if self.pause_requested(task_id):
+            remove(self._held / task_id, point=_PAUSE_TASK)

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sixthbot.core.errors import SixthError
 from sixthbot.core.events import event_from_json, event_to_json
-from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting
+from sixthbot.core.tasks import (
+    AfterFailed,
+    Blocked,
+    Done,
+    Failed,
+    Lane,
+    Parked,
+    Ready,
+    Running,
+    State,
+    Task,
+    Waiting,
+)
 from sixthbot.core.times import format_time, parse_time, sortable
 from sixthbot.store.counting import SUFFIX
 from sixthbot.store.taskform import FILE_NAME, MOVED_BY_HAND, SCHEMA, TASK_ID, TASK_LIMIT, retry_hint
@@ -69,6 +81,7 @@ def encode(task: Task) -> bytes:
         "intensity": task.intensity,
         "min_budget": task.min_budget,
         "max_budget": task.max_budget,
+        **_waits_to_json(task),
         "state": _state_to_json(task.state),
     }
     # one line for each key: `indent` would say more lines, and is written by slow code
@@ -106,10 +119,12 @@ def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Ta
     `lane` is the folder below `ready`, `worker` the one below `running`. What only the content can know (until when,
     why) is kept where the content is of the same state and said plainly where it is not.
     """
+    if state in {"ready", "running"} and (task.after or task.not_before):
+        task = replace(task, after=(), not_before=None)  # whoever put it there does not want it to wait
     if state == "ready":
         if isinstance(task.state, Ready) and task.lane == lane:
             return task
-        return replace(task, state=Ready(), lane=Lane(lane))
+        return replace(task if task.lane == lane else task.in_lane(Lane(lane)), state=Ready())
     if state == "running":
         return replace(task, state=Running(worker))
     if task.state.name == state:
@@ -145,30 +160,56 @@ def _task_from_json(raw: Mapping[str, Any]) -> Task:
         intensity=_typed(raw, "intensity", str),
         min_budget=_typed(raw, "min_budget", str),
         max_budget=_typed(raw, "max_budget", str),
+        not_before=_time(raw, "not_before") if "not_before" in raw else None,
+        after=_after(raw),
+        after_failed=AfterFailed(raw.get("after_failed", AfterFailed.PARK)),
         state=_state_from_json(_typed(raw, "state", dict)),
     )
 
 
-def _state_to_json(state: State) -> dict[str, Any]:
+def _waits_to_json(task: Task) -> dict[str, Any]:
+    """Return what a task waits for besides its turn; files of tasks that wait for nothing do not mention it."""
+    waits: dict[str, Any] = {}
+    if task.not_before is not None:
+        waits["not_before"] = format_time(task.not_before)
+    if task.after:
+        waits["after"] = list(task.after)
+    if task.after_failed is not AfterFailed.PARK:
+        waits["after_failed"] = task.after_failed.value
+    return waits
+
+
+def _after(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    ids = raw.get("after", [])
+    if not isinstance(ids, list) or not all(isinstance(one, str) and is_task_id(one) for one in ids):
+        raise BadTaskFile("'after' is not a list of task ids")
+    return tuple(ids)
+
+
+def _state_to_json(state: State) -> dict[str, Any]:  # noqa: PLR0911 - one line per state
     match state:
         case Ready():
             return {"name": "ready"}
         case Waiting(until, reason):
             return {"name": "waiting", "until": format_time(until), "reason": reason}
+        case Blocked(reason):
+            return {"name": "waiting", "until": "", "reason": reason}
         case Running(worker):
             return {"name": "running", "worker": worker}
         case Parked(kind, reason, hint):
             return {"name": "parked", "kind": kind, "reason": reason, "hint": hint}
         case Failed(reason):
             return {"name": "failed", "reason": reason}
-        case Done(result):
-            return {"name": "done", "result": result}
+        case Done(result, reason):
+            return {"name": "done", "result": result, **({"reason": reason} if reason else {})}
 
 
-def _state_from_json(raw: Mapping[str, Any]) -> State:
+def _state_from_json(raw: Mapping[str, Any]) -> State:  # noqa: PLR0911 - one line per state
     match raw.get("name"):
         case "ready":
             return Ready()
+        case "waiting" if raw.get("until") == "":
+            return Blocked(_typed(raw, "reason", str))
         case "waiting":
             return Waiting(_time(raw, "until"), _typed(raw, "reason", str))
         case "running":
@@ -178,7 +219,11 @@ def _state_from_json(raw: Mapping[str, Any]) -> State:
         case "failed":
             return Failed(_typed(raw, "reason", str))
         case "done":
-            return Done("cancelled" if raw.get("result") == "cancelled" else "succeeded")
+            reason = raw.get("reason", "")
+            return Done(
+                "cancelled" if raw.get("result") == "cancelled" else "succeeded",
+                reason if isinstance(reason, str) else "",
+            )
     raise BadTaskFile("its state is not one of a task")
 
 

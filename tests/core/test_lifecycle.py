@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -10,12 +12,30 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sixthbot.core import lifecycle
 from sixthbot.core.events import make_event
-from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting
+from sixthbot.core.tasks import (
+    FOLLOWING,
+    PAUSED,
+    AfterFailed,
+    Blocked,
+    Done,
+    Failed,
+    Lane,
+    Parked,
+    Ready,
+    Running,
+    State,
+    Task,
+    Waiting,
+    deadline_of,
+)
 
 NOW = datetime(2026, 11, 20, 19, 30, tzinfo=UTC)
 
 
-def a_task(state: State | None = None, *, attempts: int = 0, crashes: int = 0) -> Task:
+LATER = NOW + timedelta(hours=1)
+
+
+def a_task(state: State | None = None, *, attempts: int = 0, crashes: int = 0, **more: Any) -> Task:
     return Task(
         id="t1",
         rule="r",
@@ -27,11 +47,13 @@ def a_task(state: State | None = None, *, attempts: int = 0, crashes: int = 0) -
         attempts=attempts,
         crashes=crashes,
         state=state or Ready(),
+        **more,
     )
 
 
 STATES: tuple[State, ...] = (
-    Ready(), Waiting(NOW, "retry"), Running("w"), Parked("review", "draft"), Failed("no"), Done("succeeded"),
+    Ready(), Waiting(NOW, "retry"), Blocked("waits for t2"), Running("w"), Parked("review", "draft"),
+    Parked(FOLLOWING, "t2 failed"), Failed("no"), Done("succeeded"),
 )  # fmt: skip
 FACTS: tuple[lifecycle.Fact, ...] = (
     lifecycle.Claimed("w"),
@@ -45,7 +67,15 @@ FACTS: tuple[lifecycle.Fact, ...] = (
     lifecycle.Answered(),
     lifecycle.Retried(),
     lifecycle.Cancelled(),
+    lifecycle.Paused(),
+    lifecycle.Deferred(NOW),
+    lifecycle.Deferred(LATER),
+    lifecycle.PutAfter(("t2",), AfterFailed.SKIP),
+    lifecycle.PutAfter((), AfterFailed.PARK),
+    lifecycle.Released(),
 )
+HOLDING = (Waiting, Blocked, Parked, Failed)
+CARRIED: tuple[dict[str, Any], ...] = ({}, {"after": ("t2",)}, {"not_before": LATER})
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -63,9 +93,11 @@ def test_every_target_in_the_table_is_reached() -> None:
     reached = set()
     for state in STATES:
         for fact in (*FACTS, lifecycle.AttemptFailed("broke", retries=0)):
-            for crashes in (0, lifecycle.CRASH_LIMIT - 1):
+            for crashes, carried in product(
+                (0, lifecycle.CRASH_LIMIT - 1), CARRIED if isinstance(state, HOLDING) else CARRIED[:1]
+            ):
                 if type(fact) in lifecycle.TRANSITIONS[type(state)]:
-                    after = lifecycle.step(a_task(state, crashes=crashes), fact, NOW)
+                    after = lifecycle.step(a_task(state, crashes=crashes, **carried), fact, NOW)
                     reached.add((type(state), type(fact), type(after.state)))
     listed = {
         (state, fact, target)
@@ -117,6 +149,36 @@ def test_the_diagram_names_every_transition() -> None:
                 assert line in picture
 
 
+def test_a_task_that_is_put_off_has_its_lanes_wait_from_then_on() -> None:
+    off = lifecycle.step(a_task(), lifecycle.Deferred(LATER), NOW)
+    assert off.state == Waiting(LATER, "not before 2026-11-20T20:30:00.000Z")
+    assert off.deadline == LATER + Lane.NORMAL.wait
+    assert off.in_lane(Lane.HIGH).deadline == LATER + Lane.HIGH.wait
+    due = lifecycle.step(off, lifecycle.TimeCame(), LATER)
+    assert (due.state, due.not_before, due.deadline) == (Ready(), None, off.deadline)
+
+
+def test_a_paused_task_waits_for_its_resume_and_then_for_what_it_waited_for_before() -> None:
+    off = lifecycle.step(a_task(), lifecycle.Deferred(LATER), NOW)
+    paused = lifecycle.step(off, lifecycle.Paused(), NOW)
+    assert paused.state == Parked(PAUSED, "paused by hand", "sixthbot queue resume t1")
+    assert lifecycle.step(paused, lifecycle.Answered(), NOW) == off
+    assert lifecycle.step(paused, lifecycle.Answered(), LATER).state == Ready()
+    ran = lifecycle.step(a_task(Running("w"), attempts=2), lifecycle.Paused(), NOW)
+    assert (ran.attempts, ran.crashes) == (2, 0)
+
+
+def test_a_task_after_another_waits_for_it_and_then_for_its_time() -> None:
+    both = a_task(not_before=LATER)
+    blocked = lifecycle.step(both, lifecycle.PutAfter(("t2", "t3"), AfterFailed.PARK), NOW)
+    assert blocked.state == Blocked("waits for t2, t3")
+    assert lifecycle.step(blocked, lifecycle.Released(), NOW).state == Waiting(
+        LATER, "not before 2026-11-20T20:30:00.000Z"
+    )
+    assert lifecycle.step(blocked, lifecycle.Released(), LATER).state == Ready()
+    assert lifecycle.step(blocked, lifecycle.Retried(), NOW).after == ()
+
+
 class Life(RuleBasedStateMachine):
     """Any facts in any order, at times that only move on."""
 
@@ -138,7 +200,10 @@ class Life(RuleBasedStateMachine):
             assert type(fact) not in lifecycle.TRANSITIONS[type(before.state)]
             return
         assert not self.ended, "nothing happens to a task that is over"
-        if isinstance(fact, lifecycle.Retried):
+        if not isinstance(fact, lifecycle.Deferred):
+            assert self.task.deadline == before.deadline, "only a person changes when a task has its turn"
+        from_failed = isinstance(fact, lifecycle.Deferred) and isinstance(before.state, Failed)
+        if isinstance(fact, lifecycle.Retried) or from_failed:
             self.failures = self.crashes = 0
         self.failures += isinstance(fact, lifecycle.AttemptFailed)
         self.crashes += isinstance(fact, lifecycle.WorkerLost)
@@ -147,11 +212,24 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def it_stays_the_same_task(self) -> None:
         fresh = a_task()
-        assert (self.task.id, self.task.events, self.task.deadline) == (
+        assert (self.task.id, self.task.events, self.task.created) == (
             fresh.id,
             fresh.events,
-            fresh.deadline,
+            fresh.created,
         )
+
+    @invariant()
+    def its_deadline_is_its_lanes_wait_from_when_it_may_start(self) -> None:
+        if self.task.not_before is not None:
+            assert self.task.deadline == deadline_of(self.task.lane, self.task.created, self.task.not_before)
+
+    @invariant()
+    def it_runs_when_nothing_it_carries_holds_it(self) -> None:
+        if isinstance(self.task.state, Ready | Running):
+            assert self.task.after == ()
+            assert self.task.not_before is None
+        if isinstance(self.task.state, Blocked):
+            assert self.task.after
 
     @invariant()
     def counts_are_what_happened(self) -> None:
@@ -164,7 +242,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def a_wait_ends_soon(self) -> None:
-        if isinstance(self.task.state, Waiting):
+        if isinstance(self.task.state, Waiting) and self.task.not_before is None:
             assert self.task.state.until - self.now <= timedelta(seconds=10)
 
 

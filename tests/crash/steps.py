@@ -151,12 +151,14 @@ def merge(life: Life) -> int:
 
 
 def odds_and_ends(life: Life) -> int:
-    """What no one meets on an ordinary day: a cancelled task, an old one, a report about a mistake, a draft of nothing."""
+    """What no one meets on an ordinary day: a cancelled task, a paused one, an old one, a report about a mistake, a draft of nothing."""
     services = open_services(life.repo.path)
     queue = services.store.queue
     for task in queue.all(states=("done",)):
         queue.request_cancel(task.id)
         queue.clear_cancel(task.id)
+        queue.request_pause(task.id)
+        queue.clear_pause(task.id)
     write_report(services.places, "bug-test.txt", "nothing\n")
     if services.store.drafts.find(BranchName(OTHER)) is not None:
         services.store.drafts.remove(BranchName(OTHER))

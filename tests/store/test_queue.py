@@ -349,7 +349,7 @@ def test_claiming_does_not_read_the_folder_each_time(queue: Queue) -> None:
         queue.put(make_task(number))
     for number in range(300):
         assert claimed(queue).id == make_task(number).id
-    assert queue._ready[Lane.NORMAL].readings < 60
+    assert queue.turns._ready[Lane.NORMAL].readings < 60
 
 
 # dead workers
@@ -540,7 +540,9 @@ def test_of_two_files_of_one_task_one_runs_and_the_other_is_kept_aside(queue: Qu
     assert queue.claim("w1") is None
     queue.settle(running, step(running, lifecycle.Succeeded(), START))
     assert list(queue.all()) == [replace(task, lane=running.lane, state=Done("succeeded"))]
-    assert len(list((root / "failed").glob("*.second"))) == 2
+    kept = [path.name for path in (root / "failed").iterdir() if not path.name.endswith(".txt")]
+    assert len(kept) == 2
+    assert all(".second" in name for name in kept)
 
 
 def test_a_second_file_in_the_way_does_not_stop_a_settle(queue: Queue, root: Path) -> None:
