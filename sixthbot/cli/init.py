@@ -86,11 +86,12 @@ def _change_hooks(session: Session, places: Places, repo: Repository, *, wanted:
 
 def _store_baseline(session: Session, repo: Repository) -> int | None:
     """Take what exists for seen, the first time; return how many refs that are, None when it was done before."""
-    from sixthbot.sources.tracker import RefsTracker, save_baseline  # noqa: PLC0415 - lazy, see app
+    from sixthbot.sources.tracker import RefsTracker  # noqa: PLC0415 - lazy, see app
 
     store = session.store()
-    look = RefsTracker().look(store, repo.git)
+    tracker = RefsTracker()
+    look = tracker.look(store, repo.git)
     if look.old is not None:
         return None
-    save_baseline(store, look.new)
+    tracker.save(store, look)
     return len(look.new.refs)

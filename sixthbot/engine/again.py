@@ -28,7 +28,6 @@ FROM_WORK = ("work", "rebase", "changelog", "check", "describe", "review")
 FROM_REBASE = FROM_WORK[1:]
 """The steps that make a draft of what is on the branch. A rule of the repository's own may leave out any."""
 
-_REFS = "refs"  # the cursor of sources/tracker.py: the branches as they were looked at last
 _EXPECTED = "reopened"
 
 
@@ -125,8 +124,7 @@ def forget_lost_work(services: Services, record: IssueRecord) -> None:
 
 def _expect_deletion(services: Services, branch: str) -> None:
     """Note where a branch was whose deletion nobody has looked at yet: that look must not end the issue once more."""
-    seen = (services.store.cursors.load(_REFS) or {}).get("refs")
-    tip = seen.get(f"refs/heads/{branch}") if isinstance(seen, dict) else None
+    tip = (services.store.seen_refs.load() or {}).get(f"refs/heads/{branch}")
     if tip is not None:
         expected = services.store.cursors.load(_EXPECTED) or {}
         services.store.cursors.save(_EXPECTED, {**expected, branch: tip})

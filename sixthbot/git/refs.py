@@ -12,7 +12,7 @@ from sixthbot.core.names import BranchName, Oid, clean_line
 from sixthbot.git.run import admin_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sixthbot.git.run import Git
 
@@ -39,15 +39,54 @@ def resolve(git: Git, ref: str) -> Oid | None:
     return Oid(done.text.strip()) if done.status == 0 else None
 
 
-def all_refs(git: Git) -> dict[str, Oid]:
-    """Return every branch and tag by full name, a tag with what it finally names, and HEAD when it has a commit."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What git says of branches and tags: direct ids by full name, and a line on each that it could not read.
+
+    Symbolic refs are left out: they are other names of refs that are listed.
+    """
+
+    ids: dict[str, Oid]
+    broken: tuple[str, ...]
+
+
+def list_refs(git: Git, names: Sequence[str] = ()) -> Listing:
+    """List the branches and tags, or only those of the given full names, with one git call that opens no object."""
     done = git.run(
-        "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)", _HEADS, "refs/tags/"
+        "for-each-ref", "--format=%(objectname) %(symref) %(refname)", *(names or (_HEADS, "refs/tags/"))
     )
-    found: dict[str, Oid] = {}
+    found = {}
     for line in done.text.split("\n")[:-1]:
-        name, direct, peeled = line.split("\0")
-        found[name] = Oid(peeled or direct)
+        direct, symbolic, name = line.split(" ", 2)
+        if not symbolic:
+            found[name] = Oid(direct)
+    complaints = done.stderr.decode("utf-8", "replace").splitlines()
+    broken = (line.removeprefix("warning: ignoring ") for line in complaints if " ignoring " in line)
+    return Listing(found, tuple(sorted({clean_line(line, limit=200) for line in broken})))
+
+
+def peel(git: Git, ids: Collection[Oid]) -> dict[Oid, tuple[Oid, str]]:
+    """Return what each id finally names, a tag's target, and its type ("commit", "tree", "blob"); one git call.
+
+    An object that git does not have is left out.
+    """
+    if not ids:
+        return {}
+    wanted = list(dict.fromkeys(ids))
+    asked = "".join(f"{one}^{{}}\n" for one in wanted)
+    done = git.run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked.encode())
+    answers = zip(wanted, (line.split(" ") for line in done.text.splitlines()), strict=True)
+    return {one: (Oid(answer[0]), answer[1]) for one, answer in answers if answer[1] != "missing"}
+
+
+def all_refs(git: Git) -> dict[str, Oid]:
+    """Return every branch and tag by full name, a tag with what it finally names, and HEAD when it has a commit.
+
+    What points to an object that git does not have is left out.
+    """
+    listed = list_refs(git).ids
+    named = peel(git, listed.values())
+    found = {ref: named[direct][0] for ref, direct in listed.items() if direct in named}
     head = resolve(git, "HEAD")
     return found if head is None else {**found, "HEAD": head}
 

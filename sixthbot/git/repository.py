@@ -115,13 +115,12 @@ def open_repository(top: Path, git_dir: Path, *, durability: Durability = "power
     stores its refs in a way this does not know, UsageError when git is missing or too old.
     """
     if (git_dir / "reftable").is_dir():
-        raise Refused(
-            "this repository keeps its refs as a reftable, which sixthbot does not read yet",
-            hint="git refs migrate --ref-format=files",
-        )
+        raise _no_reftable()
     # without GIT_DIR, so that git itself looks whose repository it is
     seen = execute(["rev-parse", "--is-bare-repository", "--is-inside-work-tree"], cwd=top, env={})
     if seen.status:
+        if b"refstorage" in seen.stderr.lower():  # a git that is too old to know it
+            raise _no_reftable()
         if "dubious ownership" in seen.stderr.decode("utf-8", "replace"):
             raise Refused(
                 f"{clean_line(str(top))} belongs to another user, so git does not use it",
@@ -133,3 +132,10 @@ def open_repository(top: Path, git_dir: Path, *, durability: Durability = "power
             f"{clean_line(str(top))} is a bare repository", hint="sixthbot needs one with a work tree"
         )
     return Repository(top=top, git_dir=git_dir, git=Git(git_dir, durability=durability))
+
+
+def _no_reftable() -> Refused:
+    return Refused(
+        "this repository keeps its refs as a reftable, which sixthbot does not read yet",
+        hint="git refs migrate --ref-format=files (git 2.46 or newer)",
+    )

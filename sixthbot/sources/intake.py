@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import Ending, IssueStatus
+from sixthbot.core.names import clean_line
 from sixthbot.sources.causes import Causes
 from sixthbot.sources.inbox import Inbox, forgotten_issues
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
-from sixthbot.sources.snapshot import HEADS, Snapshot
+from sixthbot.sources.snapshot import HEADS
 from sixthbot.sources.tracker import RefsTracker
 from sixthbot.sources.wake import Reason
 from sixthbot.store.locks import try_hold
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
     from sixthbot.core.tasks import Task
     from sixthbot.git.repository import Repository
+    from sixthbot.sources.snapshot import Snapshot
+    from sixthbot.sources.tracker import RefsLook
     from sixthbot.sources.wake import Woken
     from sixthbot.store.open import Store
 
 _OTHER_IS_AT_IT = 0.05
+_MENDED_BY = 30.0
+"""Seconds after which refs that could not be followed are looked at again."""
 _INBOX_TURN = 0.5
 """Seconds after which a flood of files leaves the loop to its other duties."""
 _EVENT_BATCH = 50
@@ -72,6 +77,8 @@ class Intake:
         self._unadmitted: list[Event] = []
         self._told: set[str] = set()
         self._refs_wanted = True
+        self._unfollowed: set[str] = set()
+        self._full_look_at = 0.0
         self.tips: Mapping[str, Oid] | None = None
         """All branches and tags as last seen, by full name; None before the first look."""
         self.events = 0
@@ -145,6 +152,8 @@ class Intake:
         told = world.woken.reasons & {Reason.REFS, Reason.NOTE, Reason.LOST}
         if told - {Reason.REFS}:
             list_and_clear(world.store.places)
+        if self._unfollowed and time.monotonic() >= self._full_look_at:
+            self._tracker.forget()
         self._refs_wanted = bool(told) or self._refs_wanted or self._tracker.may_have_moved(world.store)
         if not self._refs_wanted:
             return None
@@ -152,19 +161,32 @@ class Intake:
             if not alone:
                 return _OTHER_IS_AT_IT
             look = self._tracker.look(world.store, world.repo.git)
-            if (
-                look.old is not None
-                and look.old != look.new
-                and not self._tell_refs(world, look.old, look.new)
-            ):
+            troubles = {} if look.old is None else self._tell_refs(world, look.old, look.new)
+            if troubles is None:
+                self._tracker.forget()
                 return 0.0
+            look = look.without(troubles)
             self._tracker.save(world.store, look)
         self.tips = look.new.refs
         self._refs_wanted = False
-        return None
+        return self._come_back(world.store, look, troubles)
 
-    def _tell_refs(self, world: World, old: Snapshot, new: Snapshot) -> bool:
-        """Let in what happened between two snapshots; tell whether that was done to the end."""
+    def _come_back(self, store: Store, look: RefsLook, troubles: Mapping[str, str]) -> float | None:
+        """Tell once of refs that cannot be followed; look at everything again after a while for as long as there are."""
+        lines = [*look.problems, *(f"{ref}: {why}" for ref, why in troubles.items())]
+        told = {line for line in lines if line not in self._unfollowed}
+        self._unfollowed = set(lines)
+        for line in sorted(told):
+            store.journal.append("refs.trouble", clean_line(line, limit=500), level="error")
+        if not lines:
+            return None
+        self._full_look_at = time.monotonic() + _MENDED_BY
+        return _MENDED_BY
+
+    def _tell_refs(self, world: World, old: Snapshot, new: Snapshot) -> dict[str, str] | None:
+        """Let in what happened between two snapshots; return the refs with trouble, None when it was not done to the end."""
+        if not old.moves_to(new):
+            return {}
         context = RefsContext(
             git=world.repo.git,
             default=world.repo.default_branch(),
@@ -177,9 +199,9 @@ class Intake:
         while batch := list(islice(events, _EVENT_BATCH)):
             self.let_in(world.store, batch)
             if self._interrupted():
-                return False
+                return None
         self._end(_endings(world, old, new))
-        return True
+        return context.troubles
 
 
 def _endings(world: World, old: Snapshot, new: Snapshot) -> list[Ending]:

@@ -6,16 +6,19 @@ So nothing is missed while the bot is off, and packing refs or `gc` causes nothi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import merge
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.events import OWN_ORIGIN, Event, EventKind, make_event
 from sixthbot.core.names import BranchName, Oid
-from sixthbot.git.commits import is_ancestor, log, read_commit
+from sixthbot.git.commits import is_ancestor, log, read_commits
+from sixthbot.git.refs import peel
 from sixthbot.sources.commits import changes_of, commit_fields
 from sixthbot.sources.merges import Candidate, merged_branches
-from sixthbot.sources.snapshot import HEADS, TAGS, Snapshot
+from sixthbot.sources.snapshot import HEADS, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,10 +26,13 @@ if TYPE_CHECKING:
 
     from sixthbot.git.commits import CommitInfo
     from sixthbot.git.run import Git
+    from sixthbot.sources.snapshot import Snapshot
     from sixthbot.store.operations import Operation
 
 _CHUNK = 500
 """Commits whose paths are read with one git call."""
+_TOGETHER = 50
+"""Branches whose events are put in one order of time; what is more than that comes group by group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +69,42 @@ class OwnMoves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefsContext:
-    """What events are made with. `own_email` is the bot's committer address, `default` the default branch."""
+    """What events are made with. `own_email` is the bot's committer address, `default` the default branch.
+
+    `troubles` is filled with the refs about which not everything could be told, and why.
+    """
 
     git: Git
     default: BranchName | None
     own: OwnMoves
     own_email: str
     time: datetime
+    troubles: dict[str, str] = field(default_factory=dict)
 
 
 def events_between(context: RefsContext, old: Snapshot, new: Snapshot) -> Iterator[Event]:
     """Yield what happened to branches and tags from one snapshot to the next, as the contract's table names it.
 
-    Deletions come first, then each new or moved branch with its commits, oldest first, then tags. An object that is
-    gone is left out of what is told, never an error.
+    New and moved branches come first, in the order of their commits' times, each branch's own commits oldest first;
+    then what was deleted, then tags. A ref whose history cannot be read is put into `context.troubles` and the others
+    go on; an object that is gone is left out of what is told, never an error.
     """
-    before, after = old.under(HEADS), new.under(HEADS)
-    for ref, tip in before.items():
-        if ref not in after:
-            yield _deleted(context, ref, tip)
-    known = _Known(context.git, before, after)
-    for ref, tip in after.items():
-        if ref not in before:
-            yield from _created(context, ref, tip, known.still_there())
-        elif before[ref] != tip:
-            others = _candidates(old, new, without=ref)
-            yield from _moved(context, ref, before[ref], tip, others=others)
-    tags = old.under(TAGS)
-    for ref, tip in new.under(TAGS).items():
-        if tags.get(ref) != tip:
-            yield _tagged(context, ref, tip)
+    moves = old.moves_to(new)
+    look = _Look.at(context, old, new, moves)
+    branches = sorted(
+        (ref for ref, at in moves.items() if at is not None and ref.startswith(HEADS)),
+        key=lambda ref: (look.when(moves[ref]), ref not in old.refs, ref),
+    )
+    for start in range(0, len(branches), _TOGETHER):
+        group = branches[start : start + _TOGETHER]
+        for _, event in merge(*(_timed(look, ref) for ref in group), key=itemgetter(0)):
+            yield event
+    for ref, at in sorted(moves.items()):
+        if at is None and ref.startswith(HEADS):
+            yield _deleted(look, ref, old.refs[ref])
+    for ref, at in sorted(moves.items()):
+        if at is not None and ref.startswith(TAGS):
+            yield _tagged(look, ref, at)
 
 
 def merged_into(
@@ -103,86 +115,121 @@ def merged_into(
     `wanted` maps branches to their bases, short names. A base that is gone, or did not move, took nothing in.
     """
     found = []
-    before, after = old.under(HEADS), new.under(HEADS)
     for base in dict.fromkeys(wanted.values()):
-        was, now = before.get(HEADS + base), after.get(HEADS + base)
-        if was is None or now is None or was == now or _commit(git, was) is None:
+        was, now = old.refs.get(HEADS + base), new.refs.get(HEADS + base)
+        if was is None or now is None or was == now or was not in peel(git, [was]):
             continue
-        others = {
-            name: other
-            for name, other in _candidates(old, new, without="").items()
-            if wanted.get(name) == base
-        }
+        names = [name for name, into in wanted.items() if into == base]
+        others = _candidates(old, new, [HEADS + name for name in names])
         commits = log(git, tip=now, not_in=[was])
         merged = merged_branches(git, old=was, new=now, commits=commits, others=others)
         found += [(name, base, others[name].tip) for name in merged]
     return found
 
 
-def _candidates(old: Snapshot, new: Snapshot, *, without: str) -> dict[str, Candidate]:
-    """Return all branches of either snapshot by short name; a deleted one with where it last was."""
-    before, after = old.under(HEADS), new.under(HEADS)
-    return {
-        ref.removeprefix(HEADS): Candidate(tip, before.get(ref))
-        for ref, tip in (before | after).items()
-        if ref != without
-    }
+def _candidates(old: Snapshot, new: Snapshot, refs: Iterable[str]) -> dict[str, Candidate]:
+    """Return branches of either snapshot by short name; a deleted one with where it last was."""
+    found = {}
+    for ref in refs:
+        before = old.refs.get(ref)
+        tip = new.refs.get(ref, before)
+        if tip is not None:
+            found[ref.removeprefix(HEADS)] = Candidate(tip, before)
+    return found
 
 
 @dataclass(slots=True)
-class _Known:
-    """What the branches of the last snapshot reached: their tips, as far as git still has those."""
+class _Look:
+    """One look: the snapshots, what moved between them, and the commits that refs moved to or were deleted at."""
 
-    git: Git
-    before: Mapping[str, Oid]
-    after: Mapping[str, Oid]
-    _found: list[Oid] | None = None
+    context: RefsContext
+    old: Snapshot
+    new: Snapshot
+    moves: Mapping[str, Oid | None]
+    targets: Mapping[Oid, Oid]
+    tips: Mapping[Oid, CommitInfo]
+    _known: list[Oid] | None = None
 
-    def still_there(self) -> list[Oid]:
-        if self._found is None:
-            now = set(self.after.values())
-            tips = dict.fromkeys(self.before.values())
-            found = [tip for tip in tips if tip in now or _commit(self.git, tip) is not None]
-            if len(found) < len(tips):
+    @classmethod
+    def at(cls, context: RefsContext, old: Snapshot, new: Snapshot, moves: Mapping[str, Oid | None]) -> _Look:
+        """Read with two git calls what all the moved refs are at."""
+        ends = {at if at is not None else old.refs[ref] for ref, at in moves.items()}
+        objects = peel(context.git, ends)
+        commits = {name for name, kind in objects.values() if kind == "commit"}
+        tips = {commit.id: commit for commit in read_commits(context.git, sorted(commits))}
+        return cls(context, old, new, moves, {one: name for one, (name, _) in objects.items()}, tips)
+
+    def tip(self, oid: Oid | None) -> CommitInfo | None:
+        """Return the commit that an id finally names, None when it is gone or no commit."""
+        return None if oid is None else self.tips.get(self.targets.get(oid, oid))
+
+    def author(self, oid: Oid) -> str:
+        commit = self.tip(oid)
+        return commit.author.name if commit is not None else ""
+
+    def when(self, oid: Oid | None) -> int:
+        commit = self.tip(oid)
+        return commit.committer.when_epoch if commit is not None else 0
+
+    def known(self) -> list[Oid]:
+        """Return the tips of all branches of the last snapshot, as far as git still has those."""
+        if self._known is None:
+            before = dict.fromkeys(tip for ref, tip in self.old.refs.items() if ref.startswith(HEADS))
+            gone = {self.old.refs[ref] for ref in self.moves if ref in self.old.refs}
+            there = peel(self.context.git, gone)
+            self._known = [tip for tip in before if tip not in gone or tip in there]
+            if gone - there.keys():
                 # where a rewritten branch is now stands in, or all the history below it would seem new
-                found += [tip for ref, tip in self.after.items() if ref in self.before]
-            self._found = found
-        return self._found
+                self._known += [
+                    at for ref, at in self.moves.items() if at is not None and ref in self.old.refs
+                ]
+        return self._known
 
 
-def _created(context: RefsContext, ref: str, tip: Oid, known: Sequence[Oid]) -> Iterator[Event]:
-    branch = BranchName(ref.removeprefix(HEADS))
+def _timed(look: _Look, ref: str) -> Iterator[tuple[int, Event]]:
+    """Yield a branch's events, each with a time to put it among those of others; times never go back."""
+    tip, old, latest = look.moves[ref], look.old.refs.get(ref), 0
+    if tip is None:
+        return
+    try:
+        events = _created(look, ref, tip) if old is None else _moved(look, ref, old, tip)
+        for when, event in events:
+            latest = max(latest, when)
+            yield latest, event
+    except GitFailed as error:
+        look.context.troubles[ref] = error.message
+
+
+def _created(look: _Look, ref: str, tip: Oid) -> Iterator[tuple[int, Event]]:
+    context, branch = look.context, BranchName(ref.removeprefix(HEADS))
+    commits = [] if tip in set(look.old.refs.values()) else log(context.git, tip=tip, not_in=look.known())
     origin = _origin(own=bool(context.own.written.get(ref)))
-    fields = {"branch": branch.value, "id": tip, "author": _author(context.git, tip), "origin": origin}
-    yield make_event(EventKind.BRANCH_CREATED, fields, time=context.time)
-    yield from _commits(context, branch, log(context.git, tip=tip, not_in=known))
+    fields = {"branch": branch.value, "id": tip, "author": look.author(tip), "origin": origin}
+    began = commits[0].committer.when_epoch if commits else look.when(tip)
+    yield began, make_event(EventKind.BRANCH_CREATED, fields, time=context.time)
+    yield from _commits(context, branch, commits)
 
 
-def _moved(
-    context: RefsContext, ref: str, old: Oid, new: Oid, *, others: Mapping[str, Candidate]
-) -> Iterator[Event]:
-    branch = BranchName(ref.removeprefix(HEADS))
-    if _commit(context.git, old) is None or not is_ancestor(context.git, old, new):
+def _moved(look: _Look, ref: str, old: Oid, new: Oid) -> Iterator[tuple[int, Event]]:
+    context, branch = look.context, BranchName(ref.removeprefix(HEADS))
+    if old not in peel(context.git, [old]) or not is_ancestor(context.git, old, new):
         own = _origin(own=context.own.wrote(ref, new))
         fields = {"branch": branch.value, "old": old, "id": new, "origin": own}
-        yield make_event(EventKind.BRANCH_REWRITTEN, fields, time=context.time)
+        yield look.when(new), make_event(EventKind.BRANCH_REWRITTEN, fields, time=context.time)
         return
     commits = log(context.git, tip=new, not_in=[old])
     yield from _commits(context, branch, commits)
     if branch == context.default:
-        yield from _merges(context, ref, old, new, commits=commits, others=others)
+        for event in _merges(look, ref, old, new, commits=commits):
+            yield look.when(new), event
 
 
-def _merges(
-    context: RefsContext,
-    ref: str,
-    old: Oid,
-    new: Oid,
-    *,
-    commits: Sequence[CommitInfo],
-    others: Mapping[str, Candidate],
-) -> Iterator[Event]:
-    merged = merged_branches(context.git, old=old, new=new, commits=commits, others=others)
+def _merges(look: _Look, ref: str, old: Oid, new: Oid, *, commits: Sequence[CommitInfo]) -> Iterator[Event]:
+    context = look.context
+    refs = (one for one in {**look.old.refs, **look.new.refs} if one.startswith(HEADS) and one != ref)
+    # of very many branches, those that nobody touched since the last look are not looked at for a squash
+    others = _candidates(look.old, look.new, sorted(refs, key=lambda one: (one not in look.moves, one)))
+    merged = sorted(merged_branches(context.git, old=old, new=new, commits=commits, others=others))
     if not merged:
         return
     branch = ref.removeprefix(HEADS)
@@ -197,7 +244,9 @@ def _merges(
         yield make_event(EventKind.MERGE, fields, time=context.time, key=key)
 
 
-def _commits(context: RefsContext, branch: BranchName, commits: Sequence[CommitInfo]) -> Iterator[Event]:
+def _commits(
+    context: RefsContext, branch: BranchName, commits: Sequence[CommitInfo]
+) -> Iterator[tuple[int, Event]]:
     own_branch = bool(context.own.written.get(branch.ref))
     for start in range(0, len(commits), _CHUNK):
         chunk = commits[start : start + _CHUNK]
@@ -207,36 +256,24 @@ def _commits(context: RefsContext, branch: BranchName, commits: Sequence[CommitI
             by_bot = own_branch and commit.committer.email == context.own_email
             origin = _origin(own=by_bot or context.own.wrote(branch.ref, commit.id))
             fields = commit_fields(branch, commit, changes[commit.id], origin=origin)
-            yield make_event(EventKind.COMMIT, fields, time=context.time)
+            yield commit.committer.when_epoch, make_event(EventKind.COMMIT, fields, time=context.time)
 
 
-def _deleted(context: RefsContext, ref: str, tip: Oid) -> Event:
+def _deleted(look: _Look, ref: str, tip: Oid) -> Event:
     fields = {
-        "branch": ref.removeprefix(HEADS), "id": tip, "author": _author(context.git, tip),
-        "origin": _origin(own=context.own.removed(ref, tip)),
+        "branch": ref.removeprefix(HEADS), "id": tip, "author": look.author(tip),
+        "origin": _origin(own=look.context.own.removed(ref, tip)),
     }  # fmt: skip
-    return make_event(EventKind.BRANCH_DELETED, fields, time=context.time)
+    return make_event(EventKind.BRANCH_DELETED, fields, time=look.context.time)
 
 
-def _tagged(context: RefsContext, ref: str, tip: Oid) -> Event:
+def _tagged(look: _Look, ref: str, at: Oid) -> Event:
+    target = look.targets.get(at, at)
     fields: dict[str, Any] = {
-        "tag": ref.removeprefix(TAGS), "id": tip, "author": _author(context.git, tip),
-        "origin": _origin(own=context.own.wrote(ref, tip)),
+        "tag": ref.removeprefix(TAGS), "id": target, "author": look.author(at),
+        "origin": _origin(own=look.context.own.wrote(ref, target)),
     }  # fmt: skip
-    return make_event(EventKind.TAG_CREATED, fields, time=context.time)
-
-
-def _author(git: Git, tip: Oid) -> str:
-    commit = _commit(git, tip)
-    return commit.author.name if commit is not None else ""
-
-
-def _commit(git: Git, oid: Oid) -> CommitInfo | None:
-    """Return the commit, or None when it is gone or is no commit (a tag may point to anything)."""
-    try:
-        return read_commit(git, oid)
-    except GitFailed:
-        return None
+    return make_event(EventKind.TAG_CREATED, fields, time=look.context.time)
 
 
 def _origin(*, own: bool) -> str:

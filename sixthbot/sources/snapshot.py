@@ -7,101 +7,208 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from sixthbot.core.names import Oid
-from sixthbot.git.refs import all_refs
+from sixthbot.git.refs import list_refs, peel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
+    from sixthbot.core.names import Oid
+    from sixthbot.git.refs import Listing
     from sixthbot.git.run import Git
 
 HEADS = "refs/heads/"
 TAGS = "refs/tags/"
 
 _RACY_NS = 1_000_000_000
-"""Files changed less than this before a look could change again without a new time."""
+"""A file changed less than this before a look could change again without a new time."""
+_SINGLY = 200
+"""So many refs are asked for by name; of more, all are listed."""
+_NOWHERE: Mapping[str, Oid] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Full ref names of branches and tags with what they point to; for an annotated tag the thing that was tagged."""
+    """Full names of branches and tags with what they point to; an annotated tag with the id of the tag itself."""
 
-    refs: Mapping[str, Oid] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-
-    def under(self, prefix: str) -> dict[str, Oid]:
-        """Return the refs whose names begin with `prefix`."""
-        return {ref: tip for ref, tip in self.refs.items() if ref.startswith(prefix)}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"refs": dict(self.refs)}
+    refs: Mapping[str, Oid] = field(default_factory=lambda: _NOWHERE, hash=False)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Snapshot | None:
-        """Read back what `to_json` wrote; None for anything else."""
-        refs = data.get("refs")
-        if not isinstance(refs, dict) or not all(isinstance(tip, str) for tip in refs.values()):
-            return None
-        return cls(MappingProxyType({str(ref): Oid(tip) for ref, tip in refs.items()}))
+    def of(cls, refs: Mapping[str, str]) -> Snapshot:
+        """Return the snapshot that was stored as these texts."""
+        return cls(cast("Mapping[str, Oid]", refs))
+
+    def moves_to(self, new: Snapshot) -> dict[str, Oid | None]:
+        """Return where refs are in `new` that are elsewhere, or nowhere, in this one; None for those that went."""
+        if self.refs is new.refs:
+            return {}
+        moves: dict[str, Oid | None] = {ref: at for ref, at in new.refs.items() if self.refs.get(ref) != at}
+        moves.update((ref, None) for ref in self.refs if ref not in new.refs)
+        return moves
+
+    def moved(self, moves: Mapping[str, Oid | None]) -> Snapshot:
+        """Return the snapshot after some moves, as `moves_to` gives them."""
+        if not moves:
+            return self
+        refs = dict(self.refs)
+        for ref, at in moves.items():
+            if at is None:
+                refs.pop(ref, None)
+            else:
+                refs[ref] = at
+        return Snapshot(MappingProxyType(refs))
 
 
-def take_snapshot(git: Git, git_dir: Path, *, before: Snapshot | None = None) -> Snapshot:
-    """Read all branches and tags with one git call.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A snapshot as read now, and a line on each ref that cannot be followed at the moment."""
 
-    A ref of `before` that is gone is looked for once more, and one whose file is there but unreadable keeps its old
-    value: packing refs or a torn file must never look like a branch that somebody deleted.
+    snapshot: Snapshot
+    problems: tuple[str, ...] = ()
+
+
+def take_snapshot(
+    git: Git, git_dir: Path, *, before: Snapshot | None = None, only: Collection[str] | None = None
+) -> Reading:
+    """Read all branches and tags, or only those named: all others are then as in `before`.
+
+    What cannot be followed keeps its old place: a ref that seems gone while its file is there, and a branch at a
+    commit that git does not have. Packing refs, or a torn file, must never look like a branch that was deleted.
     """
-    refs = _read(git)
-    missing = set(before.refs) - set(refs) if before is not None else set()
-    if before is not None and missing:
-        refs = (
-            _read(git) | {ref: before.refs[ref] for ref in missing if os.path.lexists(git_dir / ref)} | refs
-        )
-    return Snapshot(MappingProxyType(refs))
+    last = before or Snapshot()
+    if only is not None and len(only) <= _SINGLY:
+        listed = list_refs(git, sorted(only)) if only else None
+        now = last.moved({ref: listed.ids.get(ref) if listed else None for ref in only})
+    else:
+        listed = list_refs(git)
+        now = Snapshot(MappingProxyType(listed.ids))
+    moves = last.moves_to(now)
+    problems = [f"{line}: it keeps its last place until that is mended" for line in _broken(listed)]
+    for ref in _still_there(git, git_dir, [ref for ref, at in moves.items() if at is None]):
+        del moves[ref]
+    for ref in _unusable(git, moves):
+        problems.append(f"{ref} points to no commit that is here: it is followed again once it does")
+        del moves[ref]
+    return Reading(last.moved(moves), tuple(problems))
 
 
-def _read(git: Git) -> dict[str, Oid]:
-    refs = all_refs(git)
-    refs.pop("HEAD", None)
-    return refs
+def _broken(listed: Listing | None) -> tuple[str, ...]:
+    return listed.broken if listed is not None else ()
+
+
+def _still_there(git: Git, git_dir: Path, missing: list[str]) -> list[str]:
+    """Return those of the missing refs that are there after all: being packed meanwhile, or torn."""
+    if not missing:
+        return []
+    again = list_refs(git, missing if len(missing) <= _SINGLY else ()).ids
+    return [ref for ref in missing if ref in again or _is_file(git_dir / ref)]
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is anything but a folder; a symbolic ref that was a branch before is one that went."""
+    try:
+        return path.is_file() and path.read_bytes()[:4] != b"ref:"
+    except OSError:
+        return os.path.lexists(path)
+
+
+def _unusable(git: Git, moves: Mapping[str, Oid | None]) -> list[str]:
+    """Return the moved branches that are at no commit, and tags of nothing, with one git call."""
+    objects = peel(git, [at for at in moves.values() if at is not None])
+    return [
+        ref
+        for ref, at in moves.items()
+        if at is not None and (at not in objects or (ref.startswith(HEADS) and objects[at] != (at, "commit")))
+    ]
+
+
+_Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of loose refs: what changes with it, and the names in it."""
+
+    stamp: _Stamp
+    files: frozenset[str]
+    folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RefsMark:
-    """Times of all that changes when a ref does. Two equal ones that are `safe` mean that no ref moved."""
+    """The times of all that changes when a ref does. Two equal ones, the first of them safe, mean that no ref moved.
 
-    stamps: tuple[tuple[str, int, int, int], ...]
-    newest: int
+    A loose ref is always written by renaming a file into its folder, which changes the folder; so one look at each
+    folder is enough, however many refs are in it.
+    """
 
-    def safe(self, now_ns: int) -> bool:
-        """Whether everything is older than the clock's resolution at `now_ns`, nanoseconds of the epoch."""
-        return now_ns - self.newest > _RACY_NS
+    packed: _Stamp | None
+    folders: Mapping[str, Folder] = field(hash=False)
+    taken: int = field(compare=False)
+
+    def safe(self) -> bool:
+        """Whether everything was older than the clock's resolution when it was looked at."""
+        return not self._racy(self.packed) and not any(self._racy(one.stamp) for one in self.folders.values())
+
+    def touched(self, before: RefsMark) -> set[str] | None:
+        """Return the full names of refs that may have moved since `before`; None when it could be any."""
+        if self.packed != before.packed or before._racy(before.packed):
+            return None
+        names: set[str] = set()
+        for path in self.folders.keys() | before.folders.keys():
+            now, then = self.folders.get(path), before.folders.get(path)
+            if now is None or then is None or now.stamp != then.stamp or before._racy(then.stamp):
+                for folder in (now, then):
+                    names.update(f"{path}/{name}" for name in (folder.files if folder is not None else ()))
+        return names
+
+    def surely(self, path: str) -> Folder | None:
+        """Return what is known of a folder if it would show by its times whether that still holds."""
+        known = self.folders.get(path)
+        return None if known is None or self._racy(known.stamp) else known
+
+    def _racy(self, stamp: _Stamp | None) -> bool:
+        # a time in the future is safe, too: a change from now on would carry another one
+        return stamp is not None and abs(self.taken - max(stamp[1:])) <= _RACY_NS
 
 
-def refs_mark(git_dir: Path) -> RefsMark:
-    """Look at packed-refs and at every folder and file of loose refs, without starting git."""
-    stamps = [
-        (path, found.st_ino, found.st_mtime_ns, found.st_size)
-        for path, found in (*_stat(git_dir / "packed-refs"), *_walk(git_dir / "refs"))
-    ]
-    return RefsMark(tuple(sorted(stamps)), max((stamp[2] for stamp in stamps), default=0))
+def refs_mark(git_dir: Path, *, now_ns: int, before: RefsMark | None = None) -> RefsMark:
+    """Look at packed-refs and every folder of loose refs, without git; only folders that changed are listed anew.
+
+    `now_ns` is the time of day in nanoseconds.
+    """
+    folders: dict[str, Folder] = {}
+    left = [HEADS.rstrip("/"), TAGS.rstrip("/")]
+    while left:
+        path = left.pop()
+        folder = _folder(f"{git_dir}/{path}", before.surely(path) if before is not None else None)
+        if folder is not None:
+            folders[path] = folder
+            left += [f"{path}/{name}" for name in folder.folders]
+    return RefsMark(_stamp(f"{git_dir}/packed-refs"), folders, now_ns)
 
 
-def _stat(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _folder(path: str, known: Folder | None) -> Folder | None:
+    stamp = _stamp(path)
+    if stamp is None or (known is not None and known.stamp == stamp):
+        return None if stamp is None else known
+    files, folders = [], []
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif not entry.name.endswith(".lock"):
+                files.append(entry.name)
+    return Folder(stamp, frozenset(files), tuple(sorted(folders)))
+
+
+def _stamp(path: str) -> _Stamp | None:
     try:
-        yield str(path), path.stat()
+        found = os.stat(path)  # noqa: PTH116 - for each folder, again and again
     except OSError:
-        return
-
-
-def _walk(top: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every folder: a loose ref is always written by renaming a file into its folder, which changes that."""
-    yield from _stat(top)
-    for folder, folders, _ in os.walk(top):
-        for name in folders:
-            yield from _stat(top / folder / name)
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def branches_in_use(git_dir: Path) -> frozenset[str]:

@@ -3,63 +3,71 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.sources.snapshot import Snapshot, refs_mark, take_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from sixthbot.git.run import Git
     from sixthbot.sources.snapshot import RefsMark
     from sixthbot.store.open import Store
 
-_CURSOR = "refs"
-
 
 @dataclass(frozen=True, slots=True)
 class RefsLook:
-    """The snapshot as stored, None where none was, and as it is now."""
+    """The snapshot as stored, None where none was, and as it is now, with a line on each ref that cannot be followed."""
 
     old: Snapshot | None
     new: Snapshot
+    problems: tuple[str, ...] = ()
+
+    def without(self, refs: Iterable[str]) -> RefsLook:
+        """Return the look with some refs where they were, so that they are looked at once more."""
+        before = {} if self.old is None else self.old.refs
+        return replace(self, new=self.new.moved({ref: before.get(ref) for ref in refs}))
 
 
 class RefsTracker:
-    """Looks at the refs of one repository. The cursor is shared by all processes; only `save` moves it on."""
+    """Looks at the refs of one repository. The cursor is shared by all processes; only `save` moves it on.
 
-    def __init__(self) -> None:
-        self._seen: RefsMark | None = None
+    `now_ns` tells the time of day in nanoseconds, as the file system does.
+    """
+
+    def __init__(self, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._now_ns = now_ns
+        self._mark: RefsMark | None = None
+        self._stored: Mapping[str, str] | None = None
 
     def may_have_moved(self, store: Store) -> bool:
-        """Tell whether anything could have moved since the last `save` of this process; starts no git."""
-        return self._seen is None or refs_mark(store.places.git_dir) != self._seen
+        """Tell whether anything could have moved since the last `look` of this process; starts no git."""
+        mark = self._mark
+        if mark is None or not mark.safe():
+            # a change in the same tick of the clock as the last one would leave no trace: it is looked at again
+            return True
+        return refs_mark(store.places.git_dir, now_ns=self._now_ns(), before=mark) != mark
 
     def look(self, store: Store, git: Git) -> RefsLook:
-        """Return the stored snapshot and a new one."""
+        """Return the stored snapshot and a new one; only what may have moved since the last look is read."""
         git_dir = store.places.git_dir
-        mark = refs_mark(git_dir)
-        saved = store.cursors.load(_CURSOR)
-        old = None if saved is None else Snapshot.from_json(saved)
-        new = take_snapshot(git, git_dir, before=old)
-        # a change in the same tick of the clock as the last one would leave no trace: then it is looked at again
-        self._seen = mark if mark.safe(time.time_ns()) else None
-        return RefsLook(old, new)
+        mark = refs_mark(git_dir, now_ns=self._now_ns(), before=self._mark)
+        saved = store.seen_refs.load()
+        old = None if saved is None else Snapshot.of(saved)
+        # what is stored is what this process read at its last mark, unless another one stored something since
+        known = self._mark is not None and saved is not None and saved is self._stored
+        only = mark.touched(self._mark) if known and self._mark is not None else None
+        reading = take_snapshot(git, git_dir, before=old, only=only)
+        self._mark, self._stored = mark, None
+        return RefsLook(old, reading.snapshot, reading.problems)
 
     def save(self, store: Store, look: RefsLook) -> None:
         """Store the new snapshot, once everything that follows from it is safely in the queue."""
-        if look.old != look.new:
-            save_baseline(store, look.new)
+        if look.old is None or look.old.moves_to(look.new):
+            store.seen_refs.save(look.new.refs)
+        self._stored = store.seen_refs.load()
 
     def forget(self) -> None:
-        """Look again next time, whatever the marks say: the last look led to nothing."""
-        self._seen = None
-
-
-def save_baseline(store: Store, snapshot: Snapshot) -> None:
-    """Store a snapshot as what has been seen: whatever it holds causes no events any more."""
-    store.cursors.save(_CURSOR, snapshot.to_json())
-
-
-def has_baseline(store: Store) -> bool:
-    """Tell whether a snapshot is stored."""
-    return store.cursors.load(_CURSOR) is not None
+        """Look at everything next time, whatever the marks say: the last look led to nothing."""
+        self._mark = None

@@ -14,6 +14,7 @@ from sixthbot.store.issues import Issues
 from sixthbot.store.journal import Journal
 from sixthbot.store.operations import Operations
 from sixthbot.store.queue import Queue
+from sixthbot.store.seenrefs import SeenRefs
 from sixthbot.store.traces import Traces
 from sixthbot.store.trust import Trust
 
@@ -41,6 +42,7 @@ class Store:
     operations: Operations
     cursors: Cursors
     traces: Traces
+    seen_refs: SeenRefs
 
 
 def open_store(
@@ -60,4 +62,5 @@ def open_store(
         operations=Operations(places.operations, durability),
         cursors=Cursors(places.cursors, durability),
         traces=Traces(places.local / "traces"),
+        seen_refs=SeenRefs(places.cursors, durability),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.bot import Bot
 from sixthbot.git.repository import open_repository
-from sixthbot.sources.tracker import RefsTracker, save_baseline
+from sixthbot.sources.tracker import RefsTracker
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate
 from sixthbot.store.setup import initialise
@@ -85,7 +85,8 @@ def make_home(repo: RepoDir) -> Home:
     repo.commit("feat: words", {**words, ".sixth/config.toml": CONFIG})
     store = open_store(places, durability="process")
     git = open_repository(places.top, places.git_dir, durability="process").git
-    save_baseline(store, RefsTracker().look(store, git).new)
+    tracker = RefsTracker()
+    tracker.save(store, tracker.look(store, git))
     home = Home(repo, places, store)
     home.configure(CONFIG)
     return home

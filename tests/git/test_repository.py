@@ -43,6 +43,13 @@ def test_a_reftable_is_refused_with_a_way_out(repo: RepoDir) -> None:
     assert "migrate" in caught.value.hint
 
 
+def test_a_reftable_that_git_is_too_old_to_know_is_refused_alike(repo: RepoDir) -> None:
+    repo.git("config", "core.repositoryFormatVersion", "1")
+    repo.git("config", "extensions.refStorage", "reftable")
+    with pytest.raises(Refused, match="reftable"):
+        open_repository(repo.path, repo.path / ".git")
+
+
 def test_somebody_else_s_repository_is_refused(
     repo: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sixthbot.core.names import BranchName
 from sixthbot.git.run import Git
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
-from sixthbot.sources.snapshot import Snapshot, branches_in_use, refs_mark, take_snapshot
+from sixthbot.sources.snapshot import branches_in_use, refs_mark, take_snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +27,10 @@ class Eyes:
     def __init__(self, repo: RepoDir) -> None:
         self.git = Git(repo.path / ".git", durability="process")
         self.git_dir = repo.path / ".git"
-        self.last = take_snapshot(self.git, self.git_dir)
+        self.last = take_snapshot(self.git, self.git_dir).snapshot
 
     def look(self, *, own: OwnMoves | None = None) -> list[Event]:
-        new = take_snapshot(self.git, self.git_dir, before=self.last)
+        new = take_snapshot(self.git, self.git_dir, before=self.last).snapshot
         context = RefsContext(
             git=self.git,
             default=BranchName("main"),
@@ -225,7 +225,7 @@ def test_plain_commits_on_the_default_branch_are_no_merge(repo: RepoDir, eyes: E
     repo.git("branch", "pointer")
     repo.commit("fix: something else", {"other.txt": "x\n"})
     repo.commit("chore: nothing")
-    assert kinds(eyes.look()) == ["commit", "commit", "branch.created"]
+    assert kinds(eyes.look()) == ["branch.created", "commit", "commit"]
 
 
 def test_a_branch_that_only_points_at_new_commits_did_not_bring_them(repo: RepoDir, eyes: Eyes) -> None:
@@ -260,10 +260,10 @@ def test_a_branch_continued_and_fast_forwarded_between_two_looks_is_a_merge(
 def test_a_branch_is_merged_into_its_own_base_whichever_that_is(repo: RepoDir, eyes: Eyes) -> None:
     tip = feature(repo, eyes)
     repo.git("branch", "develop")
-    old = eyes.last = take_snapshot(eyes.git, eyes.git_dir)
+    old = eyes.last = take_snapshot(eyes.git, eyes.git_dir).snapshot
     repo.git("switch", "--quiet", "develop")
     repo.git("merge", "--quiet", "--no-ff", "feature")
-    new = take_snapshot(eyes.git, eyes.git_dir)
+    new = take_snapshot(eyes.git, eyes.git_dir).snapshot
     assert merged_into(eyes.git, old, new, {"feature": "develop"}) == [("feature", "develop", tip)]
     assert merged_into(eyes.git, old, new, {"feature": "main", "absent": "develop"}) == []
 
@@ -323,14 +323,9 @@ def test_commits_that_the_bot_rebased_are_its_own_on_its_branches_only(repo: Rep
     assert found == {"other": False, "sixth/x": True}
 
 
-def test_a_snapshot_survives_being_stored(eyes: Eyes) -> None:
-    assert Snapshot.from_json(eyes.last.to_json()) == eyes.last
-    assert Snapshot.from_json({"refs": [1]}) is None
-
-
 def test_the_cheap_look_sees_every_move_of_a_ref(repo: RepoDir) -> None:
     git_dir = repo.path / ".git"
-    seen = [refs_mark(git_dir)]
+    seen = [refs_mark(git_dir, now_ns=0)]
     moves = (
         ["commit", "--allow-empty", "-m", "x"], ["branch", "a"], ["branch", "deep/er/b"], ["tag", "t"],
         ["update-ref", "refs/heads/deep/er/b", "HEAD~"], ["branch", "-D", "a"], ["pack-refs", "--all"],
@@ -338,13 +333,15 @@ def test_the_cheap_look_sees_every_move_of_a_ref(repo: RepoDir) -> None:
     )  # fmt: skip
     for move in moves:
         repo.git(*move)
-        mark = refs_mark(git_dir)
+        mark = refs_mark(git_dir, now_ns=0, before=seen[-1])
         assert mark not in seen
+        assert mark == refs_mark(git_dir, now_ns=0)
         seen.append(mark)
     repo.git("status")
-    assert refs_mark(git_dir) == seen[-1]
-    assert not seen[-1].safe(seen[-1].newest)
-    assert seen[-1].safe(seen[-1].newest + 2_000_000_000)
+    assert refs_mark(git_dir, now_ns=0, before=seen[-1]) == seen[-1]
+    newest = max(folder.stamp[2] for folder in seen[-1].folders.values())
+    assert not refs_mark(git_dir, now_ns=newest).safe()
+    assert refs_mark(git_dir, now_ns=newest + 60_000_000_000).safe()
 
 
 def test_branches_in_use_are_those_of_all_worktrees(repo: RepoDir, tmp_path: Path) -> None:
