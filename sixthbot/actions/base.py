@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sixthbot.actions.progress import Item, Items
 from sixthbot.core.errors import ConfigError, NeedsPerson, UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sixthbot.actions.progress import Progress, Saved
     from sixthbot.core.events import Event
     from sixthbot.core.issues import IssueRecord
     from sixthbot.core.rules import Rule
@@ -98,7 +100,8 @@ class Context:
     `tell` shows a line of progress. `note` writes a journal record about this task, as `Journal.append` does, with the
     fields that say which one it is. `trusted` is false while the repository's settings wait for its owner's trust;
     the config then holds defaults. `writer` gives the language model to write with, or None. `check_cancelled`
-    raises Cancelled once the task is to stop.
+    raises Cancelled once the task is to stop. `progress` shows how far the step is; a step of many items uses `items`,
+    which shows it by itself.
     """
 
     repo: Repository
@@ -116,6 +119,31 @@ class Context:
     trusted: bool
     writer: Callable[[], Writer | None]
     check_cancelled: Callable[[], None]
+    progress: Progress
+    saved_items: Callable[[str], Saved]
+
+    def items(
+        self,
+        things: Sequence[Item],
+        *,
+        key: Callable[[Item], str],
+        basis: str = "",
+        shown: Callable[[Item], str] = str,
+    ) -> Items[Item]:
+        """Return the items of a step that works through many, which goes on where an earlier attempt was cut off.
+
+        `key` names an item and all its result depends on, `basis` what all results depend on besides the step's
+        arguments, such as the commit. `shown` is what a person reads while an item is at hand. One step has one such
+        list. Iterating raises Cancelled once the task is to stop.
+        """
+        return Items(
+            things,
+            key=key,
+            shown=shown,
+            saved=self.saved_items(basis),
+            progress=self.progress,
+            check=self.check_cancelled,
+        )
 
     def issue(self) -> IssueRecord:
         """Return the record of the issue this task works on; raise UsageError when it has none."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from sixthbot.actions.places import Place
     from sixthbot.core.issues import IssueRecord
 
 _NAME_SHOWN = 100
@@ -69,10 +70,25 @@ def _run_all(
     }
     try:
         with prepared(ctx, tip) as place:
-            return [_one(ctx, place.path, argv, env) for argv in commands]
+            return _results(ctx, place, commands, env)
     except WorkFailed as error:
         # a worktree that could not be prepared leaves every check unrun, which is a failure of each
         return [_failed(argv, error.message) for argv in commands]
+
+
+def _results(
+    ctx: Context, place: Place, commands: Sequence[list[str]], env: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Run each command that an earlier attempt did not come to on the same tree, prepared in the same way."""
+    items = ctx.items(
+        list(enumerate(commands)),
+        key=lambda numbered: f"{numbered[0]} {numbered[1]}",
+        shown=lambda numbered: _short(" ".join(redact(numbered[1]))),
+        basis=repr((place.tree, place.prepared, ctx.config.worktree, ctx.config.check)),
+    )
+    for _, argv in items:
+        items.keep(_one(ctx, place.path, argv, env))
+    return list(items.results.values())
 
 
 def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sixthbot.actions.markdown import code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sixthbot.core.names import Oid
 
@@ -41,18 +41,23 @@ class Complexity:
         return sum(one.complexity for one in self.worst) / len(self.worst) if self.worst else 0.0
 
 
-def measure(sources: Mapping[str, bytes]) -> Complexity:
-    """Measure every source; a file that is no Python of this version is named, not an error. Nothing is imported."""
-    functions: list[Function] = []
-    unread = []
-    for path, data in sources.items():
-        try:
-            functions += _functions(path, data)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            unread.append(path)
+def measure_file(path: str, data: bytes) -> list[Function] | None:
+    """Measure one source; None for a file that is no Python of this version. Nothing is imported."""
+    try:
+        return list(_functions(path, data))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def summed_up(files: Mapping[str, Sequence[Function] | None]) -> Complexity:
+    """Put together what was measured of each file."""
+    functions = [one for found in files.values() for one in found or ()]
     functions.sort(key=lambda one: (-one.complexity, one.path, one.line))
-    read = tuple(path for path in sources if path not in set(unread))
-    return Complexity(files=read, unread=tuple(unread), worst=tuple(functions))
+    return Complexity(
+        files=tuple(path for path, found in files.items() if found is not None),
+        unread=tuple(path for path, found in files.items() if found is None),
+        worst=tuple(functions),
+    )
 
 
 def page(result: Complexity, commit: Oid) -> str:

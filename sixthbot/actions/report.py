@@ -9,17 +9,22 @@ from pydantic import Field, field_validator
 
 from sixthbot.actions.at_event import commit_of
 from sixthbot.actions.base import Action, Args, Context
-from sixthbot.actions.complexity import measure, page
+from sixthbot.actions.complexity import Function, measure_file, page, summed_up
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.text import counted
 from sixthbot.git.trees import list_tree, read_blobs
 from sixthbot.store.atomic import make_dirs, point, write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sixthbot.core.names import Oid
+    from sixthbot.git.trees import TreeEntry
 
 _WRITE = point("artifact.write")
 _FILES = ("100644", "100755")
+_MEASURE = "complexity 1"  # another number when the same blob may give another result
+_AT_ONCE = 200
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -43,9 +48,7 @@ def run(ctx: Context, args: ReportArgs) -> Outcome:
     The same commit always gives the same page.
     """
     commit = commit_of(ctx)
-    sources = _python_sources(ctx, commit)
-    ctx.check_cancelled()
-    result = measure(sources)
+    result = summed_up(_measured(ctx, commit))
     folder = ctx.store.places.artifacts / args.insight
     make_dirs(folder)
     path = folder / (args.report_to or f"{commit[:12]}.md")
@@ -61,13 +64,49 @@ def run(ctx: Context, args: ReportArgs) -> Outcome:
     )
 
 
-def _python_sources(ctx: Context, commit: Oid) -> dict[str, bytes]:
-    git = ctx.repo.git
-    entries = [
-        entry for entry in list_tree(git, commit) if entry.path.endswith(".py") and entry.mode in _FILES
-    ]
-    blobs = read_blobs(git, [entry.oid for entry in entries])
-    return {entry.path: blobs[entry.oid] for entry in entries if entry.oid in blobs}
+def _measured(ctx: Context, commit: Oid) -> dict[str, list[Function] | None]:
+    """Measure each file, those first that no earlier attempt came to; the result of a file depends on its blob alone."""
+    listed = list_tree(ctx.repo.git, commit)
+    entries = [entry for entry in listed if entry.path.endswith(".py") and entry.mode in _FILES]
+    items = ctx.items(
+        entries, key=lambda entry: f"{entry.oid} {entry.path}", shown=lambda entry: entry.path, basis=_MEASURE
+    )
+    blobs = _Blobs(ctx, entries)
+    for entry in items:
+        data = blobs.of(entry)
+        found = None if data is None else measure_file(entry.path, data)
+        items.keep(None if found is None else [(one.line, one.name, one.complexity) for one in found])
+    return {key.partition(" ")[2]: _functions(key, kept) for key, kept in items.results.items()}
+
+
+def _functions(key: str, kept: list[tuple[int, str, int]] | None) -> list[Function] | None:
+    path = key.partition(" ")[2]
+    return (
+        None
+        if kept is None
+        else [
+            Function(path=path, line=line, name=name, complexity=complexity)
+            for line, name, complexity in kept
+        ]
+    )
+
+
+class _Blobs:
+    """The contents of files, read from git some at a time: not all are in memory, and not each costs a process."""
+
+    def __init__(self, ctx: Context, entries: Sequence[TreeEntry]) -> None:
+        self._ctx = ctx
+        self._entries = entries
+        self._at = {entry.path: at for at, entry in enumerate(entries)}
+        self._read: Mapping[Oid, bytes] = {}
+
+    def of(self, entry: TreeEntry) -> bytes | None:
+        """Return a file's content; None for one that a partial clone does not have."""
+        if entry.oid not in self._read:
+            at = self._at[entry.path]
+            wanted = [each.oid for each in self._entries[at : at + _AT_ONCE]]
+            self._read = read_blobs(self._ctx.repo.git, wanted)
+        return self._read.get(entry.oid)
 
 
 ACTION = Action(

@@ -51,6 +51,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
                 show_status(ctx, record, IssueStatus.OPEN)
             commits = [commit for done in plan.subtasks for commit in done.commits]
             return Outcome({"done": [done.n for done in plan.subtasks], "commits": commits})
+        settled = sum(one.settled for one in plan.subtasks)
+        ctx.progress.show(done=settled, total=len(plan.subtasks), item=f"subtask {subtask.n}. {subtask.text}")
         _do(ctx, record, branch, subtask)
 
 

@@ -83,12 +83,11 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
     moving = any(queue[name] for name in ("running", "waiting", "failed"))
     if not (status["issues"]["open"] or waiting or parked or moving):
         return Board(note=note, schedule=schedule)
-    from sixthbot.store.afoot import failed_checks, step_of, tasks_afoot, tip_of  # noqa: PLC0415 - as below
+    from sixthbot.store.afoot import failed_checks, tasks_afoot, tip_of  # noqa: PLC0415 - as below
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
     afoot = tasks_afoot(places, queue) if moving else []
-    for task in afoot:
-        task["step"] = step_of(places, task["id"]) if task["state"] == "running" else None
+    _add_progress(places, [task for task in afoot if task["state"] == "running"])
     parked_now = parked_tasks(places) if parked else []
     open_now = open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else []
     reviews = {task["issue"]: task["id"] for task in parked_now if task["kind"] == "review"}
@@ -108,6 +107,14 @@ def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: 
         note,
         schedule,
     )
+
+
+def _add_progress(places: Places, running: Sequence[dict[str, Any]]) -> None:
+    if running:
+        from sixthbot.store.progressfile import read_progress  # noqa: PLC0415 - only where something runs
+
+        for task in running:
+            task["progress"] = read_progress(places, task["id"])
 
 
 def _perhaps(statuses: tuple[str, ...], named: Mapping[str, str]) -> list[str]:
@@ -147,6 +154,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
             yield f"  {paint(draft['branch'], 'cyan')}  {one_line(draft['title'], 80)}"
             yield from _draft(draft)
     others = [task for task in board.parked if task["issue"] not in told]
+    yield from _others_running(board, told, now)
     if others:
         yield "\n" + paint("waiting for you", "bold")
         for task in others:
@@ -204,7 +212,7 @@ def _issue(issue: Row, board: Board, now: datetime) -> Iterator[str]:
         yield from _parked(task, with_reason=not waiting)
     broken = any(subtask["status"] == "failed" for subtask in plan)
     for task in afoot:
-        yield from _afoot(task, plan, now, with_reason=not (broken and task["state"] == "failed"))
+        yield from _afoot(task, now, with_reason=not (broken and task["state"] == "failed"))
     if broken:
         yield f"    {paint('or', 'green')}: sixthbot plan {issue['id']} --edit"
     for draft in board.drafts:
@@ -212,10 +220,10 @@ def _issue(issue: Row, board: Board, now: datetime) -> Iterator[str]:
             yield from _draft(draft)
 
 
-def _afoot(task: Row, plan: Sequence[Row], now: datetime, *, with_reason: bool) -> Iterator[str]:
+def _afoot(task: Row, now: datetime, *, with_reason: bool) -> Iterator[str]:
     """Tell what a task that nobody is asked about does, or why it does nothing, and what to type."""
     if task["state"] == "running":
-        yield f"    {paint('running', 'green')}{_at(task['step'], plan, now)}"
+        yield from _running(task, now)
         return
     word, color = ("failed", "red") if task["state"] == "failed" else ("waits", "yellow")
     if with_reason:
@@ -223,16 +231,26 @@ def _afoot(task: Row, plan: Sequence[Row], now: datetime, *, with_reason: bool) 
     yield from next_lines(task["hint"], indent="    ")
 
 
-def _at(step: tuple[str, str] | None, plan: Sequence[Row], now: datetime) -> str:
-    if step is None:
-        return ""
+def _others_running(board: Board, told: set[str], now: datetime) -> Iterator[str]:
+    running = [task for task in board.afoot if task["state"] == "running" and task["issue"] not in told]
+    if running:
+        yield "\n" + paint("running", "bold")
+    for task in running:
+        yield f"  {task['id']}  {one_line(task['rule'], 60)}"
+        yield from _running(task, now)
+
+
+def _running(task: Row, now: datetime) -> Iterator[str]:
+    row = task["progress"]
+    if row is None:
+        yield f"    {paint('running', 'green')}"
+        return
+    from sixthbot.cli.progressing import progress_text  # noqa: PLC0415 - only where something runs
     from sixthbot.cli.times import ago  # noqa: PLC0415 - datetimes are read only where there are any
 
-    action, since = step
-    following = next((subtask for subtask in plan if subtask["status"] == "open"), None)
-    if action == "work" and following is not None:
-        action = f"subtask {following['n']}. {one_line(following['text'], 80)}"
-    return f": {one_line(action, 100)}, begun {ago(since, now)}"
+    yield f"    {paint('running', 'green')}: {progress_text(row)}, begun {ago(row['since'], now)}"
+    if row["line"]:
+        yield f"      {paint('it says', 'dim')}: {one_line(row['line'], 120)}"
 
 
 _STUCK = {"waiting": paint("waits for you", "yellow"), "failed": paint("failed", "red")}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from sixthbot.cli.liveline import LiveLine
 from sixthbot.cli.output import one_line
 from sixthbot.cli.records import LEVELS, at_least, is_chatter, line_of, record_json
 from sixthbot.cli.session import Session, pass_session
@@ -18,6 +20,7 @@ from sixthbot.store.clock import now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sixthbot.cli.follow import Follower
     from sixthbot.store.open import Store
     from sixthbot.store.records import Record
 
@@ -77,10 +80,30 @@ def command(
 
     for record in shown:
         show(record)
-    while follow:
-        for record in filter(wanted, follower.fresh()):
-            show(record)
-        time.sleep(_LOOK_AGAIN)
+    if follow:
+        _follow(session, follower, wanted, show, live=not as_json)
+
+
+def _follow(
+    session: Session,
+    follower: Follower,
+    wanted: Callable[[Record], bool],
+    show: Callable[[Record], None],
+    *,
+    live: bool,
+) -> None:
+    """Show what is added until Ctrl-C; on a terminal the last line says how far the running tasks are."""
+    line = LiveLine(sys.stdout, session.places(), color=session.out.color_out)
+    try:
+        while True:
+            for record in filter(wanted, follower.fresh()):
+                line.clear()
+                show(record)
+            if live:
+                line.draw()
+            time.sleep(_LOOK_AGAIN)
+    finally:
+        line.clear()
 
 
 def _require_known(store: Store, *, issue: str, task: str) -> None:

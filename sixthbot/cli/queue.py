@@ -8,6 +8,7 @@ import click
 
 from sixthbot.cli.lookup import find_task
 from sixthbot.cli.output import one_line, paint, table
+from sixthbot.cli.progressing import progress_json, progress_text
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.times import ago
 from sixthbot.cli.verbs import VerbGroup, json_option
@@ -17,6 +18,7 @@ from sixthbot.core.events import EventKind
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Parked, Running, Waiting
 from sixthbot.core.times import format_time
 from sixthbot.store.clock import now
+from sixthbot.store.progressfile import read_progress
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:
@@ -120,11 +122,18 @@ def _task_json(task: Task) -> dict[str, Any]:
 def show(session: Session, task_id: str, *, as_json: bool) -> None:
     """Show one task."""
     task = find_task(session.store(), task_id)
+    row = read_progress(session.places(), task.id) if isinstance(task.state, Running) else None
     if as_json:
-        session.out.json({"schema": 1, "task": _task_json(task) | _details(task)})
+        progress = None if row is None else progress_json(row)
+        told = _task_json(task) | _details(task) | {"progress": progress}
+        session.out.json({"schema": 1, "task": told})
         return
     rows = [(name, one_line(str(value), 300)) for name, value in (_task_json(task) | _details(task)).items()]
     session.out.say(table((paint(name, "bold"), value) for name, value in rows if value))
+    if row is not None:
+        session.out.say(f"\n{paint('now', 'bold')}  {progress_text(row)}, begun {ago(row['since'], now())}")
+        if row["line"]:
+            session.out.say(f"     it says: {one_line(row['line'], 160)}")
     session.out.say(f"\nsixthbot why {task.id} tells its story")
 
 

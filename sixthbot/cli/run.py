@@ -41,7 +41,7 @@ def command(session: Session) -> int:
     tell_settings(session.out, session.services())  # before anything is done
     bot = Bot.open(session.start, env=os.environ)
     follower = Follower(bot.services().store.journal)
-    with until_told() as stop, told(session.out, bot.services().store.journal):
+    with until_told() as stop, told(session.out, bot.services().store):
         report = bot.run(stop)
     for line in _summary(report, bot.services().places):
         session.out.say(line)

@@ -42,7 +42,7 @@ def command(session: Session, folders: tuple[Path, ...]) -> None:
         stop = stack.enter_context(until_told())
         bots = [Bot.open(start, env=os.environ) for start in starts]
         for bot in bots:
-            stack.enter_context(told(session.out, bot.services().store.journal))
+            stack.enter_context(told(session.out, bot.services().store))
         servers = [_Server(bot, stop) for bot in bots]
         for server in servers:
             server.start()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.follow import Follower
+from sixthbot.cli.liveline import LiveLine
 from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.store.clock import now
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from sixthbot.cli.output import Output
     from sixthbot.engine.services import Services
-    from sixthbot.store.journal import Journal
+    from sixthbot.store.open import Store
     from sixthbot.store.records import Record
 
 _LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
@@ -31,14 +33,20 @@ def tell_settings(out: Output, services: Services) -> None:
 
 
 @contextmanager
-def told(out: Output, journal: Journal) -> Iterator[None]:
-    """Print the journal's notable records to stderr during a block; the last ones before it ends."""
-    follower = Follower(journal)
+def told(out: Output, store: Store) -> Iterator[None]:
+    """Print the journal's notable records to stderr during a block; the last ones before it ends.
+
+    On a terminal the last line says how far the running tasks are.
+    """
+    follower = Follower(store.journal)
+    live = LiveLine(sys.stderr, store.places, color=out.color_err)
     ended = threading.Event()
 
     def tell() -> None:
         while not ended.wait(_LOOK_AGAIN):
-            _print(out, follower)
+            _print(out, follower, live)
+            if out.verbosity >= 0:
+                live.draw()
 
     thread = threading.Thread(target=tell, name="journal-lines", daemon=True)
     thread.start()
@@ -47,12 +55,14 @@ def told(out: Output, journal: Journal) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        _print(out, follower)
+        live.clear()
+        _print(out, follower, live)
 
 
-def _print(out: Output, follower: Follower) -> None:
+def _print(out: Output, follower: Follower, live: LiveLine) -> None:
     for record in follower.fresh():
         if out.verbosity > 0 or notable(record):
+            live.clear()
             out.talk(line_of(record, now()))
             hint = str((record.data or {}).get("hint", "")) if record.kind == "task.parked" else ""
             for line in next_lines(hint, indent=" " * 10):

@@ -37,7 +37,7 @@ def command(session: Session, lane: str) -> int:
     pool = WorkerPool(live, workers=1, lanes={Lane(lane)})
     with ExitStack() as stack:
         stop = stack.enter_context(until_told())
-        stack.enter_context(told(session.out, live().store.journal))
+        stack.enter_context(told(session.out, live().store))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
         stop.wait()

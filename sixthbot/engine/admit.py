@@ -215,7 +215,9 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
     task = _make_task(services, firing)
     if not queue.put(task):
         return seen, None, own
-    services.store.journal.append("task.made", f"{task.id}, lane {task.lane}", level="debug", **about(task))
+    services.store.journal.append(
+        "task.made", f"made by the rule {rule.name}, lane {task.lane}", level="debug", **about(task)
+    )
     note_acted(services, rule, firing.key, firing.now)
     return verdict, task, own
 

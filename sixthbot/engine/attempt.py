@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ from sixthbot.actions import registry
 from sixthbot.actions.base import Context, run_step
 from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, Paused, WorkFailed
 from sixthbot.core.events import caused_by
+from sixthbot.core.names import short_hash
 from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.confine import linked_worktrees
 from sixthbot.engine.recorded import RecordedProcesses, RecordedWriter
+from sixthbot.engine.telling import TaskProgress
 from sixthbot.llm.choose import writer_for
 from sixthbot.store.checkpoints import StepRecord
 from sixthbot.store.logs import TaskLog
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sixthbot.actions.base import Processes
+    from sixthbot.actions.progress import Saved
     from sixthbot.core.rules import Rule, StepSpec
     from sixthbot.core.tasks import Outcome, Task
     from sixthbot.engine.services import Services
     from sixthbot.llm.port import Writer
+    from sixthbot.store.itemsfile import DoneItems
 
 
 def find_rule(services: Services, task: Task) -> Rule:
@@ -66,6 +70,8 @@ class Attempt:
     rule: Rule = field(init=False)
     log: TaskLog = field(init=False)
     _deadline: float | None = field(init=False, default=None)
+    _progress: TaskProgress = field(init=False)
+    _items: DoneItems | None = field(init=False, default=None)
     _at: dict[str, Any] = field(init=False, default_factory=dict)
     _spent: dict[str, float] = field(init=False, default_factory=dict)
     _step_spent: dict[str, float] = field(init=False, default_factory=dict)
@@ -87,9 +93,17 @@ class Attempt:
     def _opened(self) -> Iterator[None]:
         self.rule = find_rule(self.services, self.task)
         self.log = TaskLog(self.services.places, self.task.id)
+        self._progress = TaskProgress(
+            self.services.places,
+            self.task.id,
+            steps=len(self.rule.do),
+            note=self.note,
+            clock=self.services.clock,
+        )
         try:
             yield
         finally:
+            self._progress.end()
             self.log.close()
 
     def note(self, kind: str, message: str, *, level: str = "info", **fields: Any) -> None:
@@ -99,6 +113,7 @@ class Attempt:
 
     def check(self) -> None:
         """Raise Cancelled when the task is to stop and WorkFailed when its rule's time is up."""
+        self._progress.catch_up()
         if self.stopping.is_set():
             raise Cancelled("the bot is stopping", by_person=False)
         if self.services.store.queue.cancel_requested(self.task.id):
@@ -128,9 +143,13 @@ class Attempt:
             protected=protected_paths(services) if services.loaded.config.worktree.confine else (),
             held=self.held,
             check=self.check,
-            log=self.log.write,
+            log=self._printed,
         )
         return RecordedProcesses(children, self.note, self._spend, self.log.hide)
+
+    def _printed(self, data: bytes) -> None:
+        self.log.write(data)
+        self._progress.printed(data)
 
     def _spend(self, usage: Mapping[str, float]) -> None:
         for spent in (self._spent, self._step_spent):
@@ -172,8 +191,13 @@ class Attempt:
         self._at = {"step": index, "action": spec.use}
         self._step_spent.clear()
         self.note("step.started", f"step {index + 1}, {spec.use}")
+        self._progress.step(index + 1, spec.use)
         started = time.monotonic()
-        outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
+        try:
+            outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
+        except BaseException:
+            self._save_items()
+            raise
         # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
         if outcome.follow_ups:
             admit(
@@ -193,6 +217,20 @@ class Attempt:
         self._at = {}
         return outcome.outputs
 
+    def _saved_items(self, basis: str) -> Saved:
+        index = self._at["step"]
+        spec = self.rule.do[index]
+        whole = short_hash(spec.use, repr(sorted(spec.args.items())), basis, digits=32)
+        self._items = self.services.store.checkpoints.items(self.task.id, index, basis=whole)
+        return self._items
+
+    def _save_items(self) -> None:
+        """Keep the items that are done of a step that was cut off; where one is finished its checkpoint replaces them."""
+        items, self._items = self._items, None
+        if items is not None:
+            with suppress(OSError):  # they are done again
+                items.save()
+
     def _context(self, outputs: Mapping[str, Mapping[str, Any]]) -> Context:
         services = self.services
         return Context(
@@ -211,6 +249,8 @@ class Attempt:
             trusted=services.trusted,
             writer=self._writer,
             check_cancelled=self.check,
+            progress=self._progress,
+            saved_items=self._saved_items,
         )
 
 

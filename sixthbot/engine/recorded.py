@@ -50,7 +50,7 @@ class RecordedProcesses:
         secrets = [value for name, value in env.items() if is_secret_name(name)]
         self.hide(secrets)
         note = partial(self.note, level="debug", argv=argv, commit=env.get("SIXTH_COMMIT"))
-        note("process.started", shown, data={"env": sorted(env)})
+        note("process.started", f"runs {shown}", data={"env": sorted(env)})
         started = time.monotonic()
         try:
             ran = self.inner.run(

@@ -17,6 +17,7 @@ from sixthbot.git import refs
 from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
 from sixthbot.store.locks import is_free, lease_file, try_hold
+from sixthbot.store.progressfile import sweep_progress
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def tidy_up(services: Services) -> None:
         sweep_temporaries(folder)
     sweep_scratch()
     services.pool.sweep()
+    sweep_progress(services.places, {task.id for task in services.store.queue.all(states=("running",))})
     services.store.queue.prune_done(services.clock() - services.loaded.config.bot.keep_done)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.counting import folder_names, task_names
@@ -13,16 +12,12 @@ from sixthbot.store.taskform import MOVED_BY_HAND, TASK_LIMIT, retry_hint
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from sixthbot.store.paths import Places
 
 _MOST = 50
 """More tasks of a state are not told one by one."""
-
-_LOOK_BACK = 256 << 10
-"""Bytes at the end of each journal that are looked through for the step a task is at."""
 
 _REFS_LIMIT = 64 << 20
 _CHECKED_OUT = " is checked out in "
@@ -50,44 +45,6 @@ def _row(raw: Any, state: str) -> dict[str, Any]:
     elif _CHECKED_OUT in reason:
         hint = f"leave the branch in {reason.partition(_CHECKED_OUT)[2]}: switch to another one there"
     return {**row, "state": state, "reason": reason, "hint": hint}
-
-
-def step_of(places: Places, task_id: str) -> tuple[str, str] | None:
-    """Return the action of the step that a task began last, and when; None when the journals do not say."""
-    found = [step for name in _journals(places) if (step := _last_step(name, task_id)) is not None]
-    return max(found, key=lambda step: step[1], default=None)
-
-
-def _journals(places: Places) -> Iterator[str]:
-    folder = f"{places.home}/journal"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    yield from (f"{folder}/{name}" for name in names if name[0] != "." and name.endswith(".jsonl"))
-
-
-def _last_step(path: str, task_id: str) -> tuple[str, str] | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK_BACK))
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    wanted = task_id.encode()
-    for line in reversed(lines):
-        if b'"step.started"' not in line or wanted not in line:
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict) and record.get("task") == task_id:
-            action, time = record.get("action"), record.get("time")
-            if isinstance(action, str) and isinstance(time, str):
-                return action, time
-    return None
 
 
 def failed_checks(places: Places, task_id: str) -> list[str]:

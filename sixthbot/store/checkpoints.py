@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.store.atomic import Durability, point, remove
+from sixthbot.store.itemsfile import DoneItems, clear_items
 from sixthbot.store.jsonfile import keep_aside, load_json, save_json
 from sixthbot.store.taskfile import is_task_id
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _SAVE = point("checkpoint.save")
 _CLEAR = point("checkpoint.clear")
+_ITEMS = ".items"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class Checkpoints:
             return {}
 
     def save(self, task_id: str, index: int, record: StepRecord) -> None:
-        """Record that step `index` (from 0) is finished."""
+        """Record that step `index` (from 0) is finished; of its items nothing more is kept."""
         self._write(task_id, {**self.load(task_id), index: record})
+        self._clear_items(task_id)
 
     def drop_from(self, task_id: str, use: str) -> None:
         """Forget the first step that called the action `use`, and all after it, so that they are done again."""
@@ -54,10 +57,21 @@ class Checkpoints:
         first = min((index for index, record in steps.items() if record.use == use), default=None)
         if first is not None:
             self._write(task_id, {index: record for index, record in steps.items() if index < first})
+            self._clear_items(task_id)
 
     def clear(self, task_id: str) -> None:
-        """Forget all steps of a task."""
+        """Forget all steps of a task, and the items of the one it is at."""
         remove(self._path(task_id), point=_CLEAR)
+        self._clear_items(task_id)
+
+    def items(self, task_id: str, index: int, *, basis: str) -> DoneItems:
+        """Return what keeps the items of step `index` that are done, as long as `basis` is the same."""
+        path = self._path(task_id).with_name(f"{task_id}.{index}{_ITEMS}")
+        return DoneItems(path, basis=basis, durability=self._durability)
+
+    def _clear_items(self, task_id: str) -> None:
+        for path in self._folder.glob(f"{task_id}.*{_ITEMS}"):
+            clear_items(path)
 
     def _path(self, task_id: str) -> Path:
         if not is_task_id(task_id):

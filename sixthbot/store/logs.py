@@ -22,6 +22,7 @@ _KEPT = 500
 """So many log files stay; older ones go when a new one is made."""
 
 _LONG_LINE = 65_536
+_KEY_BEGIN, _KEY_END = "-----BEGIN", "-----END"
 
 _REPORT = point("logs.report")
 
@@ -36,6 +37,7 @@ class TaskLog:
         # a character may come in two parts
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
+        self._in_key = False
         self._secrets: frozenset[str] = frozenset()
 
     def hide(self, secrets: Collection[str]) -> None:
@@ -56,11 +58,19 @@ class TaskLog:
     def _put(self, text: str) -> None:
         if not text:
             return
-        text = visible(redact_text(without(text.replace("\r\n", "\n"), self._secrets)))
+        text = visible(redact_text(self._without_key(without(text.replace("\r\n", "\n"), self._secrets))))
         with suppress(OSError):
             if self._descriptor < 0:
                 self._open()
             os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+
+    def _without_key(self, text: str) -> str:
+        """Leave out the lines of a private key that began in an earlier part."""
+        if self._in_key:
+            _, end, text = text.partition(_KEY_END)
+            self._in_key = not end
+        self._in_key = self._in_key or text.rfind(_KEY_BEGIN) > text.rfind(_KEY_END)
+        return text
 
     def line(self, text: str) -> None:
         """Add one line of the bot's own."""

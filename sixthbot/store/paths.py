@@ -21,7 +21,7 @@ COMPONENTS = (
     "queue", "queue/ready", "queue/ready/critical", "queue/ready/high", "queue/ready/normal", "queue/ready/low",
     "queue/waiting", "queue/running", "queue/parked", "queue/failed", "queue/done", "queue/paused",
     "local", "local/config.toml", "local/notes", "local/logs", "local/locks", "local/workers", "local/cursors",
-    "local/cache", "local/cancel", "local/traces",
+    "local/cache", "local/cancel", "local/traces", "local/progress",
 )  # fmt: skip
 """What the bot keeps below `.sixth`; none of them may be a symbolic link."""
 
@@ -163,6 +163,11 @@ class Places:
     def logs(self) -> Path:
         """Outputs of commands, and bug reports."""
         return self.local / "logs"
+
+    @property
+    def progress(self) -> Path:
+        """How far running tasks are, one file each."""
+        return self.local / "progress"
 
     @property
     def locks(self) -> Path:

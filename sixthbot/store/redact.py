@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _WORDS = (
-    r"(?:tokens?|password|passwd|passphrase|passwort|pwd|secrets?|api[-_]?keys?|apikey|access[-_]?keys?(?:[-_]id)?"
+    r"(?:token|password|passwd|passphrase|passwort|pwd|secrets?|api[-_]?keys?|apikey|access[-_]?keys?(?:[-_]id)?"
     r"|secret[-_]?(?:access[-_]?)?key|private[-_]?key|signing[-_]?key|auth|bearer|credentials?)"
 )
 _OPTION = re.compile(rf"-{{1,2}}(?:[a-z0-9]{{1,20}}[-_]){{0,3}}{_WORDS}", re.IGNORECASE)
@@ -24,6 +24,9 @@ _NAME = rf"(?:[A-Za-z0-9]{{1,20}}[-_]){{0,3}}[A-Za-z0-9]{{0,8}}?{_WORDS}"
 _ASSIGNED = re.compile(
     rf"((?:^|[^\w./-]|--?){_NAME}[\"']?\s{{0,3}}[=:]\s{{0,3}})(\"[^\"\n]*\"|'[^'\n]*'|[^\s&\"',;]+)",
     re.IGNORECASE | re.MULTILINE,
+)
+_GIVEN = re.compile(
+    rf"((?:^|\s)--(?:[a-z0-9]{{1,20}}[-_]){{0,3}}{_WORDS}\s{{1,3}})([^\s-]\S*)", re.IGNORECASE | re.MULTILINE
 )
 _CERTAIN = re.compile(
     rf"((?:^|[^\w./-]|--?){_NAME}[\"']?=)(\"[^\"\n]*\"|'[^'\n]*'|[^\s&\"',;]+)", re.IGNORECASE | re.MULTILINE
@@ -62,7 +65,7 @@ def redact(arguments: Sequence[str]) -> list[str]:
 
 def redact_text(text: str) -> str:
     """Return a text of any length with what looks like a secret replaced by `***`."""
-    return _ASSIGNED.sub(rf"\1{MASK}", _shapes(text))
+    return _GIVEN.sub(rf"\1{MASK}", _ASSIGNED.sub(rf"\1{MASK}", _shapes(text)))
 
 
 def without(text: str, secrets: Collection[str]) -> str:

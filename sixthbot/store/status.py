@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from sixthbot.core.errors import Refused
-from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue
+from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue, folder_names, task_names
 from sixthbot.store.probe import PID_SUFFIX, held_by, is_free
 from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.rulesummary import load_summary
@@ -52,7 +52,27 @@ def figures(
         },
         "rules": load_summary(places),
         "last_error": _last_error(places),
+        "running": _running(places),
     }
+
+
+def _running(places: Places) -> list[dict[str, Any]]:
+    """Return how far each running task is, as far as that is known."""
+    told = _names(f"{places.home}/local/progress")
+    if not told:
+        return []
+    from sixthbot.store.progressfile import FIELDS, percent, read_progress  # noqa: PLC0415 - only where something runs
+
+    folder = f"{places.home}/queue/running"
+    # a file of a bot that died says nothing about a task that does not run any more
+    running = [name for worker in folder_names(folder) for name in task_names(f"{folder}/{worker}")]
+    names = [
+        name.removesuffix(".json") for name in told if any(each.endswith(f"-{name}") for each in running)
+    ]
+    rows = [row for name in sorted(names) if (row := read_progress(places, name)) is not None]
+    return [
+        {"task": row["task"], **{name: row[name] for name in FIELDS}, "percent": percent(row)} for row in rows
+    ]
 
 
 def _watcher(places: Places, now: datetime) -> dict[str, Any]:

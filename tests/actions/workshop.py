@@ -102,6 +102,7 @@ class Workshop:
     processes: LocalProcesses = field(default_factory=LocalProcesses)
     outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    shown: list[tuple[int, int, str]] = field(default_factory=list)
     trusted: bool = True
     model: Writer | None = None
     issue_id: str = ""
@@ -110,6 +111,9 @@ class Workshop:
     def check(self) -> None:
         if self.cancelled:
             raise Cancelled("cancelled", by_person=True)
+
+    def show(self, *, done: int, total: int, item: str) -> None:
+        self.shown.append((done, total, item))
 
     def recipe(self, name: str, script: str, *, timeout: str = "30s") -> None:
         """Configure a recipe that runs a Python script."""
@@ -173,6 +177,8 @@ class Workshop:
             trusted=self.trusted,
             writer=lambda: self.model,
             check_cancelled=self.check,
+            progress=self,
+            saved_items=lambda basis: self.store.checkpoints.items(task.id, 0, basis=basis),
         )
 
     def step(self, name: str, *, event: Event | None = None, **args: Any) -> Outcome:

@@ -13,6 +13,7 @@ import pytest
 
 from sixthbot.store.locks import hold
 from sixthbot.store.paths import locate
+from sixthbot.store.progressfile import write_progress
 from tests.cli.conftest import BRANCH
 from tests.cli.support import sixthbot
 
@@ -139,8 +140,25 @@ def test_a_running_task_says_what_it_is_at(waiting: RepoDir) -> None:
     plan = waiting.path / ".sixth/issues/tidy/plan.toml"
     plan.write_text(plan.read_text().replace('"waiting"', '"open"'))
     write_tasks(waiting, ("running/w1", {"name": "running", "worker": "w1"}))
+    assert "\n    running\n" in sixthbot("status", cwd=waiting.path).out
+    task = next((waiting.path / ".sixth/queue/running/w1").iterdir()).stem.rpartition("-")[2]
+    row = {
+        "schema": 1, "task": task, "step": 3, "steps": 8, "action": "work", "since": "2026-01-02T03:04:05Z",
+        "updated": "2026-01-02T03:04:05Z", "done": 1, "total": 4, "eta": 500, "item": "subtask 2. Rename it",
+        "line": "mv: \x1b[31mno",
+    }  # fmt: skip
+    write_progress(locate(waiting.path), row)
     told = sixthbot("status", cwd=waiting.path).out
-    assert "\n    running: subtask 2. Rename the file by hand, begun " in told
+    said = "work, step 3 of 8: 1 of 4 (25 %), about 8 min left: subtask 2. Rename it, begun "
+    assert f"\n    running: {said}" in told
+    assert "\n      it says: mv: " in told
+    assert "\x1b" not in told
+    assert said in sixthbot("queue", "show", task, cwd=waiting.path).out
+    (shown,) = sixthbot("status", "--json", cwd=waiting.path).json["running"]
+    assert (shown["task"], shown["percent"], shown["eta"]) == (task, 25, 500)
+    assert (
+        sixthbot("queue", "show", task, "--json", cwd=waiting.path).json["task"]["progress"]["percent"] == 25
+    )
 
 
 def test_a_failure_that_is_over_is_not_told_any_more(waiting: RepoDir) -> None:

@@ -151,7 +151,7 @@ def merge(life: Life) -> int:
 
 
 def odds_and_ends(life: Life) -> int:
-    """What no one meets on an ordinary day: a cancelled task, a paused one, an old one, a report about a mistake, a draft of nothing."""
+    """What no one meets on an ordinary day: a cancelled task, a paused one, a step of many items, an old one, a report about a mistake, a draft of nothing."""
     services = open_services(life.repo.path)
     queue = services.store.queue
     for task in queue.all(states=("done",)):
@@ -159,6 +159,10 @@ def odds_and_ends(life: Life) -> int:
         queue.clear_cancel(task.id)
         queue.request_pause(task.id)
         queue.clear_pause(task.id)
+    items = services.store.checkpoints.items("t0", 0, basis="test")
+    items.add("one", 1)
+    items.save()
+    services.store.checkpoints.clear("t0")
     write_report(services.places, "bug-test.txt", "nothing\n")
     if services.store.drafts.find(BranchName(OTHER)) is not None:
         services.store.drafts.remove(BranchName(OTHER))

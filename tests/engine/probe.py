@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ class ProbeArgs(Args):
     do: str = "nothing"
     record: str = ""
     run: tuple[str, ...] = ()
+    basis: str = ""
 
 
 def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
@@ -42,12 +44,30 @@ def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
             cwd = Path(args.record).parent
             ran = ctx.processes.run(args.run, cwd=cwd, env={}, timeout=None)
             return Outcome({"status": ran.status, "confined": ran.confined})
+        case "items":
+            items = ctx.items(args.run, key=str, basis=args.basis)
+            for item in items:
+                _at_item(ctx, Path(args.record), item)
+                items.keep(item.upper())
+            return Outcome({"results": items.results, "resumed": items.resumed})
         case "spin":
             while True:
                 ctx.check_cancelled()
                 time.sleep(0.01)
         case other:
             raise AssertionError(f"the probe knows no {other!r}")
+
+
+def _at_item(ctx: Context, record: Path, item: str) -> None:
+    """Write down that an item was done; at `die` and `fail`, once, what the name says."""
+    once = record.with_name(f"once-{item}")
+    if item in {"die", "fail"} and not once.exists():
+        once.touch()
+        if item == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise WorkFailed("it went wrong at an item")
+    with record.open("a", encoding="utf-8") as file:
+        file.write(f"{ctx.task.id} {os.getpid()} {item}\n")
 
 
 def _errors() -> dict[str, Exception]:

@@ -43,7 +43,7 @@ def status(places: Places) -> dict[str, Any]:
 
 def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
     found = status(places)
-    assert list(found) == ["schema", "watcher", "queue", "drafts", "issues", "rules", "last_error"]
+    assert list(found) == ["schema", "watcher", "queue", "drafts", "issues", "rules", "last_error", "running"]
     assert found["schema"] == 1
     assert found["watcher"] == {"running": False, "pid": None, "since": None}
     assert found["queue"] == {
@@ -54,6 +54,7 @@ def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
     assert set(found["drafts"].values()) == {0}
     assert found["rules"]["active"] >= 1
     assert found["last_error"] is None
+    assert found["running"] == []
 
 
 def test_it_says_what_there_is(places: Places, store: Store, clock: FixedClock) -> None:
