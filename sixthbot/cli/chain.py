@@ -55,7 +55,7 @@ class _Known:
         known = cls(store)
         for record in store.journal.read():
             if record.kind == "event" and record.event:
-                known.events.setdefault(record.event, record)
+                known.take_event(record)
                 commit = _event_fields(record).get("id")
                 if isinstance(commit, str) and len(commit) in _OID_LENGTHS:
                     known.by_commit.setdefault(commit, []).append(record)
@@ -73,6 +73,12 @@ class _Known:
         }
         known.drafts = {draft.branch.value: draft for draft in store.drafts.list()}
         return known
+
+    def take_event(self, record: Record) -> None:
+        """Keep the first look at an event, or a later one (a replay) where the rules wanted something only then."""
+        event = record.event or ""
+        if event not in self.events or not (self.events[event].data or {}).get("tasks"):
+            self.events[event] = record
 
     def branches(self) -> dict[str, str]:
         """Return branches that events, issues and drafts name, each with the id of its issue or nothing."""
@@ -188,6 +194,33 @@ def _event_fields(record: Record) -> Mapping[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
+def _verdicts(record: Record) -> list[dict[str, Any]]:
+    """Return what each rule said of an event, with the first term that did not hold; whole verdicts only."""
+    found = (record.data or {}).get("verdicts")
+    told = []
+    for one in found if isinstance(found, list) else []:
+        if isinstance(one, dict) and {"rule", "fired", "reason"} <= one.keys():
+            terms = one.get("terms")
+            false = (
+                [t for t in terms if isinstance(t, dict) and not t.get("held")]
+                if isinstance(terms, list)
+                else []
+            )
+            first = (
+                None if one["fired"] or not false else {key: false[0].get(key) for key in ("text", "value")}
+            )
+            told.append(
+                {
+                    "event": record.event,
+                    "rule": one["rule"],
+                    "fired": one["fired"],
+                    "reason": one["reason"],
+                    "first_false": first,
+                }
+            )
+    return told
+
+
 def chain_json(chain: Chain) -> dict[str, Any]:
     """Return a chain for programs."""
     return {
@@ -195,6 +228,7 @@ def chain_json(chain: Chain) -> dict[str, Any]:
         "kind": chain.kind,
         "id": chain.id,
         "events": [record_json(record) for record in chain.events],
+        "verdicts": [verdict for record in chain.events for verdict in _verdicts(record)],
         "tasks": [
             {
                 "id": task.id,

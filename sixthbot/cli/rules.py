@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sixthbot.cli.output import one_line, paint, plural, table
-from sixthbot.cli.records import short_hashes
+from sixthbot.cli.output import one_line, paint, table
+from sixthbot.cli.rulecheck import check
+from sixthbot.cli.ruleshow import rule_json, show
+from sixthbot.cli.ruletest import replay, test
 from sixthbot.cli.schedule import next_times, run_now
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
-from sixthbot.core.errors import ConfigError, ExitCode
 from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from sixthbot.core.rules import Rule, Verdict
-    from sixthbot.engine.services import Services
+    from sixthbot.core.rules import Rule
 
 
 @click.group(
@@ -28,17 +28,15 @@ if TYPE_CHECKING:
     examples=[
         ("sixthbot rules list", "every rule: what it listens to and what it does"),
         ("sixthbot rules list --actions", "every action a rule may use, with its arguments"),
+        ("sixthbot rules show 'work on an issue'", "one rule in full, and what it said of the last events"),
         ("sixthbot rules check", "look for mistakes in rule files"),
-        ("sixthbot rules test", "run the [[test]] tables beside the rules"),
+        ("sixthbot rules test", "run the [[test]] tables; or say what rules would do about a file or commit"),
         ("sixthbot rules replay 3fa9", "which rules would fire for an event of the past"),
         ("sixthbot rules run 'type check'", "do now what a schedule says for later"),
     ],
 )
 def command() -> None:
-    """List, check, test, replay or run rules. They live in .sixth/rules/*.toml and ship with the program."""
-
-
-command.add_command(run_now)
+    """List, show, check, test, replay or run rules. They live in .sixth/rules/*.toml and ship with the program."""
 
 
 @command.command(
@@ -65,6 +63,8 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
                 "schema": 1,
                 "rules": [_rule_json(rule, nexts) for rule in rules.rules],
                 "disabled": [{"name": rule.name, "reason": rule.reason} for rule in rules.disabled],
+                "switched_off": [_rule_json(rule, {}) for rule in rules.switched_off],
+                "replaced": list(rules.replaced),
                 "untrusted": list(rules.untrusted),
             }
         )
@@ -75,7 +75,7 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
             _listens_to(rule, nexts),
             " > ".join(step.use for step in rule.do),
             rule.lane.value,
-            one_line(rule.origin),
+            one_line(rule.origin) + (" (instead of the shipped one)" if rule.name in rules.replaced else ""),
         )
         for rule in rules.rules
     ]
@@ -108,16 +108,7 @@ def _listens_to(rule: Rule, nexts: Mapping[str, datetime]) -> str:
 
 
 def _rule_json(rule: Rule, nexts: Mapping[str, datetime]) -> dict[str, Any]:
-    return {
-        **({"next": format_time(nexts[rule.name])} if rule.name in nexts else {}),
-        "name": rule.name,
-        "on": list(rule.on),
-        "when": {name: list(patterns) for name, patterns in rule.when.items()},
-        "if": rule.condition,
-        "do": [{"use": step.use, **step.args} for step in rule.do],
-        "lane": rule.lane.value,
-        "origin": rule.origin,
-    }
+    return {**({"next": format_time(nexts[rule.name])} if rule.name in nexts else {}), **rule_json(rule)}
 
 
 def _list_actions(session: Session, *, as_json: bool) -> None:
@@ -168,89 +159,5 @@ def _list_actions(session: Session, *, as_json: bool) -> None:
             session.out.say(table(rows, indent="    "))
 
 
-@command.command("check", examples=[("sixthbot rules check", "exit code 1 when a rule cannot be used")])
-@pass_session
-def check(session: Session) -> int:
-    """Look for mistakes in rule files; a rule that has one is disabled, the others run."""
-    services = session.services()
-    rules = services.rules
-    for disabled in rules.disabled:
-        session.out.say(
-            f"{paint('disabled', 'yellow')} {one_line(disabled.name)}: {one_line(disabled.reason, 500)}"
-        )
-    _say_untrusted(session, services.untrusted)
-    session.out.say(f"{plural(len(rules.rules), 'rule')} can be used, {len(rules.disabled)} cannot")
-    return ExitCode.FAILED if rules.disabled else ExitCode.OK
-
-
-@command.command("test", examples=[("sixthbot rules test", "exit code 1 when a test fails")])
-@pass_session
-def test(session: Session) -> int:
-    """Run the [[test]] tables that stand beside the rules."""
-    services = session.services()
-    failures = list(_failures(services))
-    for failure in failures:
-        session.out.say(f"{paint('failed', 'red')} {failure}")
-    session.out.say(f"{plural(len(services.rules.tests), 'test')}, {len(failures)} failed")
-    return ExitCode.FAILED if failures else ExitCode.OK
-
-
-def _failures(services: Services) -> Iterator[str]:
-    from sixthbot.core.events import make_event  # noqa: PLC0415 - lazy, see app
-    from sixthbot.core.matching import match  # noqa: PLC0415 - lazy, see app
-
-    rules = services.rules
-    for number, case in enumerate(rules.tests, 1):
-        given = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in case.given.items()
-        }
-        kind = str(given.pop("on", ""))
-        where = f"test {number} ({one_line(case.origin, 60)}, {one_line(kind, 40)})"
-        try:
-            event = make_event(kind, given, time=services.clock(), key=f"test {number}")
-        except ConfigError as error:
-            yield f"{where}: {one_line(error.message, 200)}"
-            continue
-        judged = [rule for rule in rules.rules if rule.origin == case.origin or rule.name in case.expect]
-        fired = {rule.name for rule in judged if kind in rule.on and match(rule, event).fired}
-        if fired != set(case.expect):
-            yield f"{where}: expected {_names(case.expect)}, fired {_names(fired)}"
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(sorted(one_line(name, 60) for name in names)) or "nothing"
-
-
-@command.command(
-    "replay", examples=[("sixthbot rules replay 3fa9c1", "the id stands in `sixthbot why`; nothing is done")]
-)
-@click.argument("event_id", metavar="EVENT")
-@pass_session
-def replay(session: Session, event_id: str) -> None:
-    """Say which rules would fire for an event of the past, as the rules are now. Nothing is done."""
-    from sixthbot.cli.lookup import unique  # noqa: PLC0415 - lazy, see app
-    from sixthbot.core.events import event_from_json  # noqa: PLC0415 - lazy, see app
-    from sixthbot.core.matching import match  # noqa: PLC0415 - lazy, see app
-
-    services = session.services()
-    events = {
-        record.event: record
-        for record in services.store.journal.read()
-        if record.kind == "event" and record.event
-    }
-    record = events[unique(event_id, events, what="event", hint="sixthbot log, or sixthbot why ID")]
-    told = (record.data or {}).get("event")
-    event = event_from_json(told if isinstance(told, dict) else {})
-    session.out.say(
-        f"{paint('event', 'bold')} {event.id}  {event.kind}  {short_hashes(one_line(event.key, 200))}"
-    )
-    verdicts = [match(rule, event) for rule in services.rules.rules if event.kind in rule.on]
-    for verdict in sorted(verdicts, key=lambda verdict: not verdict.fired):
-        session.out.say(_verdict_line(verdict))
-    if not verdicts:
-        session.out.say("  no rule is about events of this kind")
-
-
-def _verdict_line(verdict: Verdict) -> str:
-    word = paint("fires", "green") if verdict.fired else paint("does not fire", "dim")
-    return f"  {word}  {one_line(verdict.rule, 60)}: {one_line(verdict.reason, 160)}"
+for verb in (show, check, test, replay, run_now):
+    command.add_command(verb)

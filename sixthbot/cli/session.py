@@ -57,6 +57,12 @@ class Session:
             self.out.color_out = self.out.color_err = setting == "always"
         return services
 
+    def looking(self) -> Services:
+        """Open everything to look at only: nothing is written, and rule files count whether they are trusted or not."""
+        from sixthbot.engine.services import open_services  # noqa: PLC0415 - lazy, see app
+
+        return open_services(self.start, env=os.environ, only_look=True)
+
 
 def _color_is_in_environment() -> bool:
     return bool(os.environ.get("NO_COLOR") or os.environ.get("FORCE_COLOR"))

@@ -56,11 +56,14 @@ _ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition that was read and found to be of the language; `fields` are the event fields it names."""
+    """A condition that was read and found to be of the language.
+
+    `fields` are the event fields it names, `body` is what Python's parser made of it.
+    """
 
     text: str
     fields: tuple[str, ...]
-    _body: ast.expr
+    body: ast.expr
 
     def evaluate(self, fields: Mapping[str, Any]) -> tuple[bool, tuple[Term, ...]]:
         """Return whether it holds for an event's fields, and each term that was looked at, in order.
@@ -70,7 +73,7 @@ class Condition:
         """
         walk = _Walk(self.text, fields)
         try:
-            held = walk.truth(self._body)
+            held = walk.truth(self.body)
         except _Unanswerable:
             held = False
         return held, tuple(walk.terms)
@@ -91,7 +94,7 @@ def compile_condition(text: str) -> Condition:
             f"`if` cannot be used: {refusal}",
             hint="it knows comparisons, and, or, not, in, event.<field>, literals, len any all glob lower",
         )
-    return Condition(text=line, fields=tuple(dict.fromkeys(_fields_in(body))), _body=body)
+    return Condition(text=line, fields=tuple(dict.fromkeys(_fields_in(body))), body=body)
 
 
 def check(text: str, allowed_fields: Collection[str]) -> list[str]:

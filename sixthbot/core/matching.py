@@ -120,7 +120,10 @@ def _when_terms(when: Mapping[str, Sequence[str]], fields: Mapping[str, Any]) ->
             yield Term(text, held=False, value=f"this event has no field {field}")
             continue
         values = _values(fields[field])
-        found = next((value for value in values if _matches_any(field, value, patterns)), None)
+        found = next(
+            (value for value in values if any(field_matches(field, value, pattern) for pattern in patterns)),
+            None,
+        )
         held = (found is None) is name.startswith(NOT)
         yield Term(text, held=held, value=f"{field} is {_shown(fields[field], found)}")
 
@@ -130,13 +133,14 @@ def _shown(value: object, found: str | None) -> str:
     return clean_line(found, limit=120) if found else expressions.show_value(value)
 
 
-def _matches_any(field: str, value: str, patterns: Sequence[str]) -> bool:
+def field_matches(field: str, value: str, pattern: str) -> bool:
+    """Tell whether a value of a field is matched in whole by a pattern, as paths, names and texts each are."""
     matches: Callable[[str, str], bool] = text_matches
     if field == "paths":
         matches = path_matches
     elif field in _NAMES_WITH_SEGMENTS:
         matches = name_matches
-    return any(matches(value, pattern) for pattern in patterns)
+    return matches(value, pattern)
 
 
 def _values(value: object) -> tuple[str, ...]:

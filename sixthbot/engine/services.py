@@ -67,9 +67,12 @@ def open_services(
     clock: Callable[[], datetime] = store_clock.now,
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, str] = MappingProxyType({}),
+    only_look: bool = False,
 ) -> Services:
     """Open the repository that `start` lies in.
 
+    `only_look` writes nothing, and reads rule files whether they are trusted or not: for whoever judges rules and
+    never for whoever follows them.
     `flags` are settings from the command line (`section.key` -> text), `env` is by default the process's own.
     Raise NoRepository when there is none or it is not initialised, Refused when it tracks what belongs to the bot,
     ConfigError for a trusted configuration that cannot be used. A bad rule is disabled, never an error.
@@ -85,13 +88,13 @@ def open_services(
     settings = repo.exec_settings()
     if trust.is_trusted(GIT_SETTINGS, settings):
         repo.trust_settings(settings)
-    rules = with_checked_steps(load_rules(places, trust, tuple(loaded.config.rules.disabled)))
+    rules = with_checked_steps(
+        load_rules(places, trust, tuple(loaded.config.rules.disabled), judge_all=only_look)
+    )
     state = trust.state(trust.scan(places, settings))
     note = settings_note(places, state.untrusted, loaded.problems)
-    with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
-        save_summary(
-            places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted, settings=note
-        )
+    if not only_look:
+        _keep_figures(places, rules, note)
     store = open_store(places, durability=durability, clock=clock)
     return Services(
         places=places,
@@ -108,13 +111,21 @@ def open_services(
     )
 
 
+def _keep_figures(places: Places, rules: RuleSet, note: str) -> None:
+    with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
+        save_summary(
+            places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted, settings=note
+        )
+
+
 def with_checked_steps(rules: RuleSet) -> RuleSet:
     """Return the rule set with each rule whose steps cannot run moved to `disabled`, with the reasons."""
     good, bad = [], list(rules.disabled)
     for rule in rules.rules:
         problems = registry.check_steps(rule)
         if problems:
-            bad.append(DisabledRule(rule.name, f"{rule.origin}: {'; '.join(problems)}"))
+            where = f"{rule.origin}:{rule.line}" if rule.line else rule.origin
+            bad.append(DisabledRule(rule.name, f"{where}: {'; '.join(problems)}"))
         else:
             good.append(rule)
     return replace(rules, rules=tuple(good), disabled=tuple(bad))

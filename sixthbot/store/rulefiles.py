@@ -134,7 +134,8 @@ _RULE_KEYS = frozenset(field.alias or name for name, field in _RuleTable.model_f
 class RuleSet:
     """The rules in force, those that cannot be used, and the files that wait for trust.
 
-    `switched_off` are sound rules that say `enabled = false`. `digest` changes when any rule does.
+    `switched_off` are sound rules that say `enabled = false`, `replaced` the names of shipped rules that one of the
+    repository stands in for. `digest` changes when any rule does.
     """
 
     rules: tuple[Rule, ...]
@@ -143,6 +144,7 @@ class RuleSet:
     tests: tuple[RuleTest, ...]
     digest: str
     switched_off: tuple[Rule, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,12 @@ def load_rules(
         tests=tuple(test for file in (*shipped, *own) for test in file.tests),
         digest=digest,
         switched_off=tuple(rule for rule in chosen if not rule.enabled),
+        replaced=tuple(
+            rule.name
+            for file in shipped
+            for rule in file.rules
+            if rule.name in {r.name for f in own for r in f.rules}
+        ),
     )
 
 

@@ -48,8 +48,10 @@ class Traces:
         with _guard, suppress(OSError):
             kept = self._load(self._path(rule))
             known = [*_list(kept.get("last")), *(kept[name] for name in _WITH_TASKS if name in kept)]
-            mine = (one for one in known if isinstance(one, dict) and one.get("task") == outcome["task"])
-            kept["succeeded" if succeeded else "failed"] = {**next(mine, {}), **outcome}
+            mine = [one for one in known if isinstance(one, dict) and one.get("task") == outcome["task"]]
+            for trace in mine:
+                trace.update(outcome)
+            kept["succeeded" if succeeded else "failed"] = {**(mine[0] if mine else {}), **outcome}
             self._save(self._path(rule), {"schema": 1, "rule": rule, **kept})
 
     def of(self, rule: str) -> dict[str, Any]:

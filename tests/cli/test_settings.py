@@ -148,7 +148,7 @@ def test_a_bad_rule_is_disabled_with_file_and_line_and_the_others_run(home: Repo
     sixthbot("trust", "--yes", cwd=home.path)
     said = sixthbot("rules", "check", cwd=home.path)
     assert said.code == 1
-    assert "disabled typo: .sixth/rules/typo.toml:" in said.out
+    assert ".sixth/rules/typo.toml:1: error: typo: on: this key is needed" in said.out
     assert said.out.endswith(" can be used, 1 cannot\n")
     assert "say hello" in sixthbot("rules", "list", cwd=home.path).out
     assert "disabled typo" in sixthbot("status", cwd=home.path).out
