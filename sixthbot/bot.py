@@ -24,6 +24,7 @@ from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
+from sixthbot.sources.hooks import Hooks
 from sixthbot.sources.intake import Intake, World
 from sixthbot.sources.snapshot import branches_in_use
 from sixthbot.sources.wake import Reason, Waker, Woken
@@ -86,6 +87,7 @@ class Bot:
             interrupted=self._interrupted,
         )
         self._clock = Clock(self._intake.let_in)
+        self._hooks = Hooks(self._intake.let_in)
         self._jumps = Jumps()
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
@@ -95,6 +97,7 @@ class Bot:
             Duty("recovery", self._recover),
             Duty("tidying", self._tidy_up),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
+            Duty("hooks", self._look_at_notes),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
             Duty("branches", self._follow_people),
             Duty("clock", self._look_at_clock),
@@ -262,6 +265,9 @@ class Bot:
             now=now,
             woken=self._woken,
         )
+
+    def _look_at_notes(self, services: Services) -> float | None:
+        return self._hooks.look(services.store, services.rules, services.clock())
 
     def _look_at_clock(self, services: Services) -> float | None:
         return self._clock.look(services.store, services.rules, services.clock())

@@ -18,7 +18,6 @@ from sixthbot.sources.snapshot import HEADS
 from sixthbot.sources.tracker import RefsTracker
 from sixthbot.sources.wake import Reason
 from sixthbot.store.locks import try_hold
-from sixthbot.store.notes import list_and_clear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -150,8 +149,6 @@ class Intake:
     def look_at_refs(self, world: World) -> float | None:
         """Let in what happened to branches and tags; return as `look_at_inbox` does."""
         told = world.woken.reasons & {Reason.REFS, Reason.NOTE, Reason.LOST}
-        if told - {Reason.REFS}:
-            list_and_clear(world.store.places)
         if self._unfollowed and time.monotonic() >= self._full_look_at:
             self._tracker.forget()
         self._refs_wanted = bool(told) or self._refs_wanted or self._tracker.may_have_moved(world.store)

@@ -19,7 +19,7 @@ from sixthbot.store.actor import actor_id
 from sixthbot.store.checkpoints import Checkpoints, StepRecord
 from sixthbot.store.cursors import Cursors
 from sixthbot.store.journal import Journal, redact, redact_text
-from sixthbot.store.notes import Note, list_and_clear
+from sixthbot.store.notes import clear_notes, list_notes
 from sixthbot.store.operations import Operation, Operations, operation_id
 from sixthbot.store.tail import lines_backwards
 from sixthbot.store.unchanged import Unchanged
@@ -257,22 +257,42 @@ def test_an_operation_that_is_missing_or_damaged_is_said(tmp_path: Path) -> None
 # notes
 
 
-def test_notes_are_read_once_and_unfinished_ones_left(tmp_path: Path) -> None:
+def test_notes_are_read_in_order_and_unfinished_ones_left(tmp_path: Path) -> None:
     places = home(tmp_path)
-    assert list_and_clear(places) == []
-    (places.notes / "on-commit-1").write_text("on-commit\n")
+    assert list_notes(places) == ([], False)
+    for age, (name, text) in enumerate(
+        {"on-commit-9": b"on-commit\n", "on-merge-0": b"on-merge\n\xff\n"}.items()
+    ):
+        (places.notes / name).write_bytes(text)
+        os.utime(places.notes / name, ns=(age, age))
     (places.notes / ".on-commit-2.tmp").write_text("half")
-    (places.notes / "on-merge-0").write_bytes(b"on-merge\n\xff")
+    (places.notes / "on-commit-3").write_text("on-com")
     (places.notes / "folder").mkdir()
     (places.notes / "link").symlink_to(tmp_path)
     os.mkfifo(places.notes / "pipe")
-    notes = list_and_clear(places)
-    assert [note for note in notes if note.text] == [
-        Note("on-commit-1", "on-commit\n"),
-        Note("on-merge-0", "on-merge\n\ufffd"),
+    notes, more = list_notes(places)
+    assert more
+    assert [(note.verb, note.lines[1:]) for note in notes[:2]] == [
+        ("on-commit", ()),
+        ("on-merge", ("\ufffd",)),
     ]
-    assert list_and_clear(places) == []
-    assert sorted(path.name for path in places.notes.iterdir()) == [".on-commit-2.tmp", "folder"]
+    clear_notes(places, notes)
+    assert sorted(path.name for path in places.notes.iterdir()) == [
+        ".on-commit-2.tmp",
+        "folder",
+        "on-commit-3",
+    ]
+    os.utime(places.notes / "on-commit-3", ns=(1, 1))  # its hook was cut off long ago
+    (note,), more = list_notes(places)
+    assert (note.lines, note.verb, more) == ((), "on-commit", False)
+
+
+def test_a_flood_of_notes_is_taken_in_parts(tmp_path: Path) -> None:
+    places = home(tmp_path)
+    for number in range(7):
+        (places.notes / f"on-commit-{number}").write_text("on-commit\n")
+    notes, more = list_notes(places, most=5)
+    assert (len(notes), more) == (5, True)
 
 
 def test_a_look_at_all_operations_reads_only_what_changed(
