@@ -1,7 +1,8 @@
 """The front door: hook verbs leave a note and return at once; every other command goes to the command line.
 
-A hook runs on every commit of every person, so the verbs import nothing but os and sys, start no process and sync
-nothing: a lost note costs nothing, because the bot finds commits by comparing refs.
+A hook runs on every commit of every person, so the verbs import nothing but os and sys and sync nothing: a lost note costs
+nothing, because the bot finds commits by comparing refs. They start a process only where `hooks.autostart` asks for it
+and no bot is there.
 """
 
 import os
@@ -18,7 +19,9 @@ def main() -> int:
     """Run the command in `sys.argv` and return the process's exit code."""
     verb, args, start = _hook_call(sys.argv[1:])
     if verb:
-        leave_note(start, verb=verb, args=args)
+        notes = leave_note(start, verb=verb, args=args)
+        if notes:
+            _start_run(notes)
         # nothing is open and nothing was printed; an orderly end would cost a fifth of the whole call
         os._exit(0)
     try:
@@ -38,8 +41,8 @@ def _hook_call(argv: list[str]) -> tuple[str, list[str], str]:
     return rest[0], rest[1:], start
 
 
-def leave_note(start: str, *, verb: str, args: list[str]) -> bool:
-    """Leave a note for the bot of the repository around the folder `start`; return whether one was written.
+def leave_note(start: str, *, verb: str, args: list[str]) -> str:
+    """Leave a note for the bot of the repository around the folder `start`; return its folder, empty where none was written.
 
     The note is a file in `.sixth/local/notes` of the main worktree: the verb and each argument on a line of its own.
     It appears whole, by one rename. Where there is no repository, no `.sixth` or no space, nothing happens.
@@ -47,7 +50,7 @@ def leave_note(start: str, *, verb: str, args: list[str]) -> bool:
     try:
         notes = _notes_folder(os.path.abspath(start))
         if not notes:
-            return False
+            return ""
         name = f"{verb}-{os.getpid()}-{os.urandom(6).hex()}"
         temporary = f"{notes}/.{name}.tmp"
         text = "\n".join([verb, *args]) + "\n"
@@ -58,8 +61,67 @@ def leave_note(start: str, *, verb: str, args: list[str]) -> bool:
             os.close(file)
         os.rename(temporary, f"{notes}/{name}")
     except (OSError, ValueError):
-        return False  # a hook never gets in the way of the person's commit
-    return True
+        return ""  # a hook never gets in the way of the person's commit
+    return notes
+
+
+def _start_run(notes: str) -> None:
+    """Start a `run` of its own, where the settings want that and neither a `watch` nor such a run is there already.
+
+    It shares nothing with the hook: not its session, not its open files, not git's variables.
+    """
+    local = os.path.dirname(notes)
+    try:
+        if os.environ.get("SIXTH_TASK_ID") or not sys.executable or not _wants_autostart(local):
+            return
+        if any(_is_held(f"{local}/locks/{name}.lock") for name in ("watch", "autostart")):
+            return
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return
+    except OSError:
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _become_run(os.path.dirname(os.path.dirname(local)))
+    finally:
+        os._exit(0)
+
+
+def _become_run(top: str) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir("/")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # -P: nothing of the folder that the hook was called in is ever imported
+    argv = [sys.executable, "-P", "-m", "sixthbot", "-C", top, "--quiet", "run", "--autostarted"]
+    os.execve(sys.executable, argv, env)  # noqa: S606 - a shell is what is not wanted here
+
+
+def _wants_autostart(local: str) -> bool:
+    """Look for the setting where the last one to read the settings left it; the bytes cannot stand in a JSON text."""
+    with open(f"{local}/cache/rules.json", "rb") as file:
+        return b'"autostart": true' in file.read()
+
+
+def _is_held(lock: str) -> bool:
+    import fcntl  # noqa: PLC0415 - only where a run may be started
+
+    try:
+        file = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _notes_folder(start: str) -> str:

@@ -239,9 +239,11 @@ def _remote(services: Services) -> Finding:
 
 
 def _hooks(places: Places) -> Finding:
+    from sixthbot.cli.hook_place import places_of_hooks  # noqa: PLC0415 - lazy, see app
     from sixthbot.cli.hooks import VERBS, installed  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
 
-    there = installed(places.git_dir / "hooks")
+    there = installed(places_of_hooks(open_repository(places.top, places.git_dir))[-1])
     if not there:
         return Finding("note", "hooks", "none are installed; file events and a look every 2 s do without")
     missing = sorted(set(VERBS) - set(there))

@@ -14,7 +14,6 @@ from sixthbot.core.errors import SixthError
 
 if TYPE_CHECKING:
     from sixthbot.git.repository import Repository
-    from sixthbot.store.paths import Places
 
 
 @verb(
@@ -44,7 +43,7 @@ def command(session: Session, *, hooks: bool | None) -> None:
     if baseline is not None:
         session.out.say(f"stored the baseline: {plural(baseline, 'branch or tag', 'branches and tags')}")
     if hooks is not None:
-        _change_hooks(session, places, repo, wanted=hooks)
+        _change_hooks(session, repo, wanted=hooks)
     _name_untrusted(session, repo)
     if not made:
         session.out.say(f"sixthbot is at home in {places.top}")
@@ -65,22 +64,24 @@ def _name_untrusted(session: Session, repo: Repository) -> None:
         session.services()
 
 
-def _change_hooks(session: Session, places: Places, repo: Repository, *, wanted: bool) -> None:
+def _change_hooks(session: Session, repo: Repository, *, wanted: bool) -> None:
     from sixthbot.cli import hooks  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.hook_place import place_for_hooks, places_of_hooks  # noqa: PLC0415 - lazy, see app
 
-    folder = places.git_dir / "hooks"
     if wanted:
-        hooks.refuse_other_managers(repo.hooks_path())
-        added = hooks.install(folder)
+        added = hooks.install(
+            place_for_hooks(repo), autostart=session.services().loaded.config.hooks.autostart
+        )
         session.out.say(f"hooks: {', '.join(added)}" if added else "hooks: all are there")
         return
-    restored, changed = hooks.remove(folder)
+    outcomes = [hooks.remove(folder) for folder in places_of_hooks(repo)]
+    restored = list(dict.fromkeys(hook for there, _ in outcomes for hook in there))
     session.out.say(
         f"hooks: {', '.join(restored)} as before" if restored else "hooks: none of ours were there"
     )
-    for hook in changed:
+    for hook in (hook for _, changed in outcomes for hook in changed):
         session.out.talk(
-            f"{hook} was changed since, so it stays; what was there before is kept as {hook}.before-sixthbot"
+            f"{hook} was changed since, so it stays; what was there before is kept as {hook}{hooks.KEPT}"
         )
 
 

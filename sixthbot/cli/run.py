@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import click
+
 from sixthbot.cli.follow import Follower
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
@@ -29,8 +31,11 @@ _FEW = 20
     ("sixthbot run", "handle what happened, do every task, then exit"),
     ("sixthbot -q run", "without a line for each thing, as in a cron job"),
 )
+@click.option(
+    "--autostarted", is_flag=True, hidden=True, help="Started by a hook: one at a time, in the background."
+)
 @pass_session
-def command(session: Session) -> int:
+def command(session: Session, *, autostarted: bool) -> int:
     """Handle every event and every task now, whatever its lane may wait; exit code 1 when a task failed.
 
     It waits out settling and retries that are due within a minute. A running `watch` shares the queue with it.
@@ -38,6 +43,10 @@ def command(session: Session) -> int:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("running the bot")
+    if autostarted:
+        from sixthbot.cli.autostart import run_alone  # noqa: PLC0415 - lazy, see app
+
+        return run_alone(session)
     tell_settings(session.out, session.services())  # before anything is done
     bot = Bot.open(session.start, env=os.environ)
     follower = Follower(bot.services().store.journal)

@@ -94,7 +94,7 @@ def open_services(
     state = trust.state(trust.scan(places, settings))
     note = settings_note(places, state.untrusted, loaded.problems)
     if not only_look:
-        _keep_figures(places, rules, note)
+        _keep_figures(places, rules, note, autostart=loaded.config.hooks.autostart)
     store = open_store(places, durability=durability, clock=clock)
     return Services(
         places=places,
@@ -111,10 +111,15 @@ def open_services(
     )
 
 
-def _keep_figures(places: Places, rules: RuleSet, note: str) -> None:
+def _keep_figures(places: Places, rules: RuleSet, note: str, *, autostart: bool) -> None:
     with suppress(OSError):  # figures for `status`; on a disk that is full or read-only it counts for itself
         save_summary(
-            places, active=len(rules.rules), disabled=rules.disabled, untrusted=rules.untrusted, settings=note
+            places,
+            active=len(rules.rules),
+            disabled=rules.disabled,
+            untrusted=rules.untrusted,
+            settings=note,
+            autostart=autostart,
         )
 
 

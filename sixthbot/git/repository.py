@@ -12,6 +12,7 @@ from sixthbot.git.remotes import remotes
 from sixthbot.git.run import Git, execute
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sixthbot.git.run import Durability
@@ -42,13 +43,35 @@ class Repository:
         done = self.git.run("ls-files", "-z", "--", prefix, check=False)
         return done.text.split("\0")[:-1]
 
-    def hooks_path(self) -> str:
-        """Return where the user told git to look for hooks (`core.hooksPath`), empty when they told it nothing."""
-        done = self.git.run("config", "--show-scope", "-z", "--get-all", "core.hooksPath", check=False)
+    def hooks_setting(self) -> tuple[str, str]:
+        """Return what the user told git about where hooks are (`core.hooksPath`): its scope, such as `local`, and the path.
+
+        Both are empty when they told it nothing. A relative path counts from the top of the work tree.
+        """
+        done = self.git.run(
+            "config", "--show-scope", "-z", "--type=path", "--get-all", "core.hooksPath", check=False
+        )
         fields = done.text.split("\0")
         # the bot's own calls switch hooks off: that is the scope "command"
-        own = [path for scope, path in zip(fields[0::2], fields[1::2], strict=False) if scope != "command"]
-        return own[-1] if own else ""
+        own = [one for one in zip(fields[0::2], fields[1::2], strict=False) if one[0] != "command" and one[1]]
+        return own[-1] if own else ("", "")
+
+    def shows(self, paths: Sequence[str]) -> list[str]:
+        """Return those of some paths below `top` that git tracks, or would show as new files."""
+        place = {"GIT_WORK_TREE": str(self.top)}
+        named = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths)
+        return self.git.run(*named, env=place, check=False).text.split("\0")[:-1]
+
+    def would_show(self, paths: Sequence[str]) -> bool:
+        """Tell whether any of some paths below `top` is not ignored, whether it is there or not."""
+        done = self.git.run(
+            *("check-ignore", "-z", "--no-index", "--stdin"),
+            stdin="\0".join(f"./{path}" for path in paths).encode("utf-8", "surrogateescape"),
+            # the command knows no literal paths; `./` keeps one from being read as anything else
+            env={"GIT_WORK_TREE": str(self.top), "GIT_LITERAL_PATHSPECS": "0"},
+            check=False,
+        )
+        return len(done.text.split("\0")[:-1]) < len(paths)
 
     def head_branch(self) -> BranchName | None:
         """Return the branch that the main worktree has checked out, None when its HEAD is detached."""

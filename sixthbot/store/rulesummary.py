@@ -51,6 +51,7 @@ def save_summary(
     disabled: Iterable[DisabledRule],
     untrusted: Iterable[str] = (),
     settings: str = "",
+    autostart: bool = False,
 ) -> None:
     """Keep the figures of a rule set, and a `settings_note`; to be called by whoever has loaded and checked them."""
     from sixthbot.store.atomic import make_dirs, point, write_file  # noqa: PLC0415 - `status` only reads
@@ -58,7 +59,8 @@ def save_summary(
     entries = [{"name": rule.name, "reason": rule.reason} for rule in disabled]
     entries += [{"name": path, "reason": _UNTRUSTED} for path in untrusted]
     trust = str(places.data_dir / "trust.json")
-    data = {"active": active, "disabled": entries, "settings": settings}
+    # `autostart` is for the hook verbs, which look for these very bytes: see __main__
+    data = {"active": active, "disabled": entries, "settings": settings, "autostart": autostart}
     data |= {"trust": trust, "seen": _seen(places, trust)}
     if _load(places) != data:
         make_dirs(places.cache)

@@ -203,6 +203,16 @@ class RulesSettings(Section):
     disabled: list[str] = Field(default_factory=list, description="Names of rules that are switched off.")
 
 
+class HookSettings(Section):
+    """Git's hooks."""
+
+    autostart: bool = Field(
+        default=False,
+        description="Whether `sixthbot on-commit` and its like start a `run` in the background where no `watch` runs; "
+        "for shims say `sixthbot init --hooks` again.",
+    )
+
+
 class Config(Section):
     """All settings."""
 
@@ -225,3 +235,4 @@ class Config(Section):
     llm: ModelSettings = ModelSettings()
     display: DisplaySettings = DisplaySettings()
     rules: RulesSettings = RulesSettings()
+    hooks: HookSettings = HookSettings()

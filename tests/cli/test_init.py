@@ -135,13 +135,6 @@ def test_a_hook_that_somebody_changed_since_stays(home: RepoDir) -> None:
     assert "post-commit was changed since, so it stays" in said.err
 
 
-def test_hooks_are_refused_where_another_tool_manages_them(home: RepoDir) -> None:
-    home.git("config", "core.hooksPath", ".husky/_")
-    said = sixthbot("init", "--hooks", cwd=home.path)
-    assert said.code == 4
-    assert "core.hooksPath is .husky/_" in said.err
-
-
 @pytest.mark.parametrize("verb", VERBS.values())
 def test_the_hook_verbs_have_help(verb: str) -> None:
     said = sixthbot(verb, "--help")

@@ -73,11 +73,11 @@ def test_tracked_paths_below_a_folder_are_listed(repo: RepoDir) -> None:
 
 
 def test_the_user_s_hooks_path_is_told_and_not_the_bot_s(repo: RepoDir, sealed: Path) -> None:
-    assert _open(repo).hooks_path() == ""
+    assert _open(repo).hooks_setting() == ("", "")
     (sealed / "gitconfig").write_text("[core]\n\thooksPath = /global/hooks\n")
-    assert _open(repo).hooks_path() == "/global/hooks"
+    assert _open(repo).hooks_setting() == ("global", "/global/hooks")
     repo.git("config", "core.hooksPath", ".husky")
-    assert _open(repo).hooks_path() == ".husky"
+    assert _open(repo).hooks_setting() == ("local", ".husky")
 
 
 def test_the_default_branch_is_what_the_remote_says(repo: RepoDir, remote: RepoDir, tmp_path: Path) -> None:
