@@ -49,7 +49,11 @@ class Sidelines:
         for group in list(self._waiting):
             if blocked(self._first_seen[group]):
                 continue
-            yield heapq.heappop(self._waiting[group])
+            name, lane = heapq.heappop(self._waiting[group])
+            self._groups.pop(
+                name, None
+            )  # or the rest of its group would take it back before anybody looks at it
+            yield name, lane
             if not self._waiting[group]:
                 del self._waiting[group], self._first_seen[group]
 
