@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plan": ("plan", _ISSUES, "Show or edit the plan of an issue"),
     "done": ("done", _ISSUES, "Say that your subtask is finished"),
     "status": ("status", _LOOK, "Show what the bot does and what waits for you"),
-    "queue": ("queue", _LOOK, "List, show, retry, cancel, move, pause or resume tasks"),
+    "queue": ("queue", _LOOK, "Look at tasks and steer them: retry, cancel, move, pause, defer ..."),
     "log": ("log", _LOOK, "Show the journal"),
     "why": ("why", _LOOK, "Explain what happened to something, and what it waits for"),
     "draft": ("draft", _DRAFTS, "List or show drafts"),

@@ -17,6 +17,7 @@ from sixthbot.core.names import clean_line
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, deadline_of, task_id
 from sixthbot.core.times import format_time, parse_moment
+from sixthbot.engine.following import let_follow
 from sixthbot.engine.restraint import at_its_limit, cooling, note_acted
 from sixthbot.store.locks import hold
 from sixthbot.store.records import about
@@ -231,6 +232,7 @@ def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
     if after is None or isinstance(after.state, Running):
         return after
     services.store.journal.append("task.cancelled", f"cancelled: {reason}", **about(task))
+    let_follow(services.store, after, services.clock())
     return after
 
 

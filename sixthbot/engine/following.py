@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from sixthbot.core import lifecycle
 from sixthbot.core.following import decide
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
+from sixthbot.store.records import about
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sixthbot.core.lifecycle import Fact
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
+    from sixthbot.store.open import Store
 
 
 _EVERY = 10.0
@@ -33,42 +37,40 @@ class FollowerWatch:
         if not waiting or not (now or fresh or tick - self._looked_at >= _EVERY):
             return []
         self._looked_at = tick
-        return look_after(services)
+        return look_after(services.store, services.clock())
 
 
-def let_follow(services: Services, over: Task) -> list[Task]:
+def let_follow(store: Store, over: Task, now: datetime) -> list[Task]:
     """Do what follows for the tasks that come after one that has just ended; return those that changed."""
-    if any(over.id in task.after for task in services.store.queue.followers.current()):
-        return look_after(services)
+    if any(over.id in task.after for task in store.queue.followers.current()):
+        return look_after(store, now)
     return []
 
 
-def look_after(services: Services) -> list[Task]:
+def look_after(store: Store, now: datetime) -> list[Task]:
     """Look at every task that comes after others, as if each of those had just ended; return those that changed.
 
     This is what makes up for a process that died in between, for files moved by hand, and for circles made by hand.
     """
     changed: list[Task] = []
-    queue, again = services.store.queue, True
+    queue, again = store.queue, True
     while again:
         followers = queue.followers.current()
         awaited = {one for task in followers for one in task.after}
         facts = decide(followers, queue.followers.standings(awaited)) if followers else {}
-        told = [_told(services, task, facts[task.id]) for task in followers if task.id in facts]
+        told = [_told(store, task, facts[task.id], now) for task in followers if task.id in facts]
         moved = [task for task in told if task is not None]
         changed += moved
         again = any(isinstance(task.state, Done) for task in moved)  # others may come after a skipped one
     return changed
 
 
-def _told(services: Services, task: Task, fact: Fact) -> Task | None:
-    after = lifecycle.step(task, fact, services.clock())
-    if not services.store.queue.settle(task, after):
+def _told(store: Store, task: Task, fact: Fact, now: datetime) -> Task | None:
+    after = lifecycle.step(task, fact, now)
+    if not store.queue.settle(task, after):
         return None  # somebody was faster: where it is now counts
     kind, message, level = _story(after)
-    services.store.journal.append(
-        kind, message, level=level, task=task.id, rule=task.rule, issue=task.issue or None
-    )
+    store.journal.append(kind, message, level=level, **about(task))
     return after
 
 

@@ -154,7 +154,7 @@ class Worker:
             with suppress(OSError):  # the task is over; what stays behind is only in nobody's way
                 services.store.checkpoints.clear(task.id)
         if isinstance(after.state, Done | Failed):
-            let_follow(services, after)
+            let_follow(services.store, after, services.clock())
         if isinstance(after.state, Parked) and after.state.kind != PAUSED:
             self._call_person(services, after, after.state)
         return after

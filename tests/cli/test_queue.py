@@ -62,6 +62,8 @@ def test_the_list_is_the_contracts_json(home: RepoDir) -> None:
                 "attempts": 0,
                 "deadline": "2026-11-20T12:05:00.000Z",
                 "reason": "",
+                "not_before": None,
+                "after": [],
             },
             {
                 "id": parked.id,
@@ -72,6 +74,8 @@ def test_the_list_is_the_contracts_json(home: RepoDir) -> None:
                 "attempts": 0,
                 "deadline": "2026-11-20T12:30:00.000Z",
                 "reason": "which base?",
+                "not_before": None,
+                "after": [],
             },
         ],
     }
@@ -151,3 +155,110 @@ def test_a_damaged_task_file_stops_nothing(home: RepoDir) -> None:
     put(home, "a")
     (home.path / ".sixth/queue/ready/high/20261120T120000000Z-t1.json").write_text("{")
     assert len(sixthbot("queue", "--json", cwd=home.path).json["tasks"]) == 1
+
+
+# several at once, and only looking
+
+
+def test_several_are_steered_at_once_and_all_failed_ones_tried_again(home: RepoDir) -> None:
+    one, other, ready = put(home, "a", Failed("no")), put(home, "b", Failed("no")), put(home, "c")
+    dry = sixthbot("queue", "retry", "--failed", "--dry-run", cwd=home.path)
+    assert dry.out.count("(a rule, failed) would be tried again\n") == 2
+    assert {state_of(home, one), state_of(home, other)} == {"failed"}
+    assert sixthbot("queue", "retry", "--failed", cwd=home.path).out.count("is ready again") == 2
+    assert sixthbot("queue", "retry", "--failed", cwd=home.path).out == "no task failed\n"
+    assert sixthbot("queue", "move", one.id, other.id, "low", cwd=home.path).code == 0
+    said = sixthbot("queue", "list", "--lane", "low", "--json", cwd=home.path).json["tasks"]
+    assert {task["id"] for task in said} == {one.id, other.id}
+    sixthbot("queue", "cancel", ready.id, cwd=home.path)
+    said = sixthbot("queue", "cancel", one.id, ready.id, other.id, cwd=home.path)
+    assert said.code == 1
+    assert (
+        said.err
+        == f"{ready.id}: task {ready.id} is done: it cannot be cancelled\nerror: 1 task of 3 stayed as they were\n"
+    )
+    assert {state_of(home, one), state_of(home, other)} == {"done"}
+
+
+def test_nothing_is_done_to_any_while_one_of_several_is_not_there(home: RepoDir) -> None:
+    task = put(home, "a")
+    assert sixthbot("queue", "cancel", task.id, "nothing", cwd=home.path).code == 2
+    assert state_of(home, task) == "ready"
+    assert sixthbot("queue", "cancel", cwd=home.path).code == 2
+
+
+# waiting
+
+
+def test_a_task_is_put_off_and_brought_back(home: RepoDir) -> None:
+    task = put(home, "a", lane=Lane.HIGH)
+    said = sixthbot("queue", "defer", task.id, "2099-01-01", cwd=home.path)
+    assert (said.code, said.err) == (
+        2,
+        (
+            "error: not a time to wait for: '2099-01-01'\n"
+            "hint: write it like 2h, 14:00, 2026-11-20, '2026-11-20 14:00' or 2026-11-20T14:00:00Z\n"
+        ),
+    )
+    assert sixthbot("queue", "defer", task.id, "2h", cwd=home.path).out.startswith(
+        f"{task.id} is waiting, not"
+    )
+    [shown] = sixthbot("queue", "list", "--json", cwd=home.path).json["tasks"]
+    assert shown["reason"].startswith("not before ")
+    found = open_store(locate(home.path)).queue.find(task.id)
+    assert found is not None
+    assert found.not_before is not None
+    assert found.deadline == found.not_before + Lane.HIGH.wait
+    assert sixthbot("queue", "defer", task.id, "0s", cwd=home.path).out == f"{task.id} is ready\n"
+
+
+def test_a_task_waits_for_another_and_a_circle_is_refused(home: RepoDir) -> None:
+    first, second, third = put(home, "a"), put(home, "b"), put(home, "c")
+    said = sixthbot("queue", "after", second.id, first.id, "--on-failure", "skip", cwd=home.path)
+    assert said.out == f"{second.id} comes after {first.id}\n"
+    sixthbot("queue", "after", third.id, second.id, cwd=home.path)
+    said = sixthbot("queue", "after", first.id, third.id, cwd=home.path)
+    assert said.code == 2
+    assert said.err.startswith(
+        f"error: task {first.id} would wait for itself: "
+        f"{first.id} after {third.id} after {second.id} after {first.id}\n"
+    )
+    listed = {task["id"]: task for task in sixthbot("queue", "--json", cwd=home.path).json["tasks"]}
+    assert listed[second.id]["reason"] == f"waits for task {first.id} of rule a rule (ready)"
+    assert listed[second.id]["after"] == [first.id]
+    shown = sixthbot("queue", "show", first.id, "--json", cwd=home.path).json["task"]
+    assert shown["followers"] == [second.id]
+    sixthbot("queue", "cancel", first.id, cwd=home.path)  # the second is skipped, so the third needs a person
+    assert [state_of(home, task) for task in (first, second, third)] == ["done", "done", "parked"]
+    skipped = sixthbot("queue", "show", second.id, "--json", cwd=home.path).json["task"]["reason"]
+    assert skipped == f"skipped: task {first.id}, which it comes after, was cancelled"
+    assert sixthbot("queue", "after", third.id, "--none", cwd=home.path).code == 0
+    assert state_of(home, third) == "ready"
+    said = sixthbot("queue", "after", third.id, first.id, cwd=home.path)
+    assert (said.code, "was cancelled" in said.err) == (2, True)
+
+
+def test_single_tasks_are_paused_and_resumed(home: RepoDir) -> None:
+    task, running = put(home, "a"), put(home, "b", Running("w1"))
+    said = sixthbot("queue", "pause", task.id, running.id, cwd=home.path)
+    assert said.out == (
+        f"{task.id} is paused; sixthbot queue resume {task.id} lets it go on\n"
+        f"{running.id} is running; its worker was asked to give it back\n"
+    )
+    assert state_of(home, task) == "parked"
+    assert open_store(locate(home.path)).queue.pause_requested(running.id)
+    said = sixthbot("queue", "resume", task.id, running.id, cwd=home.path)
+    assert said.out == f"{task.id} is ready again\n{running.id} is running, and goes on\n"
+    assert not open_store(locate(home.path)).queue.pause_requested(running.id)
+    said = sixthbot("queue", "resume", task.id, cwd=home.path)
+    assert (said.code, said.err.splitlines()[0]) == (2, f"error: task {task.id} is ready: it is not paused")
+    assert sixthbot("queue", "pause", "low", task.id, cwd=home.path).code == 2
+
+
+def test_what_is_held_back_says_by_what(home: RepoDir) -> None:
+    put(home, "a", Running("w1"))
+    put(home, "b")
+    put(home, "c", lane=Lane.LOW)
+    sixthbot("queue", "pause", "low", cwd=home.path)
+    listed = sixthbot("queue", "--state", "ready", cwd=home.path).out
+    assert "lane low is paused\n" in listed

@@ -1,0 +1,114 @@
+"""What a person does to one task: pausing, resuming, putting off, putting behind others. Needs files only, no settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixthbot.core import lifecycle
+from sixthbot.core.errors import UsageError, WorkFailed
+from sixthbot.core.following import Standing, find_circle
+from sixthbot.core.tasks import PAUSED, Parked, Running
+from sixthbot.core.times import format_time
+from sixthbot.engine.following import look_after
+from sixthbot.store.records import about
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sixthbot.core.lifecycle import Fact
+    from sixthbot.core.tasks import AfterFailed, Task
+    from sixthbot.store.open import Store
+
+
+def told(store: Store, task: Task, fact: Fact, now: datetime, *, kind: str, message: str) -> Task:
+    """Do what follows from a fact about a task that no worker has; return it as it is then.
+
+    Raise IllegalTransition for a state in which that cannot be, WorkFailed when it moved on meanwhile.
+    """
+    after = lifecycle.step(task, fact, now)
+    if not store.queue.settle(task, after):
+        raise WorkFailed(
+            f"{task.id} moved on at this moment", hint=f"sixthbot queue show {task.id}, then again"
+        )
+    store.journal.append(kind, message, **about(task))
+    return after
+
+
+def pause(store: Store, task: Task, now: datetime) -> Task:
+    """Let a task wait until a person resumes it; one that comes back as running was asked to stop, and will be parked.
+
+    Raise IllegalTransition for one that waits for a person already, failed or is over.
+    """
+    while True:
+        if isinstance(task.state, Running):
+            store.queue.request_pause(task.id)
+        else:
+            after = lifecycle.step(task, lifecycle.Paused(), now)
+            if store.queue.settle(task, after):
+                store.queue.clear_pause(task.id)
+                store.journal.append("task.paused", "paused by hand", **about(task))
+                return after
+        found = store.queue.find(task.id)
+        if found is None or (isinstance(task.state, Running) and isinstance(found.state, Running)):
+            store.journal.append("task.pause.requested", "asked to give it back", **about(task))
+            return task
+        if isinstance(found.state, Parked) and found.state.kind == PAUSED:
+            return found
+        task = found
+
+
+def resume(store: Store, task: Task, now: datetime) -> Task:
+    """Let a paused task go on; a running one that was asked to pause need not. Raise UsageError for one not paused."""
+    if isinstance(task.state, Parked) and task.state.kind == PAUSED:
+        return told(store, task, lifecycle.Answered(), now, kind="task.resumed", message="resumed by hand")
+    if store.queue.pause_requested(task.id):
+        store.queue.clear_pause(task.id)
+        return task
+    raise UsageError(
+        f"task {task.id} is {task.state.name}: it is not paused", hint=f"sixthbot queue show {task.id}"
+    )
+
+
+def defer(store: Store, task: Task, until: datetime, now: datetime) -> Task:
+    """Let a task not start before a moment. Raise IllegalTransition for one that runs, waits for a person or is over."""
+    message = f"not before {format_time(until)}"
+    return told(store, task, lifecycle.Deferred(until), now, kind="task.deferred", message=message)
+
+
+def put_after(
+    store: Store, task: Task, others: Sequence[Task], after_failed: AfterFailed, now: datetime
+) -> Task:
+    """Let a task wait for others too; return it as it is then. Those that succeeded already are not waited for.
+
+    Raise UsageError where it would wait for itself, or for one that failed or was cancelled; IllegalTransition for one
+    that runs, failed or is over.
+    """
+    standings = store.queue.followers.standings({other.id for other in others})
+    for other in others:
+        if standings[other.id] in {Standing.FAILED, Standing.CANCELLED}:
+            raise UsageError(
+                f"task {other.id} {standings[other.id]}: nothing will come of waiting for it",
+                hint=f"sixthbot queue retry {other.id}, if it failed; sixthbot queue show {other.id}",
+            )
+    wanted = [other.id for other in others if standings[other.id] is Standing.OPEN]
+    after = tuple(dict.fromkeys((*task.after, *wanted)))
+    if after == task.after:
+        return task
+    graph = {one.id: one.after for one in store.queue.followers.current() if one.after}
+    circle = find_circle({**graph, task.id: after}, task.id)
+    if circle:
+        raise UsageError(
+            f"task {task.id} would wait for itself: {' after '.join(circle)}",
+            hint="sixthbot queue show ID tells what each waits for",
+        )
+    message = f"comes after {', '.join(after)}"
+    told(store, task, lifecycle.PutAfter(after, after_failed), now, kind="task.put-after", message=message)
+    look_after(store, now)  # one of them may have ended meanwhile
+    return store.queue.find(task.id) or task
+
+
+def put_free(store: Store, task: Task, now: datetime) -> Task:
+    """Let a task wait for no other task any more."""
+    fact = lifecycle.PutAfter((), task.after_failed)
+    return told(store, task, fact, now, kind="task.put-after", message="comes after no other task any more")
