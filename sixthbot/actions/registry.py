@@ -33,6 +33,8 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
         "shell": "sixthbot.actions.shell",
         "report": "sixthbot.actions.report",
         "notify": "sixthbot.actions.notify",
+        "health": "sixthbot.actions.health",
+        "clean-up": "sixthbot.actions.cleanup",
     }
 )
 

@@ -141,6 +141,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         yield f"  {paint('disabled', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'])}"
     for rule in status["rules"]["stopped"]:
         yield f"  {paint('stopped', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'].removeprefix('stopped: '), 300)}"
+    yield from _health(status["health"])
     told: set[str] = set()
     if board.issues:
         yield "\n" + paint("issues", "bold")
@@ -165,6 +166,14 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         yield from _last_error(status["last_error"], now)
     if not (board.issues or board.drafts or others):
         yield "\nnothing waits for you; sixthbot new 'TITLE' puts an issue into the inbox"
+
+
+def _health(jobs: Row) -> Iterator[str]:
+    """Tell which jobs of the default branch found something; the others are in `status --json`."""
+    for name, job in jobs.items():
+        if job["ok"] is False:
+            page = one_line(f".sixth/artifacts/health/{name}.md", 100)
+            yield f"  {paint(one_line(name, 20), 'red')} failed: {one_line(job['summary'], 160)} ({page})"
 
 
 def _next(schedule: tuple[str, str] | None, now: datetime) -> str:

@@ -56,6 +56,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "draft.voided": "an approval holds no longer",
         "draft.pushed": "a draft was sent to its remote; `argv` is the git command",
         "draft.push-failed": "a push was refused or did not get through",
+        "health.passed": "a job of the default branch found nothing wrong",
+        "health.failed": "a job of the default branch failed; its page lies in `.sixth/artifacts/health/`",
         "notify.failed": "the configured program that calls a person failed",
         "rule.changed": "a task's rule is another by now; the new one is followed",
         "refs.trouble": "branches or tags could not be read",

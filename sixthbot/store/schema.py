@@ -129,6 +129,19 @@ class CheckSettings(Section):
     timeout: Duration = _span("15m", "How long each may take.")
 
 
+class HealthSettings(Section):
+    """What the shipped schedules run on the default branch."""
+
+    types: Commands = Field(
+        default_factory=list,
+        description="The type check, every hour in which something changed; what of `[check]` is one if empty.",
+    )
+    tests: Commands = Field(
+        default_factory=list, description="The tests, at night; the rest of `[check]` if empty."
+    )
+    timeout: Duration = _span("1h", "How long each may take.")
+
+
 # not a BaseModel: those have a method called `copy`
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", validate_default=True))
 class WorktreeSettings:
@@ -227,6 +240,7 @@ class Config(Section):
         default_factory=dict, description="Commands that issues may ask for by name."
     )
     check: CheckSettings = CheckSettings()
+    health: HealthSettings = HealthSettings()
     worktree: WorktreeSettings = WorktreeSettings()
     push: PushSettings = PushSettings()
     notify: NotifySettings = NotifySettings()

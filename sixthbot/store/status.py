@@ -53,7 +53,26 @@ def figures(
         "rules": load_summary(places),
         "last_error": _last_error(places),
         "running": _running(places),
+        "health": _health(places),
     }
+
+
+def _health(places: Places) -> dict[str, dict[str, Any]]:
+    """Return how each job of the step `health` went last, by its name; `ok` is None where it was skipped."""
+    folder = f"{places.home}/artifacts/health"
+    found = {}
+    for name in sorted(_names(folder)):
+        if not name.endswith(".json"):
+            continue
+        try:
+            with open_plain(f"{folder}/{name}") as file:
+                data = json.loads(file.read(_LINE))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(data, dict) and all(isinstance(data.get(key), str) for key in ("time", "summary")):
+            ok = data.get("ok") if isinstance(data.get("ok"), bool) else None
+            found[name.removesuffix(".json")] = {"ok": ok, "time": data["time"], "summary": data["summary"]}
+    return found
 
 
 def _running(places: Places) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from sixthbot.core.matching import check_rule
 from sixthbot.core.rules import Rule, StepSpec
 
 FILES = sorted(Path(__file__).parents[2].joinpath("rules").glob("*.toml"))
-WITHOUT_SOURCE = {EventKind.SCHEDULE, EventKind.FILE_CHANGED}
+WITHOUT_SOURCE = {EventKind.FILE_CHANGED}
 
 
 def rules_of(file: Path) -> list[dict[str, Any]]:

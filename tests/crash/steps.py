@@ -30,7 +30,7 @@ _RULE = """\
 [[rule]]
 name = "look at the code"
 on = "commit"
-do = [{ use = "report", insight = "complexity" }]
+do = [{ use = "report", insight = "complexity" }, { use = "health", job = "tests" }, { use = "clean-up" }]
 """
 _GOOD = """\
 # Tidy
@@ -66,6 +66,10 @@ def drop(life: Life) -> int:
         (life.repo.path / ".sixth/inbox" / name).write_text(text)
     os.link(life.repo.path / ".sixth/inbox/linked.md", life.folder / "other-name.md")
     (life.repo.path / ".sixth/local/notes/on-commit-1").write_text("on-commit\n")
+    old = life.repo.path / ".sixth/artifacts/complexity/0123456789ab.md"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("a report of long ago\n")
+    os.utime(old, (0, 0))
     return 0
 
 

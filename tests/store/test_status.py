@@ -43,7 +43,17 @@ def status(places: Places) -> dict[str, Any]:
 
 def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
     found = status(places)
-    assert list(found) == ["schema", "watcher", "queue", "drafts", "issues", "rules", "last_error", "running"]
+    assert list(found) == [
+        "schema",
+        "watcher",
+        "queue",
+        "drafts",
+        "issues",
+        "rules",
+        "last_error",
+        "running",
+        "health",
+    ]
     assert found["schema"] == 1
     assert found["watcher"] == {"running": False, "pid": None, "since": None}
     assert found["queue"] == {
