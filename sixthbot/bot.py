@@ -32,6 +32,7 @@ from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.locks import hold
 from sixthbot.store.paths import refuse_links
+from sixthbot.store.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
+    from sixthbot.engine.turns import Turns
 
 _POLL = 2.0
 """Seconds between two looks at everything when nothing wakes the bot."""
@@ -77,6 +79,7 @@ class Bot:
     def __init__(self, services: LiveServices) -> None:
         self.services = services
         self._last = services()
+        self._presence = Presence(self._last.places)
         self._stop = threading.Event()
         self._woken = Woken()
         self._trouble = ""
@@ -117,18 +120,22 @@ class Bot:
         """Open the bot of the repository around `start`; raise what `open_services` raises."""
         return cls(LiveServices(start, clock=clock, env=env, flags=flags))
 
-    def watch(self, stop: threading.Event) -> None:
+    def watch(
+        self, stop: threading.Event, *, turns: Turns | None = None, began: Callable[[], object] = lambda: None
+    ) -> None:
         """Work until `stop` is set, then leave within 5 s with the work in hand given back.
 
-        Raise Locked when another `watch` runs on this repository.
+        `turns` are shared with the bots of other repositories; `began` is called once this is the one that watches.
+        Raise Locked when another `watch` runs on this repository, NoRepository when it is gone meanwhile.
         """
         self._stop = stop
         places = self.services().places
         with hold(places.watch_lock, what="watch"):
             self._begin(announce=True)
-            waker, pool = Waker(places), WorkerPool(self.services)
+            waker, pool = Waker(places), WorkerPool(self.services, turns=turns)
             waker.start()
             pool.start()
+            began()
             try:
                 self._serve(waker, pool)
             finally:
@@ -236,9 +243,10 @@ class Bot:
     def _fresh(self) -> Services:
         """Return the services as the files say now, or as they said last while those cannot be used.
 
-        Raise Refused when a part of `.sixth` became a symbolic link, which a checkout can bring: nothing may be
-        written through it, so that the bot has to end.
+        Raise Refused when a part of `.sixth` became a symbolic link, which a checkout can bring, NoRepository when
+        a person took it away: nothing may be written there, so that the bot has to end.
         """
+        self._presence.require()
         refuse_links(self._last.places)
         try:
             services = self.services()

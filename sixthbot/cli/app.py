@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "watch": ("watch", _WORK, "Run the bot in the foreground"),
     "run": ("run", _WORK, "Handle everything there is to do now, then exit"),
     "work": ("work", _WORK, "Add one more worker process for a lane"),
+    "service": ("service", _WORK, "Print a service file that keeps the bot running"),
     "new": ("new", _ISSUES, "Put an issue into the inbox"),
     "issue": ("issue", _ISSUES, "List, show, cancel or reopen issues"),
     "plan": ("plan", _ISSUES, "Show or edit the plan of an issue"),

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sixthbot.cli.output import one_line, paint
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
+from sixthbot.core.errors import SixthError
 from sixthbot.store.locks import held_by
+from sixthbot.store.paths import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sixthbot.bot import Bot
+    from sixthbot.cli.output import Output
+    from sixthbot.engine.turns import Turns
+    from sixthbot.fleet import Fleet
 
 _LOOK_AGAIN = 0.02  # seconds
 
@@ -28,43 +36,135 @@ _LOOK_AGAIN = 0.02  # seconds
     ("sixthbot -q watch &", "without a line for each thing it does"),
 )
 @click.argument("folders", metavar="[DIR...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--tasks",
+    "limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="At most so many tasks at a time in all repositories together; default the largest bot.workers.",
+)
 @pass_session
-def command(session: Session, folders: tuple[Path, ...]) -> None:
+def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> None:
     """Run the bot in the foreground until SIGINT or SIGTERM.
 
-    It leaves within 5 s; work in hand goes back to the queue with its checkpoint. One `watch` per repository.
+    It leaves within 5 s; work in hand goes back to the queue with its checkpoint. One `watch` per repository. Of
+    several repositories one that fails is told of, stops no other, and is served again once that is possible.
     """
-    from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
-
     refuse_inside_task("starting the bot")
-    starts = [session.start / folder for folder in folders] or [session.start]
-    with ExitStack() as stack:
-        stop = stack.enter_context(until_told())
-        bots = [Bot.open(start, env=os.environ) for start in starts]
-        for bot in bots:
-            stack.enter_context(told(session.out, bot.services().store))
-        servers = [_Server(bot, stop) for bot in bots]
-        for server in servers:
-            server.start()
-        for server in servers:
-            if server.is_up():
-                tell_settings(session.out, server.bot.services())
-                session.out.talk(f"watching {server.bot.services().places.top}; Ctrl-C ends it")
-        for server in servers:
-            server.join()
-        if all(server.failure is None for server in servers):
+    starts = _different([session.start / folder for folder in folders] or [session.start])
+    with until_told() as stop:
+        if len(starts) > 1:
+            _watch_several(session, starts, stop, limit=limit)
+        else:
+            _watch_one(session, starts[0], stop, limit=limit)
+
+
+def _different(starts: Sequence[Path]) -> list[Path]:
+    """Leave out folders of a repository that is named already."""
+    found: dict[object, Path] = {}
+    for start in starts:
+        try:
+            found.setdefault(locate(start).top, start)
+        except SixthError:
+            found[start] = start  # whoever opens it says what is wrong
+    return list(found.values())
+
+
+def _watch_one(session: Session, start: Path, stop: threading.Event, *, limit: int | None) -> None:
+    from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.turns import Turns  # noqa: PLC0415 - lazy, see app
+
+    bot = Bot.open(start, env=os.environ)
+    with told(session.out, bot.services().store):
+        server = _Server(bot, stop, None if limit is None else Turns(limit))
+        server.start()
+        if server.is_up():
+            tell_settings(session.out, bot.services())
+            session.out.talk(f"watching {bot.services().places.top}; Ctrl-C ends it")
+        server.join()
+        if server.failure is None:
             session.out.talk("stopped")
-    for server in servers:
-        if server.failure is not None:
-            raise server.failure
+    if server.failure is not None:
+        raise server.failure
+
+
+def _watch_several(
+    session: Session, starts: Sequence[Path], stop: threading.Event, *, limit: int | None
+) -> None:
+    from sixthbot.fleet import Fleet  # noqa: PLC0415 - lazy, see app
+
+    voices = _Voices(session.out)
+    fleet = Fleet(starts, env=os.environ, told=voices.trouble, began=voices.began, limit=limit)
+    server = _FleetServer(fleet, stop)
+    try:
+        server.start()
+        server.join()
+    finally:
+        voices.close()
+    if server.failure is not None:
+        raise server.failure
+    session.out.talk("stopped")
+
+
+class _Voices:
+    """Prints what several bots do, each line with the name of its repository."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._guard = threading.Lock()
+        self._told: dict[Path, ExitStack] = {}
+
+    def began(self, bot: Bot) -> None:
+        """Follow the journal of a bot that begins to watch."""
+        services = bot.services()
+        top = services.places.top
+        with self._guard:
+            if top in self._told:
+                self._told[top].close()
+            stack = self._told[top] = ExitStack()
+            stack.enter_context(told(self._out, services.store, prefix=f"{_name(top)}: "))
+        tell_settings(self._out, services)
+        self._out.talk(f"watching {top}; Ctrl-C ends it")
+
+    def trouble(self, start: Path, line: str) -> None:
+        """Say what is wrong with a repository, or that it is not any more."""
+        self._out.talk(f"{_name(start)}: {one_line(line, 700)}")
+
+    def close(self) -> None:
+        """Print what is left to print."""
+        with self._guard:
+            for stack in self._told.values():
+                stack.close()
+
+
+def _name(folder: Path) -> str:
+    return paint(one_line(folder.resolve().name, 60), "bold")
+
+
+class _FleetServer(threading.Thread):
+    """Several bots in a thread of their own, so that a second Ctrl-C ends at once."""
+
+    def __init__(self, fleet: Fleet, stop: threading.Event) -> None:
+        super().__init__(name="fleet", daemon=True)
+        self.fleet = fleet
+        self.failure: BaseException | None = None
+        self._told_to_stop = stop
+
+    def run(self) -> None:
+        """Serve until told to stop; keep what went wrong for the main thread to raise."""
+        try:
+            self.fleet.watch(self._told_to_stop)
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it again
+            self.failure = error
 
 
 class _Server(threading.Thread):
-    """One bot in a thread of its own. When it fails, all are told to stop."""
+    """One bot in a thread of its own."""
 
-    def __init__(self, bot: Bot, stop: threading.Event) -> None:
+    def __init__(self, bot: Bot, stop: threading.Event, turns: Turns | None) -> None:
         super().__init__(name="bot", daemon=True)
         self.bot = bot
+        self._turns = turns
         self.failure: BaseException | None = None
         self._told_to_stop = stop
 
@@ -78,7 +178,7 @@ class _Server(threading.Thread):
     def run(self) -> None:
         """Serve until told to stop; keep what went wrong for the main thread to raise."""
         try:
-            self.bot.watch(self._told_to_stop)
+            self.bot.watch(self._told_to_stop, turns=self._turns)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.failure = error
         finally:

@@ -33,10 +33,10 @@ def tell_settings(out: Output, services: Services) -> None:
 
 
 @contextmanager
-def told(out: Output, store: Store) -> Iterator[None]:
-    """Print the journal's notable records to stderr during a block; the last ones before it ends.
+def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
+    """Print the journal's notable records to stderr during a block, each after `prefix`; the last ones before it ends.
 
-    On a terminal the last line says how far the running tasks are.
+    On a terminal the last line says how far the running tasks are, unless several repositories would want it.
     """
     follower = Follower(store.journal)
     live = LiveLine(sys.stderr, store.places, color=out.color_err)
@@ -44,8 +44,8 @@ def told(out: Output, store: Store) -> Iterator[None]:
 
     def tell() -> None:
         while not ended.wait(_LOOK_AGAIN):
-            _print(out, follower, live)
-            if out.verbosity >= 0:
+            _print(out, follower, live, prefix)
+            if out.verbosity >= 0 and not prefix:
                 live.draw()
 
     thread = threading.Thread(target=tell, name="journal-lines", daemon=True)
@@ -56,14 +56,14 @@ def told(out: Output, store: Store) -> Iterator[None]:
         ended.set()
         thread.join()
         live.clear()
-        _print(out, follower, live)
+        _print(out, follower, live, prefix)
 
 
-def _print(out: Output, follower: Follower, live: LiveLine) -> None:
+def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> None:
     for record in follower.fresh():
         if out.verbosity > 0 or notable(record):
             live.clear()
-            out.talk(line_of(record, now()))
+            out.talk(prefix + line_of(record, now()))
             hint = str((record.data or {}).get("hint", "")) if record.kind == "task.parked" else ""
             for line in next_lines(hint, indent=" " * 10):
                 out.talk(line)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from pathlib import Path
 
     from sixthbot.core.events import Event
     from sixthbot.core.rules import Rule, Verdict
@@ -37,7 +38,9 @@ SETTLING = "settling"
 
 _SETTLE_SPAN = 10  # a stream of events without a pause is cut into tasks of at most so many settle times
 _PATIENCE = 30.0  # seconds to wait for another process that lets events in
-_LOCK = threading.Lock()  # follow-ups of workers and the bot's own intake come from several threads
+_LOCKS: dict[
+    Path, threading.Lock
+] = {}  # for each queue: follow-ups of workers and the bot's own intake are threads
 
 
 def admit(services: Services, events: Sequence[Event]) -> list[Task]:
@@ -47,7 +50,7 @@ def admit(services: Services, events: Sequence[Event]) -> list[Task]:
     verdict of every rule that names its kind in `on`.
     """
     traces = _Traces()
-    with _LOCK, _alone(services, events):
+    with _LOCKS.setdefault(services.places.queue, threading.Lock()), _alone(services, events):
         try:
             return [task for event in events for task in _admit_one(services, event, traces)]
         finally:

@@ -8,6 +8,7 @@ import random
 import secrets
 import threading
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from sixthbot.core import lifecycle
@@ -20,10 +21,12 @@ from sixthbot.store.locks import WorkerLease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
 
     from sixthbot.core.lifecycle import Fact
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
+    from sixthbot.engine.turns import Turns
 
 _LOOK = 1.0  # seconds between two looks at the queue without being woken: other processes put tasks too
 _TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again
@@ -34,7 +37,8 @@ class WorkerPool:
     """Runs tasks in `workers` threads (default: as configured), in `lanes` only if given.
 
     Lanes with workers reserved in the configuration get those first; at least one worker serves every lane.
-    `services` gives the services as they are now, such as a `LiveServices`.
+    `services` gives the services as they are now, such as a `LiveServices`. `turns` are shared with the pools of
+    other repositories in this process; workers that are reserved for a lane need none.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class WorkerPool:
         *,
         workers: int | None = None,
         lanes: Collection[Lane] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._services = services
+        self._turns = turns
         self._wake = threading.Condition()
         self._stopping = threading.Event()
         self._claiming = threading.Lock()
@@ -104,13 +110,19 @@ class WorkerPool:
             with sharing(lease.fileno()):  # a git that survives us is at work on our task, too
                 while not self._stopping.is_set():
                     seen = self._generation
-                    task = self._claim(worker, lanes)
-                    if task is not None:
-                        self._do(worker, task)
-                    elif not self._hurry:
+                    with self._turn(lanes) as mine:
+                        task = self._claim(worker, lanes) if mine else None
+                        if task is not None:
+                            self._do(worker, task)
+                    if task is None and not self._hurry:
                         self._rest(seen)
         finally:
             lease.release()  # no child is left; a task that could not be put away is found by recovery
+
+    def _turn(self, lanes: Collection[Lane] | None) -> AbstractContextManager[bool]:
+        if self._turns is None or lanes is not None:
+            return nullcontext(enter_result=True)
+        return self._turns.taken(self, unless=self._stopping.is_set)
 
     def _do(self, worker: Worker, task: Task) -> None:
         self._busy[worker.name] = task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
@@ -48,6 +49,9 @@ WRITE_POINTS: set[str] = set()
 Observer: TypeAlias = "Callable[[str, str], None]"
 """Called with a write point and a moment of it: "before", "written" (not yet in its place) or "after"."""
 
+HOME = ".sixth"
+"""The bot's folder in a repository, which only `setup` makes."""
+
 _observers: list[Observer] = []
 _numbers = itertools.count()
 _WRITTEN_WITHIN = 5.0  # seconds
@@ -72,7 +76,12 @@ def _reached(point: str, moment: str) -> None:
 
 
 def make_dirs(path: Path, *, mode: int = 0o777) -> None:
-    """Make a folder and what is missing above it, all with `mode`; one that is there is fine."""
+    """Make a folder and what is missing above it, all with `mode`; one that is there is fine.
+
+    Never makes `.sixth` itself: where a person took it away, a bot that is still at work must not begin it anew.
+    """
+    if path.name == HOME and not path.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
     try:
         disk.make_dir(path, mode)
     except FileExistsError:

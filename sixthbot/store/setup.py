@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.names import clean_line
+from sixthbot.store import disk
 from sixthbot.store.atomic import make_dirs, point, write_file
 from sixthbot.store.paths import FOLDERS, refuse_links
 from sixthbot.store.trust import Trust, items_of
@@ -79,6 +81,8 @@ def initialise(places: Places) -> list[str]:
     missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
     if missing:
         made.append(".sixth/")
+        with suppress(FileExistsError):
+            disk.make_dir(places.sixth, 0o777)
     for name in missing:
         make_dirs(places.sixth / name)
     if _write_new(places.sixth / "README.md", _README_TEXT, point=_README):

@@ -147,10 +147,17 @@ def test_watch_works_until_it_is_told_to_stop_and_is_alone(home: RepoDir) -> Non
     assert time.monotonic() - began < 5
 
 
-def test_watch_of_a_folder_that_is_none_names_it(home: RepoDir, tmp_path: Path) -> None:
-    said = sixthbot("watch", str(home.path), str(tmp_path), cwd=home.path)
-    assert (said.code, said.out) == (3, "")
-    assert str(tmp_path) in said.err
+def test_watch_of_a_folder_that_is_none_names_it_and_serves_the_other(home: RepoDir, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    child = start("watch", str(home.path), str(tmp_path / "none"), str(home.path / ".sixth"), cwd=home.path)
+    try:
+        said = said_until(child, f"watching {home.path}; Ctrl-C ends it\n")
+        assert "none: no git repository" in said
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, rest = child.communicate(timeout=10)
+    assert (child.returncode, rest.splitlines()[-1]) == (0, "stopped")
+    assert sixthbot("watch", str(tmp_path / "none"), str(tmp_path), cwd=home.path).code == 3
 
 
 def test_work_serves_one_lane_until_it_is_told_to_stop(home: RepoDir) -> None:
