@@ -21,6 +21,7 @@ from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.recovery import is_needed, recover, tidy_up
 from sixthbot.engine.replan import go_on_with_new_names
+from sixthbot.engine.retention import Retention
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
@@ -53,6 +54,8 @@ _RUN_PATIENCE = 60.0
 """Seconds for which a run waits for somebody to finish writing an inbox file."""
 _RECOVERY_EVERY = 10.0
 _TIDY_EVERY = 300.0
+_RETIRE_EVERY = 0.3
+"""Seconds between two parts of letting go what is old."""
 _EVERYTHING = Woken(frozenset({Reason.LOST}))
 
 
@@ -95,6 +98,7 @@ class Bot:
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
         self._followers = FollowerWatch()
+        self._retention, self._retiring = Retention(), False
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", self._recover),
@@ -311,7 +315,11 @@ class Bot:
         if now - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = now
             tidy_up(services)
-        return None
+            self._retention.begin(services)
+            self._retiring = True
+        if self._retiring:
+            self._retiring = self._retention.go_on(services)
+        return _RETIRE_EVERY if self._retiring else None
 
 
 def _wake_due(services: Services) -> float | None:

@@ -32,7 +32,7 @@ def recorded_checks(store: Store, draft: Draft) -> Sequence[CheckResult]:
     """Return the results of checks on exactly the draft's tree; empty when none were configured or kept."""
     if not draft.issue:
         return ()
-    tasks = [task for task in store.queue.all() if task.issue == draft.issue]
+    tasks = list(store.queue.about({draft.issue}))
     for task in sorted(tasks, key=lambda task: task.created, reverse=True):
         for record in store.checkpoints.load(task.id).values():
             if record.use == "check" and record.outputs.get("tree") == draft.tree:

@@ -8,6 +8,7 @@ from sixthbot.cli.output import one_line
 from sixthbot.core.errors import ConfigError, Refused, UsageError
 from sixthbot.core.issues import IssueStatus, Plan, Subtask, SubtaskStatus
 from sixthbot.core.names import BranchName
+from sixthbot.store.past import past_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,13 +40,20 @@ def unique(wanted: str, names: Iterable[str], *, what: str, hint: str) -> str:
     )
 
 
-def find_task(store: Store, wanted: str) -> Task:
-    """Return the task of that id or unique prefix."""
+def find_task(store: Store, wanted: str, *, past: bool = False) -> Task:
+    """Return the task of that id or unique prefix; with `past`, also one that has left the queue."""
     exact = store.queue.find(wanted)
     if exact is not None:
         return exact
-    tasks = {task.id: task for task in store.queue.all()}
-    return tasks[unique(wanted, tasks, what="task", hint="sixthbot queue list")]
+    left: dict[str, Task] = {}
+    if past:
+        began = past_tasks(store.journal, lambda record: str(record.task).startswith(wanted))
+        left = {task.id: task for task in began}
+    name = unique(wanted, {*store.queue.ids(), *left}, what="task", hint="sixthbot queue list")
+    task = store.queue.find(name) or left.get(name)
+    if task is None:
+        raise UsageError(f"task {name} cannot be read", hint="sixthbot doctor")
+    return task
 
 
 def find_draft(store: Store, wanted: str | None, *, statuses: Iterable[str] = ()) -> Draft:

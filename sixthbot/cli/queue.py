@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from sixthbot.core.tasks import Task
 
+_SHOWN = 500
+"""So many tasks a person is shown at most: the most urgent ones."""
+
 _COLORS = {"running": "green", "parked": "yellow", "failed": "red"}
 
 
@@ -76,7 +79,9 @@ def list_tasks(
         return
     for paused in sorted(store.queue.paused()):
         session.out.say(f"lane {paused} is {paint('paused', 'yellow')} (sixthbot queue resume {paused})")
-    session.out.say(_task_table(tasks, waits, session.out.columns) or "the queue is empty")
+    session.out.say(_task_table(tasks[:_SHOWN], waits, session.out.columns) or "the queue is empty")
+    if len(tasks) > _SHOWN:
+        session.out.say(f"and {len(tasks) - _SHOWN} more (sixthbot queue list --json has them all)")
 
 
 def _task_table(tasks: Sequence[Task], waits: Waits, columns: int) -> str:
@@ -125,7 +130,7 @@ def _task_json(task: Task, waits: Waits) -> dict[str, Any]:
 def show(session: Session, task_id: str, *, as_json: bool) -> None:
     """Show one task."""
     store = session.store()
-    task = find_task(store, task_id)
+    task = find_task(store, task_id, past=True)
     row = read_progress(session.places(), task.id) if isinstance(task.state, Running) else None
     known = list(store.queue.all(states=steer.OPEN_STATES))
     shown = _task_json(task, Waits(session, known, now())) | _details(task)

@@ -15,6 +15,7 @@ from sixthbot.core.tasks import Done, Ready, Running, Task
 from sixthbot.engine.closing import put_away
 from sixthbot.git import refs
 from sixthbot.git.commits import log
+from sixthbot.store.past import past_tasks
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:
@@ -33,11 +34,13 @@ _EXPECTED = "reopened"
 
 def own_tasks(services: Services, issue_id: str) -> list[Task]:
     """Return the tasks that rules made of the issue itself; raise UsageError when there is none."""
-    tasks = [
-        task
-        for task in services.store.queue.all()
-        if task.issue == issue_id and task.event.kind == EventKind.ISSUE_ADDED
+    store = services.store
+    found = [
+        *store.queue.about({issue_id}),
+        *past_tasks(store.journal, lambda record: record.issue == issue_id),
     ]
+    own = [task for task in found if task.event.kind == EventKind.ISSUE_ADDED]
+    tasks = list({task.id: task for task in reversed(own)}.values())[::-1]
     if not tasks:
         raise UsageError(
             f"no task of issue {issue_id} is kept, or no rule ever made one", hint="sixthbot rules list"

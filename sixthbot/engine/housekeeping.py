@@ -90,8 +90,8 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
             continue
         if ending.into:
             _remember(services, _pending(services) | {ending.branch: ending.tip})
-        for task in services.store.queue.all(states=_LIVE):
-            if task.issue == record.id and task.event.kind == EventKind.ISSUE_ADDED:
+        for task in services.store.queue.about({record.id}, _LIVE):
+            if task.event.kind == EventKind.ISSUE_ADDED:
                 cancel(services, task, reason="its issue has ended")
         services.store.issues.change_record(record.id, lambda now: replace(now, status=IssueStatus.ENDED))
         services.store.journal.append(

@@ -74,7 +74,7 @@ def is_needed(services: Services) -> bool:
 
 
 def tidy_up(services: Services) -> None:
-    """Take away what killed processes left half-made and nobody needs: files, folders, worktrees; and what is long over.
+    """Take away what killed processes left half-made and nobody needs: files, folders, worktrees.
 
     Takes a while.
     """
@@ -88,7 +88,6 @@ def tidy_up(services: Services) -> None:
     sweep_scratch()
     services.pool.sweep()
     sweep_progress(services.places, {task.id for task in services.store.queue.all(states=("running",))})
-    services.store.queue.prune_done(services.clock() - services.loaded.config.bot.keep_done)
 
 
 def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:

@@ -34,7 +34,7 @@ def cancel_issue(services: Services, issue_id: str) -> list[Task]:
     turn_down(services, record)
     set_status(services, issue_id, IssueStatus.CANCELLED)
     hasten(services)
-    tasks = [task for task in services.store.queue.all() if task.issue == issue_id]
+    tasks = list(services.store.queue.about({issue_id}))
     done = [after for task in tasks if (after := cancel_task(services, task)) is not None]
     services.store.journal.append("issue.cancelled", "cancelled by a person", issue=issue_id)
     return done

@@ -94,8 +94,11 @@ class Intake:
 
     def begin(self, store: Store, now: datetime) -> None:
         """Let in what an earlier process took from the inbox and died before letting in."""
-        known = {task.issue for task in store.queue.all()} | set(_unwanted(store))
-        self.let_in(store, forgotten_issues(store, known=known, now=now))
+        unwanted = set(_unwanted(store))
+        events = forgotten_issues(store, known=unwanted, now=now)
+        # few issues have no branch, and of many tasks' files only the bytes are looked at
+        known = {task.issue for task in store.queue.about({str(event.fields["id"]) for event in events})}
+        self.let_in(store, [event for event in events if event.fields["id"] not in known])
 
     def let_in(self, store: Store, events: Sequence[Event]) -> None:
         """Admit events; those of an attempt that failed are kept and come first the next time."""

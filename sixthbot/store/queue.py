@@ -6,6 +6,7 @@ is set aside in `failed/` with its reason beside it, and never stops the others.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from contextlib import suppress
@@ -13,15 +14,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
-from sixthbot.core.events import EventKind
 from sixthbot.core.lifecycle import Cancelled, Paused, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
-from sixthbot.core.times import sortable
 from sixthbot.store import disk, taskfile
-from sixthbot.store.atomic import Durability, make_dirs, move, point, remove, sync_folder
+from sixthbot.store.atomic import Durability, make_dirs, move, point, sync_folder
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
 from sixthbot.store.listing import Listing
+from sixthbot.store.retiring import DoneTasks
 from sixthbot.store.standing import Followers
 from sixthbot.store.switches import Switches
 from sixthbot.store.taskfile import id_in_name, in_folder, is_task_id
@@ -39,7 +39,6 @@ _CLAIM_REWRITE = point("queue.claim.rewrite")
 _SETTLE_TAKE = point("queue.settle.take")
 _SETTLE_REWRITE = point("queue.settle.rewrite")
 _SETTLE = point("queue.settle")
-_PRUNE = point("queue.prune")
 
 
 def _never(_task: Task) -> bool:
@@ -60,7 +59,7 @@ class Queue(Switches):
         self._known = KnownIds(root / ".ids", self._files.ids_present)
         self._spent = SpentIds(root / ".spent", durability)
         self.followers = Followers(root, self._files, self._spent)
-        self._kept: set[str] = set()
+        self.done = DoneTasks(self._files, self._spend)
         self._moving = f"{root}/.moving"
 
     # putting and finding
@@ -129,6 +128,10 @@ class Queue(Switches):
                 seen.add(task.id)
                 yield task
 
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all tasks, as the names of their files tell them."""
+        return self._files.ids_present()
+
     def counts(self) -> dict[str, dict[str, int] | int]:
         """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
         return count_queue(self.root)
@@ -142,31 +145,27 @@ class Queue(Switches):
         """Tell whether a task of that id is there in any state, or will not come again."""
         return task_id in self._spent or self.find(task_id) is not None
 
+    def about(self, issues: Collection[str], states: Collection[str] | None = None) -> Iterator[Task]:
+        """Yield the tasks of issues, as `all` does; of other tasks' files only the bytes are looked at."""
+        wanted = {issue: json.dumps(issue).encode() for issue in issues}
+        for path in self._files.paths(STATE_NAMES if states is None else states) if wanted else ():
+            if self._files.mentions(path, wanted.values()):
+                task = self._files.load(path)
+                if task is not None and task.issue in wanted:
+                    yield task
+
     def spend(self, task_id: str) -> None:
         """Let no task of that id be put any more: what it would be for is in another one."""
+        self._spend([task_id])
+
+    def _spend(self, task_ids: Collection[str]) -> None:
         with self._guard, self._known.alone():
-            self._spent.add([task_id])
+            self._spent.add(task_ids)
 
     def compact(self, limit: int = SPENT_LIMIT) -> None:
         """Let the file of ids that will not come again not grow beyond so many bytes: the oldest half goes."""
         with self._guard, self._known.alone():
             self._spent.compact(limit)
-
-    def prune_done(self, before: datetime) -> int:
-        """Remove the files of finished tasks whose deadline was before a moment; return how many.
-
-        Their ids are kept, so that no event makes the same task again. An issue's own task stays as long as the issue.
-        """
-        limit, folder = sortable(before), self.root / "done"
-        old = sorted(name for name in task_names(folder) if name < limit and name not in self._kept)
-        tasks = {name: self._files.load(f"{folder}/{name}") for name in old}
-        self._kept |= {
-            name for name, task in tasks.items() if task and task.event.kind == EventKind.ISSUE_ADDED
-        }
-        gone = {name: task.id for name, task in tasks.items() if task is not None and name not in self._kept}
-        with self._guard, self._known.alone():
-            self._spent.add(gone.values())
-        return sum(remove(folder / name, point=_PRUNE) for name in gone)
 
     # claiming
 

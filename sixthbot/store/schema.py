@@ -102,7 +102,10 @@ class BotSettings(Section):
         description="What finished work survives: a power cut, or only the end of the process (faster).",
     )
     keep_done: Duration = _span(
-        "30d", "How long the queue keeps the files of tasks that are over; those of issues stay with them."
+        "30d", "How long the queue keeps the files of tasks that are over; then the journal tells of them."
+    )
+    keep_done_files: int = Field(
+        1000, ge=0, le=100_000, description="How many files of tasks that are over the queue keeps at most."
     )
 
 

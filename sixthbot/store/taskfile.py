@@ -65,7 +65,14 @@ def id_in_name(name: str) -> str | None:
 
 def encode(task: Task) -> bytes:
     """Return the task as the bytes of its file."""
-    data = {
+    # one line for each key: `indent` would say more lines, and is written by slow code
+    lines = ",\n".join([f' "{key}": {_to_json(value)}' for key, value in to_json(task).items()])
+    return f"{{\n{lines}\n}}\n".encode("ascii")
+
+
+def to_json(task: Task) -> dict[str, Any]:
+    """Return the task as JSON values."""
+    return {
         "schema": SCHEMA,
         "id": task.id,
         "rule": task.rule,
@@ -84,9 +91,6 @@ def encode(task: Task) -> bytes:
         **_waits_to_json(task),
         "state": _state_to_json(task.state),
     }
-    # one line for each key: `indent` would say more lines, and is written by slow code
-    lines = ",\n".join([f' "{key}": {_to_json(value)}' for key, value in data.items()])
-    return f"{{\n{lines}\n}}\n".encode("ascii")
 
 
 def decode(data: bytes, name: str) -> Task:
@@ -95,6 +99,14 @@ def decode(data: bytes, name: str) -> Task:
         raw = json.loads(data)
     except (ValueError, RecursionError):
         raise BadTaskFile("it is not JSON") from None
+    task = from_json(raw)
+    if id_in_name(name) != task.id:
+        raise BadTaskFile(f"its name does not carry its id, {task.id}")
+    return task
+
+
+def from_json(raw: object) -> Task:
+    """Read back what `to_json` returned; raise BadTaskFile saying what is wrong with it."""
     if not isinstance(raw, dict):
         raise BadTaskFile("it is not a JSON object")
     schema = raw.get("schema")
@@ -103,14 +115,11 @@ def decode(data: bytes, name: str) -> Task:
             raise NewerTaskFile(f"its schema is {schema}: a newer sixthbot wrote it")
         raise BadTaskFile(f"its schema is {schema!r}")
     try:
-        task = _task_from_json(raw)
+        return _task_from_json(raw)
     except SixthError as error:
         raise BadTaskFile(error.message) from None
     except (ValueError, OverflowError) as error:
         raise BadTaskFile(f"a value in it cannot be used: {error}") from None
-    if id_in_name(name) != task.id:
-        raise BadTaskFile(f"its name does not carry its id, {task.id}")
-    return task
 
 
 def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Task:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sixthbot.core.events import EventKind, make_event
-from sixthbot.core.tasks import Failed, Lane, Parked, Ready, Running, State, Task, task_id
+from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, task_id
 from sixthbot.store.open import open_store
+from sixthbot.store.past import remember
 from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support.repos import RepoDir
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -262,3 +266,25 @@ def test_what_is_held_back_says_by_what(home: RepoDir) -> None:
     sixthbot("queue", "pause", "low", cwd=home.path)
     listed = sixthbot("queue", "--state", "ready", cwd=home.path).out
     assert "lane low is paused\n" in listed
+
+
+def test_of_a_long_queue_the_most_urgent_are_listed(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sixthbot.cli.queue._SHOWN", 2)
+    tasks = [put(home, f"i{number}", lane=lane) for number, lane in enumerate((Lane.LOW, *Lane))]
+    said = sixthbot("queue", "list", cwd=home.path).out
+    assert [task.id in said for task in tasks] == [False, True, True, False, False]
+    assert "and 3 more (sixthbot queue list --json has them all)" in said
+    everything = json.loads(sixthbot("queue", "list", "--json", cwd=home.path).out)["tasks"]
+    assert [task["lane"] for task in everything] == ["critical", "high", "normal", "low", "low"]
+
+
+def test_a_task_that_has_left_the_queue_is_still_shown(home: RepoDir) -> None:
+    task = put(home, "it", Done("succeeded"))
+    store = open_store(locate(home.path))
+    remember(store.journal, task)
+    store.queue.done.remove([task])
+    assert sixthbot("queue", "list", "--all", cwd=home.path).out == "the queue is empty\n"
+    shown = json.loads(sixthbot("queue", "show", task.id[:6], "--json", cwd=home.path).out)["task"]
+    assert (shown["id"], shown["state"], shown["issue"]) == (task.id, "done", "it")
+    assert sixthbot("why", task.id, cwd=home.path).code == 0
+    assert sixthbot("queue", "retry", task.id, cwd=home.path).code == 2

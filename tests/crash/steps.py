@@ -170,7 +170,7 @@ def odds_and_ends(life: Life) -> int:
     write_report(services.places, "bug-test.txt", "nothing\n")
     if services.store.drafts.find(BranchName(OTHER)) is not None:
         services.store.drafts.remove(BranchName(OTHER))
-    queue.prune_done(datetime.now(UTC) + timedelta(days=365))
+    queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
     queue.compact(limit=0)
     return 0
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError
-from sixthbot.core.events import make_event
 from sixthbot.core.lifecycle import step
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Task, Waiting
 from sixthbot.store import taskfile
@@ -273,28 +272,44 @@ def test_cancelling_what_was_seen_running_finds_it_where_it_went(queue: Queue) -
     assert not queue.cancel_requested(running.id)
 
 
-def test_old_finished_tasks_can_be_removed(queue: Queue) -> None:
-    for number in (1, 5):
-        queue.put(make_task(number))
-        running = claimed(queue)
-        queue.settle(running, step(running, lifecycle.Succeeded(), START))
-    assert queue.prune_done(START + timedelta(seconds=3)) == 1
-    assert [task.id for task in queue.all()] == [make_task(5).id]
+def finished(queue: Queue, number: int, **changes: Any) -> Task:
+    queue.put(make_task(number, **changes))
+    running = claimed(queue)
+    after = step(running, lifecycle.Succeeded(), START)
+    assert queue.settle(running, after)
+    return after
 
 
-def test_a_pruned_task_never_comes_again_and_an_issue_s_own_stays(queue: Queue, root: Path) -> None:
-    about_issue = make_event("issue.added", {"id": "one"}, time=START)
-    for task in (make_task(1), make_task(2, events=(about_issue,))):
-        queue.put(task)
-        running = claimed(queue)
-        queue.settle(running, step(running, lifecycle.Succeeded(), START))
-    assert [queue.prune_done(START + timedelta(days=1)) for _ in range(2)] == [1, 0]
+def test_old_finished_tasks_and_those_beyond_the_newest_leave(queue: Queue) -> None:
+    tasks = [finished(queue, number) for number in (1, 3, 5, 7)]
+    assert list(queue.done.old(START + timedelta(seconds=4), 100)) == tasks[:2]
+    assert list(queue.done.old(START, 1)) == tasks[:3]
+    assert list(queue.done.old(START, 4)) == []
+    assert queue.done.remove(tasks[:2]) == 2
+    assert queue.done.remove(tasks[:2]) == 0
+    assert list(queue.all()) == tasks[2:]
+
+
+def test_a_task_that_left_never_comes_again(queue: Queue, root: Path) -> None:
+    task = finished(queue, 1)
+    queue.done.remove([task])
     for other in (queue, Queue(root, "process")):
         assert other.put(make_task(1)) is False
-        assert other.knows(make_task(1).id)
-        assert other.find(make_task(1).id) is None
+        assert other.knows(task.id)
+        assert other.find(task.id) is None
         assert not other.knows(make_task(3).id)
-        assert [task.id for task in other.all()] == [make_task(2).id]
+        assert list(other.all()) == []
+
+
+def test_tasks_of_an_issue_are_found_among_others(queue: Queue) -> None:
+    for number, issue in enumerate(("one", "two", "on", "", "one")):
+        queue.put(make_task(number, issue=issue, key='"one"'))
+    assert [task.id for task in queue.about({"one"})] == [make_task(0).id, make_task(4).id]
+    assert [task.id for task in queue.about({"two", "on"}, ("ready", "failed"))] == [
+        make_task(1).id,
+        make_task(2).id,
+    ]
+    assert list(queue.about({"one"}, ("done",))) == list(queue.about(())) == []
 
 
 def test_of_very_many_spent_ids_the_oldest_half_is_let_go(queue: Queue, root: Path) -> None:

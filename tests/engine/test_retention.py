@@ -1,0 +1,127 @@
+"""What is over leaves the queue for the journal, and can still be told and taken up again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core.issuefile import parse_issue
+from sixthbot.core.issues import IssueStatus
+from sixthbot.engine import retention
+from sixthbot.engine.admit import admit
+from sixthbot.engine.again import own_tasks
+from sixthbot.engine.retention import Retention
+from sixthbot.engine.services import open_services
+from sixthbot.store.past import past_tasks
+from tests.engine.scene import Scene, rule
+from tests.support.clock import FixedClock
+
+if TYPE_CHECKING:
+    from sixthbot.core.tasks import Task
+    from tests.support.repos import RepoDir
+
+DAY = 24 * 3600
+
+
+def sweep(scene: Scene) -> int:
+    keeper, turns = Retention(), 1
+    keeper.begin(scene.services)
+    while keeper.go_on(scene.services):
+        turns += 1
+    return turns
+
+
+def kept(scene: Scene) -> list[str]:
+    return [task.id for task in scene.services.store.queue.all(states=("done",))]
+
+
+def left(scene: Scene) -> list[Task]:
+    return list(past_tasks(scene.services.store.journal, lambda _: True))
+
+
+def finish(scene: Scene, *keys: str) -> list[Task]:
+    scene.admit(*keys)
+    return [scene.perform() for _ in keys]
+
+
+def test_what_is_old_leaves_for_the_journal_and_never_comes_again(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [old] = finish(scene, "old")
+    clock.advance(29 * DAY)
+    [new] = finish(scene, "new")
+    sweep(scene)
+    assert kept(scene) == [old.id, new.id]
+    clock.advance(2 * DAY)
+    sweep(scene)
+    assert kept(scene) == [new.id]
+    [past] = left(scene)
+    assert (past.id, past.state, past.rule, past.event) == (old.id, old.state, old.rule, old.event)
+    assert scene.admit("old") == []
+
+
+def test_of_many_the_newest_stay_and_the_rest_leave_in_turns(
+    repo: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_TOGETHER", 2)
+    monkeypatch.setattr(retention, "_TURN", -1.0)
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    config = scene.services.loaded.config
+    few = config.model_copy(update={"bot": config.bot.model_copy(update={"keep_done_files": 3})})
+    scene.services = replace(scene.services, loaded=replace(scene.services.loaded, config=few))
+    tasks = finish(scene, *(str(number) for number in range(8)))
+    assert sweep(scene) == 3
+    assert len(kept(scene)) == 3
+    assert {task.id for task in left(scene)} | set(kept(scene)) == {task.id for task in tasks}
+
+
+def test_a_clock_that_jumps_back_lets_nothing_go_early(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [task] = finish(scene, "one")
+    clock.advance(-3600)
+    sweep(scene)
+    clock.advance(7 * DAY)
+    sweep(scene)
+    assert kept(scene) == [task.id]
+
+
+def test_an_issues_own_task_stays_until_the_issue_is_over_and_can_be_taken_up_after_that(
+    repo: RepoDir,
+) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(on="issue.added"), clock=clock)
+    store = scene.services.store
+    path = scene.services.places.inbox / "it.md"
+    text = b"# Tidy\n"
+    path.write_bytes(text)
+    record = store.issues.accept(path, text, parse_issue(text, "it.md"), now=clock())
+    fields = {"id": record.id, "title": "Tidy", "labels": ("a", "b")}
+    admit(scene.services, [scene.event(record.id, kind="issue.added", fields=fields)])
+    task = scene.perform()
+    clock.advance(400 * DAY)
+    sweep(scene)
+    assert kept(scene) == [task.id]
+    store.issues.change_record(record.id, lambda now: replace(now, status=IssueStatus.ENDED))
+    sweep(scene)
+    assert kept(scene) == []
+    assert own_tasks(scene.services, record.id) == [task]
+    assert own_tasks(open_services(repo.path), record.id)[0].event.fields == task.event.fields
+
+
+@pytest.mark.parametrize("line", [b'{"kind": "task.retired"}', b'{"data": {"task": []}}', b"\xff"])
+def test_a_record_that_a_person_broke_is_passed_over(repo: RepoDir, line: bytes) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [task] = finish(scene, "one")
+    clock.advance(31 * DAY)
+    sweep(scene)
+    with scene.services.store.journal.path.open("ab") as file:
+        file.write(line + b"\n")
+    scene.services.store.journal.append("task.retired", "", task="t0", data={"task": {"id": 1}})
+    assert [past.id for past in left(scene)] == [task.id]
+    assert clock() - task.created > timedelta(days=30)
