@@ -11,15 +11,21 @@ if TYPE_CHECKING:
 
     from sixthbot.git.run import Result
 
-# Names as git lists them: section and last part in lower case. Hooks, the file-system monitor, pagers and editors are
-# not among them: they are off in every call, and projects set them for their people too often to ask about each.
+# Names as git lists them: section and last part in lower case. Hooks, pagers and editors are not among them: they are
+# off in every call, and projects set them for their people too often to ask about each.
 _EXECUTABLE = re.compile(
     r"filter\..*\.(?:clean|smudge|process)|merge\..*\.driver|diff\.external|diff\..*\.(?:command|textconv)"
     r"|trailer\..*\.(?:command|cmd)|core\.(?:sshcommand|gitproxy|askpass|alternaterefscommand)"
     r"|credential\.(?:.*\.)?helper|gpg\.(?:.*\.)?program|remote\..*\.(?:uploadpack|receivepack|vcs)"
-    r"|include\.path|includeif\..*\.path|hook\..*\.command",
+    r"|include\.path|includeif\..*\.path|hook\..*\.command|gpg\.ssh\.defaultkeycommand|tar\..*\.command"
+    r"|(?:difftool|mergetool|guitool|browser|man)\..*\.(?:cmd|path)|uploadpack\.packobjectshook"
+    r"|sendemail\.(?:.*\.)?(?:smtpserver|sendmailcmd|tocmd|cccmd|headercmd)",
     re.DOTALL,
 )
+# These name a program with some of their values only; git of ours does not heed them, that of a recipe would.
+_SHELL = re.compile(r"alias\..*|submodule\..*\.update", re.DOTALL)
+_MONITOR = "core.fsmonitor"
+_TRUTHS = frozenset({"", "true", "false", "yes", "no", "on", "off", "0", "1"})
 _ADDRESS = re.compile(r"remote\..*\.(?:url|pushurl)|url\..*\.(?:insteadof|pushinsteadof)", re.DOTALL)
 _HELPER_ADDRESS = re.compile(r"[A-Za-z0-9+.-]+::")
 _DRIVER = re.compile(r"(filter|merge)\.(.*)\.[a-z]+", re.DOTALL)
@@ -46,6 +52,10 @@ def executable_settings(listing: bytes) -> bytes:
 def _names_program(name: str, value: str) -> bool:
     if _ADDRESS.fullmatch(name):
         return _HELPER_ADDRESS.match(value) is not None or "::" in name
+    if _SHELL.fullmatch(name):
+        return value.lstrip().startswith("!")
+    if name == _MONITOR:
+        return value.lower() not in _TRUTHS
     return _EXECUTABLE.fullmatch(name) is not None
 
 

@@ -21,11 +21,21 @@ def test_settings_that_name_programs_are_listed_sorted_and_only_those_of_the_rep
     repo.git("config", "filter.Lfs.clean", "git lfs clean")
     repo.git("config", "core.hooksPath", ".husky")
     repo.git("config", "user.name", "Ada")
+    repo.git("config", "alias.st", "status --short")
+    repo.git("config", "alias.sh", "!sh")
+    repo.git("config", "core.fsmonitor", "true")
+    repo.git("config", "submodule.s.update", "rebase")
+    repo.git("config", "gpg.ssh.defaultKeyCommand", "keys")
     repo.git("config", "remote.a.url", "ext::sh -c id")
     repo.git("config", "remote.b.url", "https://example.org/x")
     assert git_of(repo).executable_settings() == (
-        b"filter.Lfs.clean\0git lfs clean\0merge.x.driver\0sh -c 'a\nb'\0remote.a.url\0ext::sh -c id\0"
+        b"alias.sh\0!sh\0filter.Lfs.clean\0git lfs clean\0gpg.ssh.defaultkeycommand\0keys\0merge.x.driver\0sh -c 'a\nb'\0remote.a.url\0ext::sh -c id\0"
     )
+
+
+def test_a_file_system_monitor_counts_when_it_names_a_program(repo: RepoDir) -> None:
+    repo.git("config", "core.fsmonitor", ".git/hooks/fsmonitor-watchman")
+    assert git_of(repo).executable_settings() == b"core.fsmonitor\0.git/hooks/fsmonitor-watchman\0"
 
 
 def test_included_files_count_and_are_read_again_each_time(repo: RepoDir) -> None:
