@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -69,6 +70,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Fields of each kind for `when`, `if` and templates; every event also has `origin` ("sixthbot" or "")."""
 
 HOOK_PREFIX = "hook."
+_HOOK = re.compile(r"hook\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FARTHEST = 1_000_000
 
 # What makes two sightings the same event; the natural key is built of these fields in this order.
@@ -87,7 +89,7 @@ _KEY_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def fields_of(kind: str) -> tuple[str, ...] | None:
     """Return the field names of an event kind, `origin` included, or None for a kind that does not exist."""
-    if kind.startswith(HOOK_PREFIX) and len(kind) > len(HOOK_PREFIX):
+    if _HOOK.fullmatch(kind):
         return ("args", "origin")
     known = FIELDS.get(kind)
     return None if known is None else (*known, "origin")

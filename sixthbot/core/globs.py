@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -41,38 +41,106 @@ def path_matches(path: str, pattern: str) -> bool:
     `**` as a segment stands for any number of segments; `dir/` at the end means everything below. As in
     .gitignore a pattern without `/` is looked for at every depth, and a `/` in front ties it to the top.
     """
+    return _segments_match(path.split("/"), _path_pattern(pattern))
+
+
+def name_matches(name: str, pattern: str) -> bool:
+    """Tell whether a branch or tag name is matched in whole; `*` stays within a segment, `**` crosses them."""
+    return _segments_match(name.split("/"), _name_pattern(pattern))
+
+
+def text_matches(text: str, pattern: str) -> bool:
+    """Tell whether a text that is no path is matched in whole; here `*` matches any characters."""
+    return _matcher(pattern)(text)
+
+
+_Matcher: TypeAlias = "Callable[[str], bool]"
+_Segments: TypeAlias = "tuple[_Matcher | None, ...]"
+"""One matcher for each segment of a pattern, None for `**`."""
+
+
+@lru_cache(maxsize=1024)
+def _path_pattern(pattern: str) -> _Segments:
     anchored = pattern.startswith("/")
     wanted = pattern.lstrip("/")
     if wanted.endswith("/"):
         wanted += "**"
     if "/" not in wanted and not anchored:
         wanted = "**/" + wanted
-    return _segments_match(path.split("/"), wanted.split("/"))
+    return _name_pattern(wanted)
 
 
-def name_matches(name: str, pattern: str) -> bool:
-    """Tell whether a branch or tag name is matched in whole; `*` stays within a segment, `**` crosses them."""
-    return _segments_match(name.split("/"), pattern.split("/"))
-
-
-def text_matches(text: str, pattern: str) -> bool:
-    """Tell whether a text that is no path is matched in whole; here `*` matches any characters."""
-    return _text_matches(text, _tokens(pattern))
-
-
-def _segments_match(texts: Sequence[str], patterns: Sequence[str]) -> bool:
+@lru_cache(maxsize=1024)
+def _name_pattern(pattern: str) -> _Segments:
+    segments = [None if segment == "**" else _matcher(segment) for segment in pattern.split("/")]
     # `a/**` is what lies below a, not a itself
-    if patterns[-1] == "**":
-        patterns = [*patterns, "*"]
+    return (*segments, _matcher("*")) if segments[-1] is None else tuple(segments)
+
+
+@lru_cache(maxsize=1024)
+def _matcher(pattern: str) -> _Matcher:
+    """Return what matches one text, with what the interpreter itself does fast where there are no signs but stars."""
+    tokens = _tokens(pattern)
+    if all(isinstance(token, str) for token in tokens):
+        return "".join(token for token in tokens if isinstance(token, str)).__eq__
+    if all(isinstance(token, str) or token is _STAR for token in tokens):
+        pieces = [""]
+        for token in tokens:
+            if isinstance(token, str):
+                pieces[-1] += token
+            else:
+                pieces.append("")
+        return partial(_pieces_match, pieces[0], tuple(pieces[1:-1]), pieces[-1])
+    return partial(_text_matches, tokens)
+
+
+def _pieces_match(first: str, between: tuple[str, ...], last: str, text: str) -> bool:
+    """Tell whether a text is these pieces with anything between them: each is taken where it comes first."""
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in between:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def _segments_match(texts: Sequence[str], patterns: _Segments) -> bool:
+    stars = patterns.count(None)
+    if stars == 0:
+        return len(texts) == len(patterns) and _each_matches(texts, patterns)
+    if stars == 1:  # as nearly all patterns are: what stands before and after it, with anything between
+        star = patterns.index(None)
+        before, after = patterns[:star], patterns[star + 1 :]
+        room = len(texts) - len(before) - len(after)
+        return (
+            room >= 0 and _each_matches(texts, before) and _each_matches(texts[len(before) + room :], after)
+        )
     return _wild(
         len(texts),
         len(patterns),
-        is_star=lambda at: patterns[at] == "**",
-        matches=lambda text, pattern: _text_matches(texts[text], _tokens(patterns[pattern])),
+        is_star=lambda at: patterns[at] is None,
+        matches=lambda text, pattern: _at(patterns, pattern)(texts[text]),
     )
 
 
-def _text_matches(text: str, tokens: Sequence[_Token]) -> bool:
+def _each_matches(texts: Sequence[str], patterns: _Segments) -> bool:
+    """Match texts with as many patterns, none of them `**`; further texts are left alone."""
+    for text, matches in zip(texts, patterns, strict=False):
+        if matches is None or not matches(text):
+            return False
+    return True
+
+
+def _at(patterns: _Segments, index: int) -> _Matcher:
+    matches = patterns[index]
+    assert matches is not None  # noqa: S101 - stars are never asked
+    return matches
+
+
+def _text_matches(tokens: Sequence[_Token], text: str) -> bool:
     return _wild(
         len(text),
         len(tokens),

@@ -95,7 +95,7 @@ def _not_for(rule: Rule, event: Event) -> str:
     if not rule.enabled:
         return "it is switched off (enabled = false)"
     if event.kind not in rule.on:
-        return f"it listens to {', '.join(rule.on)}, and this is {event.kind}"
+        return clean_line(f"it listens to {', '.join(rule.on)}, and this is {event.kind}", limit=300)
     if not meant_for(rule, event):
         return f"it is the time of the rule {clean_line(str(event.fields['rule']), limit=80)!r}"
     if event.own and not rule.react_to_self:

@@ -37,6 +37,7 @@ SETTLING = "settling"
 """The reason of a task that waits for more events like its first one."""
 
 _SETTLE_SPAN = 10  # a stream of events without a pause is cut into tasks of at most so many settle times
+_PASSED_OVER = 20  # so many are named with each event
 _PATIENCE = 30.0  # seconds to wait for another process that lets events in
 _LOCKS: dict[
     Path, threading.Lock
@@ -175,7 +176,7 @@ def _passed_over(services: Services, event: Event) -> dict[str, Any]:
     off = [rule for rule in rules.switched_off if event.kind in rule.on and rule.origin != SHIPPED]
     disabled = [{"name": rule.name, "reason": rule.reason} for rule in rules.disabled]
     disabled += [{"name": rule.name, "reason": "it is switched off (enabled = false)"} for rule in off]
-    found = {"untrusted": list(rules.untrusted), "disabled": disabled}
+    found = {"untrusted": list(rules.untrusted)[:_PASSED_OVER], "disabled": disabled[:_PASSED_OVER]}
     return {"passed_over": found} if rules.untrusted or disabled else {}
 
 

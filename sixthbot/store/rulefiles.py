@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sixthbot.store.trust import Trust
 
 SHIPPED = "shipped"
+_MOST_RULES = 200
+_MOST_TOLD = 20
 _TABLE = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
 
@@ -69,7 +71,9 @@ def _step(value: object) -> object:
 
 
 Patterns = Annotated[
-    list[Annotated[str, BeforeValidator(_pattern)]], BeforeValidator(_as_list), Field(min_length=1)
+    list[Annotated[str, BeforeValidator(_pattern), StringConstraints(max_length=500)]],
+    BeforeValidator(_as_list),
+    Field(min_length=1, max_length=100),
 ]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$", max_length=200)]
@@ -89,8 +93,8 @@ class _RuleTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[Line, Field(min_length=1)]
-    on: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    do: Annotated[list[Annotated[_StepTable, BeforeValidator(_step)]], Field(min_length=1)]
+    on: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1, max_length=20)]
+    do: Annotated[list[Annotated[_StepTable, BeforeValidator(_step)]], Field(min_length=1, max_length=50)]
     when: dict[str, Patterns] = Field(default_factory=dict)
     condition: str = Field("", alias="if")
     lane: Lane = Lane.NORMAL
@@ -286,7 +290,12 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
         if key not in {"rule", "test"}
     ]
     rules = []
-    for index, table in enumerate(_tables(raw, "rule")):
+    tables = _tables(raw, "rule")
+    if len(tables) > _MOST_RULES:
+        disabled.append(
+            DisabledRule(name, f"{name}: more than {_MOST_RULES} rules in one file; the rest is left out")
+        )
+    for index, table in enumerate(tables[:_MOST_RULES]):
         where = f"{name}:{lines[index]}" if index < len(lines) else name
         line = lines[index] if index < len(lines) else 0
         rule, problems = _read_rule(table, origin, digest, line)
@@ -297,7 +306,7 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
             disabled.append(
                 DisabledRule(title if isinstance(title, str) else name, f"{where}: {'; '.join(problems)}")
             )
-    tests, wrong = _read_tests(_tables(raw, "test"), name, origin)
+    tests, wrong = _read_tests(_tables(raw, "test")[:_MOST_RULES], name, origin)
     return _File(tuple(rules), (*disabled, *wrong), tests)
 
 
@@ -310,7 +319,11 @@ def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule
     try:
         read = _RuleTable.model_validate(table)
     except ValidationError as error:
-        return None, [_describe(detail) for detail in error.errors(include_url=False)]
+        told = [_describe(detail) for detail in error.errors(include_url=False)]
+        return None, [
+            *told[:_MOST_TOLD],
+            *([f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []),
+        ]
     values = {name: getattr(read, name) for name in _RuleTable.model_fields}
     if read.overlap == "allow" and "mode" not in read.model_fields_set:
         values["mode"] = Mode.PARALLEL  # runs side by side are asked for; the default would put them in a row
