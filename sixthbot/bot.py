@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.recovery import is_needed, recover, tidy_up
+from sixthbot.engine.reloading import changes
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.strays import Orphans
@@ -32,6 +34,7 @@ from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.locks import hold
+from sixthbot.store.logs import write_report
 from sixthbot.store.paths import refuse_links
 from sixthbot.store.presence import Presence
 
@@ -81,7 +84,7 @@ class Bot:
 
     def __init__(self, services: LiveServices) -> None:
         self.services = services
-        self._last = services()
+        self._last = self._announced = services()
         self._presence = Presence(self._last.places)
         self._stop = threading.Event()
         self._woken = Woken()
@@ -136,15 +139,17 @@ class Bot:
         places = self.services().places
         with hold(places.watch_lock, what="watch"):
             self._begin(announce=True)
-            waker, pool = Waker(places), WorkerPool(self.services, turns=turns)
+            waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=stop)
+            self._say("bot.started", f"watches, process {os.getpid()}")
             waker.start()
             pool.start()
             began()
             try:
                 self._serve(waker, pool)
             finally:
-                waker.stop()
                 pool.stop()
+                waker.stop()
+                self._say("bot.stopped", "left")
 
     def run(self, stop: threading.Event | None = None) -> RunReport:
         """Handle every event and do every task of every lane that is not paused; return what came of it.
@@ -157,7 +162,7 @@ class Bot:
         failed_before = {task.id for task in queue.all(states=("failed",))}
         over_before = set(task_names(done))
         self._begin(announce=False)
-        pool = WorkerPool(self.services)
+        pool = WorkerPool(self.services, stop=self._stop)
         pool.start()
         try:
             self._drain(pool)
@@ -172,6 +177,39 @@ class Bot:
             rejected=tuple(self._intake.rejected),
             unsettled=self._intake.unsettled,
         )
+
+    def reload(self) -> list[str]:
+        """Read settings, rules and trust anew and say in the journal what changed; return that.
+
+        What cannot be used is told, too, and the last settings count on.
+        """
+        try:
+            after = self.services.reload()
+        except (SixthError, OSError) as error:
+            self._say(
+                "bot.reloaded", f"the settings cannot be used, the last ones count: {error}", level="error"
+            )
+            return []
+        told = changes(self._announced, after)
+        self._announced = after
+        self._say("bot.reloaded", "; ".join(told) or "read anew: nothing changed")
+        return told
+
+    def say_stacks(self, text: str) -> None:
+        """Keep what every thread is at, for whoever wonders what the bot does, and say where."""
+        services = self._last
+        stamp = services.clock().strftime("%Y%m%dT%H%M%S%f")
+        try:
+            path = write_report(services.places, f"stacks-{stamp}.txt", text)
+        except OSError as error:
+            self._say("bot.trouble", f"cannot write down what the bot is at: {error}", level="error")
+            return
+        self._say("bot.stacks", f"what every thread is at: {path.relative_to(services.places.top)}")
+
+    def _say(self, kind: str, message: str, *, level: str = "info") -> None:
+        """Write a record about the bot itself; that it cannot be written hurts nothing."""
+        with suppress(OSError):
+            self._last.store.journal.append(kind, message, level=level, data={"pid": os.getpid()})
 
     def _interrupted(self) -> bool:
         return self._stop.is_set()
@@ -263,6 +301,9 @@ class Bot:
         self._trouble = ""
         if services is not self._last:
             self._last = services
+            told, self._announced = changes(self._announced, services), services
+            if told:
+                self._say("bot.reloaded", "; ".join(told))
             if services.trusted:
                 trust_resumed(services)
                 go_on_with_new_names(services)

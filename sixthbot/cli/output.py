@@ -59,9 +59,12 @@ class Output:
             return 80
 
     def talk(self, text: str) -> None:
-        """Write a line about progress to stderr, unless the person asked for quiet."""
+        """Write a line about progress to stderr, unless the person asked for quiet; that nobody reads it ends nothing."""
         if self.verbosity >= 0:
-            self._write(sys.stderr, text, color=self.color_err)
+            try:
+                self._write(sys.stderr, text, color=self.color_err)
+            except ReaderGone:
+                self.verbosity = -1
 
     def detail(self, text: str) -> None:
         """Write a line to stderr that only -v asks for."""
@@ -92,6 +95,10 @@ class Output:
             stream.flush()
         except BrokenPipeError:
             raise ReaderGone from None
+        except OSError as error:
+            if error.errno != _NO_TERMINAL:
+                raise
+            raise ReaderGone from None
 
 
 def paint(text: str, *styles: str) -> str:
@@ -100,6 +107,7 @@ def paint(text: str, *styles: str) -> str:
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
+_NO_TERMINAL = 5  # EIO: what a terminal says that was closed; errno would cost `status` a module
 _OWN_CODES = frozenset({"0", *_CODES.values()})
 
 

@@ -50,7 +50,8 @@ def command(session: Session, *, autostarted: bool) -> int:
     tell_settings(session.out, session.services())  # before anything is done
     bot = Bot.open(session.start, env=os.environ)
     follower = Follower(bot.services().store.journal)
-    with until_told() as stop, told(session.out, bot.services().store):
+    listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks, exit_code=ExitCode.INTERRUPTED)
+    with listening as stop, told(session.out, bot.services().store):
         report = bot.run(stop)
     for line in _summary(report, bot.services().places):
         session.out.say(line)

@@ -20,7 +20,7 @@ from sixthbot.store.locks import held_by
 from sixthbot.store.paths import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sixthbot.bot import Bot
     from sixthbot.cli.output import Output
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sixthbot.fleet import Fleet
 
 _LOOK_AGAIN = 0.02  # seconds
+_SLICE = 0.2
 
 
 @verb(
@@ -47,16 +48,22 @@ _LOOK_AGAIN = 0.02  # seconds
 def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> None:
     """Run the bot in the foreground until SIGINT or SIGTERM.
 
-    It leaves within 5 s; work in hand goes back to the queue with its checkpoint. One `watch` per repository. Of
-    several repositories one that fails is told of, stops no other, and is served again once that is possible.
+    It leaves within 5 s; work in hand goes back to the queue with its checkpoint. SIGHUP reads settings and rules
+    anew, SIGUSR1 writes down what it is at. One `watch` per repository. Of several repositories one that fails is
+    told of, stops no other, and is served again once that is possible.
     """
     refuse_inside_task("starting the bot")
     starts = _different([session.start / folder for folder in folders] or [session.start])
-    with until_told() as stop:
+    bots: dict[Path, Bot] = {}
+    listening = until_told(
+        on_hangup=lambda: _each(bots, lambda bot: bot.reload()),
+        on_ask=lambda text: _each(bots, lambda bot: bot.say_stacks(text)),
+    )
+    with listening as stop:
         if len(starts) > 1:
-            _watch_several(session, starts, stop, limit=limit)
+            _watch_several(session, starts, stop, bots, limit=limit)
         else:
-            _watch_one(session, starts[0], stop, limit=limit)
+            _watch_one(session, starts[0], stop, bots, limit=limit)
 
 
 def _different(starts: Sequence[Path]) -> list[Path]:
@@ -70,18 +77,21 @@ def _different(starts: Sequence[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _watch_one(session: Session, start: Path, stop: threading.Event, *, limit: int | None) -> None:
+def _watch_one(
+    session: Session, start: Path, stop: threading.Event, bots: dict[Path, Bot], *, limit: int | None
+) -> None:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.turns import Turns  # noqa: PLC0415 - lazy, see app
 
-    bot = Bot.open(start, env=os.environ)
+    bot = bots[start] = Bot.open(start, env=os.environ)
     with told(session.out, bot.services().store):
         server = _Server(bot, stop, None if limit is None else Turns(limit))
         server.start()
         if server.is_up():
             tell_settings(session.out, bot.services())
             session.out.talk(f"watching {bot.services().places.top}; Ctrl-C ends it")
-        server.join()
+        while server.is_alive():
+            server.join(_SLICE)  # a second Ctrl-C is heard between two of them
         if server.failure is None:
             session.out.talk("stopped")
     if server.failure is not None:
@@ -89,16 +99,22 @@ def _watch_one(session: Session, start: Path, stop: threading.Event, *, limit: i
 
 
 def _watch_several(
-    session: Session, starts: Sequence[Path], stop: threading.Event, *, limit: int | None
+    session: Session,
+    starts: Sequence[Path],
+    stop: threading.Event,
+    bots: dict[Path, Bot],
+    *,
+    limit: int | None,
 ) -> None:
     from sixthbot.fleet import Fleet  # noqa: PLC0415 - lazy, see app
 
-    voices = _Voices(session.out)
+    voices = _Voices(session.out, bots)
     fleet = Fleet(starts, env=os.environ, told=voices.trouble, began=voices.began, limit=limit)
     server = _FleetServer(fleet, stop)
     try:
         server.start()
-        server.join()
+        while server.is_alive():
+            server.join(_SLICE)
     finally:
         voices.close()
     if server.failure is not None:
@@ -109,8 +125,9 @@ def _watch_several(
 class _Voices:
     """Prints what several bots do, each line with the name of its repository."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, bots: dict[Path, Bot]) -> None:
         self._out = out
+        self._bots = bots
         self._guard = threading.Lock()
         self._told: dict[Path, ExitStack] = {}
 
@@ -118,6 +135,7 @@ class _Voices:
         """Follow the journal of a bot that begins to watch."""
         services = bot.services()
         top = services.places.top
+        self._bots[top] = bot
         with self._guard:
             if top in self._told:
                 self._told[top].close()
@@ -156,6 +174,11 @@ class _FleetServer(threading.Thread):
             self.fleet.watch(self._told_to_stop)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.failure = error
+
+
+def _each(bots: dict[Path, Bot], do: Callable[[Bot], object]) -> None:
+    for bot in list(bots.values()):
+        do(bot)
 
 
 class _Server(threading.Thread):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
     from sixthbot.store.records import Record
 
+_SAID_ALREADY = frozenset({"bot.started", "bot.stopped"})
 _LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
 
 
@@ -71,6 +72,8 @@ def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> None
 
 def notable(record: Record) -> bool:
     """Tell whether somebody who lets the bot work wants to read a record."""
+    if record.kind in _SAID_ALREADY:
+        return False
     if record.kind == "event":
         return bool((record.data or {}).get("tasks"))
     return at_least(record, "info") and record.kind not in CHATTER

@@ -26,17 +26,19 @@ from sixthbot.core.tasks import Lane
 def command(session: Session, lane: str) -> int:
     """Serve one lane of the queue until SIGINT or SIGTERM. What it has in hand then goes back to the queue.
 
-    It only works: events are handled by `watch` or `run`, beside it or later.
+    SIGHUP reads settings and rules anew. It only works: events are handled by `watch` or `run`, beside it or later.
     """
+    from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("starting a worker")
     tell_settings(session.out, session.services())  # before anything starts
-    live = LiveServices(session.start, env=os.environ)
-    pool = WorkerPool(live, workers=1, lanes={Lane(lane)})
+    bot = Bot(LiveServices(session.start, env=os.environ))
+    live = bot.services
     with ExitStack() as stack:
-        stop = stack.enter_context(until_told())
+        stop = stack.enter_context(until_told(on_hangup=bot.reload, on_ask=bot.say_stacks))
+        pool = WorkerPool(live, workers=1, lanes={Lane(lane)}, stop=stop)
         stack.enter_context(told(session.out, live().store))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")

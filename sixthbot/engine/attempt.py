@@ -89,17 +89,15 @@ class Attempt:
         with self._opened():
             run_step(registry.get("notify"), self._context({}), {"text": text})
 
+    def __post_init__(self) -> None:
+        self._progress = TaskProgress(
+            self.services.places, self.task.id, note=self.note, clock=self.services.clock
+        )
+
     @contextmanager
     def _opened(self) -> Iterator[None]:
         self.rule = find_rule(self.services, self.task)
         self.log = TaskLog(self.services.places, self.task.id)
-        self._progress = TaskProgress(
-            self.services.places,
-            self.task.id,
-            steps=len(self.rule.do),
-            note=self.note,
-            clock=self.services.clock,
-        )
         try:
             yield
         finally:
@@ -163,7 +161,7 @@ class Attempt:
     def _writer(self) -> Writer | None:
         services = self.services
         writer = writer_for(services.loaded.config.llm, services.env)
-        return None if writer is None else RecordedWriter(writer, self.note, self._spend)
+        return None if writer is None else RecordedWriter(writer, self.note, self._spend, self.check)
 
     def _note_changed_rule(self) -> None:
         if self.rule.digest != self.task.rule_hash:
@@ -191,7 +189,7 @@ class Attempt:
         self._at = {"step": index, "action": spec.use}
         self._step_spent.clear()
         self.note("step.started", f"step {index + 1}, {spec.use}")
-        self._progress.step(index + 1, spec.use)
+        self._progress.step(index + 1, spec.use, steps=len(self.rule.do))
         started = time.monotonic()
         try:
             outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)

@@ -53,6 +53,14 @@ class LiveServices:
                 self._seen = signature
             return self._services
 
+    def reload(self) -> Services:
+        """Open them anew, whatever the files look like; raise what `open_services` raises."""
+        with self._lock:
+            signature = self._signature()
+            self._services = self._open()
+            self._seen = signature
+            return self._services
+
     @property
     def last(self) -> Services:
         """The services as last opened without an error."""

@@ -15,6 +15,7 @@ from sixthbot.core import lifecycle
 from sixthbot.core.errors import Cancelled, SixthError
 from sixthbot.core.tasks import Lane, Running
 from sixthbot.engine.exclusions import Exclusions
+from sixthbot.engine.stopping import Stopping
 from sixthbot.engine.worker import Worker
 from sixthbot.git.held import sharing
 from sixthbot.store.locks import WorkerLease
@@ -38,7 +39,8 @@ class WorkerPool:
 
     Lanes with workers reserved in the configuration get those first; at least one worker serves every lane.
     `services` gives the services as they are now, such as a `LiveServices`. `turns` are shared with the pools of
-    other repositories in this process; workers that are reserved for a lane need none.
+    other repositories in this process; workers that are reserved for a lane need none. Setting `stop` stops the
+    workers as `stop()` does, which then has only to wait.
     """
 
     def __init__(
@@ -48,15 +50,17 @@ class WorkerPool:
         workers: int | None = None,
         lanes: Collection[Lane] | None = None,
         turns: Turns | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self._services = services
         self._turns = turns
         self._wake = threading.Condition()
-        self._stopping = threading.Event()
+        self._stopping = Stopping(stop)
         self._claiming = threading.Lock()
         self._reviving = threading.Lock()
         self._generation = 0
         self._hurry = False  # the last look at the queue did not come to its end
+        self._leases: set[WorkerLease] = set()
         self._busy: dict[str, Task] = {}
         self._opened = services()  # what workers start with: the settings may break before they do
         self._shares = _shares(self._opened, workers, lanes)
@@ -86,6 +90,8 @@ class WorkerPool:
         What does not end in time is taken up by recovery once this process is gone.
         """
         self._stopping.set()
+        for lease in list(self._leases):
+            lease.tell_to_stop()
         self.wake()
         until = time.monotonic() + grace
         for thread in self._threads:
@@ -96,6 +102,7 @@ class WorkerPool:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         lease = WorkerLease(self._opened.places, name)
         lease.acquire()
+        self._leases.add(lease)
         worker = Worker(
             name, self._services, last=self._opened, held=[lease.fileno()], stopping=self._stopping
         )
@@ -117,6 +124,7 @@ class WorkerPool:
                     if task is None and not self._hurry:
                         self._rest(seen)
         finally:
+            self._leases.discard(lease)
             lease.release()  # no child is left; a task that could not be put away is found by recovery
 
     def _turn(self, lanes: Collection[Lane] | None) -> AbstractContextManager[bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from sixthbot.llm.port import Budget, Completion, Prompt, Writer
 
 _SHOWN = 120
+_LOOK = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,13 @@ class RecordedWriter:
     inner: Writer
     note: Note
     spent: Callable[[Mapping[str, float]], None]
+    check: Callable[[], None]
 
     def complete_text(self, prompt: Prompt, *, budget: Budget) -> Completion:
-        """Return the model's answer; see `llm.port.Writer`."""
+        """Return the model's answer; see `llm.port.Writer`. Raise Cancelled at once when the task is to stop meanwhile."""
         started = time.monotonic()
         try:
-            done = self.inner.complete_text(prompt, budget=budget)
+            done = self._asked(prompt, budget)
         except SixthError as error:
             took = round(time.monotonic() - started, 3)
             self.note("model.asked", f"no answer: {error.message}", level="debug", duration=took)
@@ -99,3 +103,24 @@ class RecordedWriter:
             usage=done.usage or None,
         )
         return done
+
+    def _asked(self, prompt: Prompt, budget: Budget) -> Completion:
+        """Wait for the answer in a thread of its own, which the budget ends where nobody waits any more."""
+        answers: queue.SimpleQueue[Completion | BaseException] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self.inner.complete_text(prompt, budget=budget))
+            except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+                answers.put(error)
+
+        threading.Thread(target=ask, name="model", daemon=True).start()
+        while True:
+            self.check()
+            try:
+                answer = answers.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer

@@ -16,7 +16,7 @@ from sixthbot.engine.strays import Orphans
 from sixthbot.git import refs
 from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
-from sixthbot.store.locks import is_free, lease_file, try_hold
+from sixthbot.store.locks import is_free, lease_file, told_file, try_hold
 from sixthbot.store.progressfile import sweep_progress
 from sixthbot.store.records import about
 
@@ -99,16 +99,19 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
             orphans.end(worker, path)
             continue  # it lives, or a program it started does
         try:
-            recovered = services.store.queue.recover_worker(worker)
+            told = told_file(path).exists()
+            recovered = services.store.queue.recover_worker(worker, told_to_stop=told)
+            told_file(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         finally:
             lease.release()
         for task in recovered:
             set_aside = isinstance(task.state, Failed)
+            why = "its worker left before it could give it back" if told else "its worker died"
             services.store.journal.append(
                 "task.failed" if set_aside else "task.recovered",
-                f"set aside: {task.state.reason}" if isinstance(task.state, Failed) else "its worker died",
-                level="error" if set_aside else "warning",
+                f"set aside: {task.state.reason}" if isinstance(task.state, Failed) else why,
+                level="error" if set_aside else "info" if told else "warning",
                 **about(task),
                 data={"worker": worker, "crashes": task.crashes},
             )
@@ -127,6 +130,7 @@ def _forget_old_leases(services: Services) -> None:
             continue
         lease = try_hold(path)
         if lease is not None:
+            told_file(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             lease.release()
 

@@ -31,7 +31,6 @@ class TaskProgress:
         places: Places,
         task_id: str,
         *,
-        steps: int,
         note: Note,
         clock: Callable[[], datetime],
         ticks: Callable[[], float] = time.monotonic,
@@ -40,16 +39,16 @@ class TaskProgress:
         self._note = note
         self._clock = clock
         self._ticks = ticks
-        self._row: dict[str, Any] = {"schema": 1, "task": task_id, "steps": steps}
+        self._row: dict[str, Any] = {"schema": 1, "task": task_id}
         self._first = 0
         self._started = self._written = self._journalled = ticks()
         self._heard = 0.0
         self._behind = False
 
-    def step(self, number: int, action: str) -> None:
-        """Begin a step; `number` counts from 1."""
+    def step(self, number: int, action: str, *, steps: int) -> None:
+        """Begin a step; `number` counts from 1 to `steps`."""
         now = format_time(self._clock())
-        self._row |= {"step": number, "action": action, "since": now}
+        self._row |= {"step": number, "steps": steps, "action": action, "since": now}
         self._row |= {"done": 0, "total": 0, "item": "", "line": "", "eta": None}
         self._first = -1
         self._started = self._journalled = self._ticks()

@@ -70,6 +70,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "queue.resumed": "a person let a lane go on",
         "trust.given": "a person trusted files of this repository",
         "trust.revoked": "a person took trust back",
+        "bot.started": "a bot began to watch; `data.pid` is its process",
+        "bot.stopped": "it left in good order",
+        "bot.reloaded": "settings, rules or trust were read anew; the message says what changed",
+        "bot.stacks": "somebody asked, with SIGUSR1 or SIGQUIT, what it is at; the message says where that stands",
         "bot.trouble": "something the bot does by itself failed; it is tried again",
     }
 )

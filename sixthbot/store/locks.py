@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, Refused
 from sixthbot.store import disk
-from sixthbot.store.atomic import make_dirs, point, write_file
+from sixthbot.store.atomic import make_dirs, point, remove, write_file
 from sixthbot.store.probe import held_by, is_free, pid_file
 
 if TYPE_CHECKING:
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 __all__ = [
-    "Held", "WorkerLease", "exclusive", "held_by", "hold", "is_free", "lease_file", "pid_file", "try_hold",
+    "Held", "WorkerLease", "exclusive", "held_by", "hold", "is_free", "lease_file", "pid_file", "told_file", "try_hold",
 ]  # fmt: skip
 
 _PATIENCE = 0.2
 """Seconds that a claim on a lock goes on: one that only looks whether it is free holds it for microseconds."""
 
 _PID_FILE = point("lock.pid")
+_TOLD = point("lease.told")
 
 
 class Held:
@@ -135,17 +136,32 @@ class WorkerLease:
         """End it and remove its file; only in good order, with no task in hand and no child left."""
         if self._held is not None:
             with suppress(OSError):
+                remove(told_file(self.path), point=_TOLD)
+            with suppress(OSError):
                 disk.remove(
                     self.path
                 )  # under the lock: whoever waits for it sees that the file is gone and starts over
             self._held.release()
             self._held = None
 
+    def tell_to_stop(self) -> None:
+        """Leave word that the worker was told to stop: that it ends with a task in hand is no crash then."""
+        with suppress(OSError):
+            write_file(told_file(self.path), b"", point=_TOLD, durability="process")
+
     def fileno(self) -> int:
         """Return the descriptor to pass to children; raises Locked when the lease is not held."""
         if self._held is None:
             raise Locked(f"{self.path.name} is not held")
         return self._held.fileno()
+
+
+def told_file(lease: Path) -> Path:
+    """Return the file that says that the worker of a lease was told to stop.
+
+    It is not the lease's own: whoever tries a lock empties its file.
+    """
+    return lease.with_suffix(".told")
 
 
 def lease_file(places: Places, worker: str) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
-from sixthbot.core.lifecycle import Cancelled, Paused, WorkerLost, step
+from sixthbot.core.lifecycle import Cancelled, GivenBack, Paused, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.store import disk, taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, sync_folder
@@ -367,15 +367,16 @@ class Queue(Switches):
         """Return the names of the workers that have a folder, dead or alive."""
         return folder_names(self.root / "running")
 
-    def recover_worker(self, worker: str) -> list[Task]:
+    def recover_worker(self, worker: str, *, told_to_stop: bool = False) -> list[Task]:
         """Take the tasks from a worker that is gone, and return them as they are now.
 
         The caller holds the worker's lease. A task whose next state was written already goes there; any other was
-        cut off, which counts as a crash.
+        cut off, which counts as a crash unless its worker was told to stop.
         """
         self._finish_moves()
         folder = self.root / "running" / worker
         recovered = []
+        lost = GivenBack() if told_to_stop else WorkerLost()
         for name in sorted(task_names(folder)):
             content = self._files.content(f"{folder}/{name}", quarantine=True)
             if content is None:
@@ -384,7 +385,7 @@ class Queue(Switches):
             before = in_folder(content, "running", worker=worker)
             decided = content.state.name not in {"ready", "running"}
             # the table asks no time for a lost worker
-            after = content if decided else step(before, WorkerLost(), content.created)
+            after = content if decided else step(before, lost, content.created)
             if self.settle(before, after):
                 recovered.append(after)
         with suppress(OSError):

@@ -35,7 +35,7 @@ def test_a_dropped_file_goes_all_the_way_and_the_person_s_tree_stays_as_it_is(ho
     before = fingerprint(home.repo.path)
     with Watching(home.bot()) as watching:
         home.drop("a.md", ISSUE.format(id="a"))
-        until(lambda: issues(home) == {"a"})
+        until(lambda: issues(home) == {"a"} and not home.tasks("running", "ready"))
     assert watching.left_after < 5
     assert fingerprint(home.repo.path) == before
     assert home.tasks("running", "ready") == []

@@ -137,10 +137,10 @@ def test_progress_is_written_as_often_as_a_person_reads(repo: RepoDir, clock: Fi
     scene, ticks = Scene(repo.path), [0.0]
     places, noted = scene.services.places, []
     telling = TaskProgress(
-        places, "t1", steps=2, clock=clock, ticks=lambda: ticks[0],
+        places, "t1", clock=clock, ticks=lambda: ticks[0],
         note=lambda kind, message, **fields: noted.append((kind, message, fields["data"])),
     )  # fmt: skip
-    telling.step(1, "report")
+    telling.step(1, "report", steps=2)
     written = []
     for number in range(400):
         ticks[0] += 0.1
@@ -162,7 +162,7 @@ def test_progress_is_written_as_often_as_a_person_reads(repo: RepoDir, clock: Fi
     assert "hunter2" not in row["line"]
     telling.end()
     assert read_progress(places, "t1") is None
-    telling.step(2, "report")
+    telling.step(2, "report", steps=2)
     assert sweep_progress(places, {"t1"}) == 0
     assert sweep_progress(places, set()) == 1
 
