@@ -161,7 +161,6 @@ _PROMISES = (
     "that died with the bot has its `process.started` alone. Where the bot died between moving a ref and writing it\n"
     "down, recovery writes it from the recorded operation. With a power cut the last lines may be lost: the journal is\n"
     "synced for errors only, and what was done is known from git.\n\n"
-    "The file is closed at 8 MiB and goes on in a new one; the closed one is `ACTOR.NUMBER.jsonl` and never changes.\n\n"
     "Values after `--token` and its like, passwords in addresses, the shapes of known keys, and what a variable with a\n"
     "secret's name holds are replaced by `***` before anything is written.\n"
 )

@@ -37,6 +37,7 @@ from sixthbot.store.locks import hold
 from sixthbot.store.logs import write_report
 from sixthbot.store.paths import refuse_links
 from sixthbot.store.presence import Presence
+from sixthbot.store.runlog import logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +138,7 @@ class Bot:
         """
         self._stop = stop
         places = self.services().places
-        with hold(places.watch_lock, what="watch"):
+        with hold(places.watch_lock, what="watch"), logged(places, self._last.loaded.config.log):
             self._begin(announce=True)
             waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=stop)
             self._say("bot.started", f"watches, process {os.getpid()}")
@@ -163,11 +164,12 @@ class Bot:
         over_before = set(task_names(done))
         self._begin(announce=False)
         pool = WorkerPool(self.services, stop=self._stop)
-        pool.start()
-        try:
-            self._drain(pool)
-        finally:
-            pool.stop()
+        with logged(self._last.places, self._last.loaded.config.log):
+            pool.start()
+            try:
+                self._drain(pool)
+            finally:
+                pool.stop()
         return RunReport(
             events=self._intake.events,
             over=len(set(task_names(done)) - over_before),

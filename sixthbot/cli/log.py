@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import sys
 import time
+from fnmatch import fnmatchcase
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 import click
 
 from sixthbot.cli.liveline import LiveLine
+from sixthbot.cli.mistakes import show_errors
 from sixthbot.cli.output import one_line
 from sixthbot.cli.records import LEVELS, at_least, is_chatter, line_of, record_json
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import json_option, verb
-from sixthbot.core.errors import UsageError
+from sixthbot.core.errors import ConfigError, UsageError
+from sixthbot.core.times import format_time, parse_duration, parse_time
 from sixthbot.store.clock import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from sixthbot.cli.follow import Follower
     from sixthbot.store.open import Store
     from sixthbot.store.records import Record
 
+_USUAL = 30
 _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothing for the machine
 
 
@@ -31,14 +37,29 @@ _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothi
     ("sixthbot log", "the last 30 things that happened"),
     ("sixthbot log -f", "go on showing what happens, until Ctrl-C"),
     ("sixthbot log --issue tidy-1a2b3c -n 0", "everything about one issue"),
+    ("sixthbot log --since 2h --kind 'task.*'", "what became of tasks in the last two hours"),
+    ("sixthbot log --errors", "what goes wrong again and again: how often, since when, what to do"),
     ("sixthbot log --level warning --json", "what went wrong, for a program"),
 )
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
 @click.option(
-    "-n", "count", type=click.IntRange(min=0), default=30, help="How many, 0 for all.  [default: 30]"
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    default=None,
+    help="How many, 0 for all.  [default: 30; all with --since]",
 )
 @click.option("--issue", metavar="ID", default="", help="Only what belongs to this issue.")
 @click.option("--task", metavar="ID", default="", help="Only what belongs to this task.")
+@click.option(
+    "--kind", "kinds", metavar="KIND", multiple=True,
+    help="Only records of this kind, such as task.failed or 'ref.*'; may be given again.",
+)  # fmt: skip
+@click.option(
+    "--since", metavar="WHEN", default="",
+    help="Only what happened since: 30m, 2h, 3d ago, or a time such as 2026-11-20T19:30:00Z.",
+)  # fmt: skip
+@click.option("--errors", is_flag=True, help="Errors and warnings, one line for each sort.")
 @click.option(
     "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info; with -v everything]"
 )
@@ -49,9 +70,12 @@ def command(
     session: Session,
     *,
     follow: bool,
-    count: int,
+    count: int | None,
     issue: str,
     task: str,
+    kinds: tuple[str, ...],
+    since: str,
+    errors: bool,
     level: str | None,
     verbose: bool,
     as_json: bool,
@@ -61,15 +85,23 @@ def command(
 
     store = session.store()
     _require_known(store, issue=issue, task=task)
-    closely = as_json or verbose or session.out.verbosity > 0
-    wanted = _filter(issue=issue, task=task, level=level, closely=closely)
+    begin = format_time(_moment(since)) if since else ""
+    closely = as_json or verbose or session.out.verbosity > 0 or bool(kinds)
+    wanted = _filter(issue=issue, task=task, kinds=kinds, level=level, closely=closely)
+    back = takewhile(lambda record: record.time >= begin, store.journal.read(newest_first=True))
+    if errors:
+        show_errors(
+            session.out,
+            filter(
+                _filter(issue=issue, task=task, kinds=kinds, level=level or "warning", closely=True), back
+            ),
+            as_json=as_json,
+        )
+        return
     follower = Follower(store.journal)
-    shown: list[Record] = []
-    for record in store.journal.read(newest_first=True):
-        if count and len(shown) == count:
-            break
-        if wanted(record):
-            shown.append(record)
+    found = filter(wanted, back)
+    most = count if count is not None else 0 if since else _USUAL
+    shown = list(islice(found, most) if most else found)
     shown.reverse()
     if as_json and not follow:
         session.out.json({"schema": 1, "records": [record_json(record) for record in shown]})
@@ -106,6 +138,21 @@ def _follow(
         line.clear()
 
 
+def _moment(text: str) -> datetime:
+    """Return the moment a person means: a span before now, or a time."""
+    try:
+        return now() - parse_duration(text)
+    except ConfigError:
+        pass
+    try:
+        return parse_time(text)
+    except ConfigError:
+        raise UsageError(
+            f"--since: not a span or time: {one_line(text, 60)!r}",
+            hint="write it like 30m, 2h, 3d or 2026-11-20T19:30:00Z",
+        ) from None
+
+
 def _require_known(store: Store, *, issue: str, task: str) -> None:
     """Raise UsageError for an issue or a task that neither has files nor is in the journal."""
     if (
@@ -122,7 +169,9 @@ def _require_known(store: Store, *, issue: str, task: str) -> None:
         raise UsageError(f"there is no task {one_line(task, 80)!r}", hint="sixthbot queue list")
 
 
-def _filter(*, issue: str, task: str, level: str | None, closely: bool) -> Callable[[Record], bool]:
+def _filter(
+    *, issue: str, task: str, kinds: Sequence[str], level: str | None, closely: bool
+) -> Callable[[Record], bool]:
     """Return what is shown. Who does not look closely is spared the beginning and end of each step."""
     least = level or ("debug" if closely else "info")
 
@@ -132,6 +181,7 @@ def _filter(*, issue: str, task: str, level: str | None, closely: bool) -> Calla
             and (closely or not is_chatter(record))
             and (not issue or (record.issue or "").startswith(issue))
             and (not task or (record.task or "").startswith(task))
+            and (not kinds or any(fnmatchcase(record.kind, kind) for kind in kinds))
         )
 
     return wanted

@@ -160,7 +160,7 @@ def stacks() -> str:
 def _has_terminal() -> bool:
     """Tell whether there is a controlling terminal that still answers."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
     except OSError:
         return False
     return True

@@ -31,6 +31,7 @@ def command(session: Session, lane: str) -> int:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.runlog import logged  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("starting a worker")
     tell_settings(session.out, session.services())  # before anything starts
@@ -38,6 +39,7 @@ def command(session: Session, lane: str) -> int:
     live = bot.services
     with ExitStack() as stack:
         stop = stack.enter_context(until_told(on_hangup=bot.reload, on_ask=bot.say_stacks))
+        stack.enter_context(logged(live().places, live().loaded.config.log))
         pool = WorkerPool(live, workers=1, lanes={Lane(lane)}, stop=stop)
         stack.enter_context(told(session.out, live().store))
         pool.start()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Durability: TypeAlias = Literal["power", "process"]
 """What written objects and refs survive: a power cut, or only the end of the process."""
+
+_log = logging.getLogger("sixthbot.git")
 
 OLDEST = (2, 38)
 """The first git whose merge-tree merges without a work tree."""
@@ -217,7 +221,7 @@ def execute(
 ) -> Result:
     """Run git without choosing a repository for it; everything but opening one goes through `Git.run`."""
     git_class = _git_class()
-    environment = {**_OWN_ENVIRONMENT, **env}
+    environment, began = {**_OWN_ENVIRONMENT, **env}, time.monotonic()
     if not os.path.isdir(cwd):  # noqa: PTH112 - a plain look; GitPython would go on in our own folder
         raise GitFailed(f"git {_subcommand(args)} cannot run: {cwd} is not there")
     try:
@@ -240,6 +244,14 @@ def execute(
         raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped") from None
     except OSError as error:
         raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error
+    if _log.isEnabledFor(logging.DEBUG):
+        took = round(time.monotonic() - began, 3)
+        words = [*args[_position(args) :]]
+        _log.debug(
+            "git %s",
+            _subcommand(args),
+            extra={"argv": words, "exit": started.proc.returncode, "duration": took},
+        )
     return Result(status=started.proc.returncode, stdout=out, stderr=err)
 
 
@@ -265,10 +277,15 @@ def _wait(process: subprocess.Popen[bytes], timeout: float, *, own_group: bool) 
 
 
 def _subcommand(args: Sequence[str]) -> str:
+    return next(iter(args[_position(args) :]), "")
+
+
+def _position(args: Sequence[str]) -> int:
+    """Return where git's own options end."""
     position = 0
     while position < len(args) and args[position].startswith("-"):
         position += 2 if args[position] == "-c" else 1
-    return args[position] if position < len(args) else ""
+    return position
 
 
 def _without_foreign(own: Mapping[str, str], *, network: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import os
 import stat
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Record", "redact", "redact_text"]
 
 _APPEND = point("journal.append")
+_LEVELS = logging.getLevelNamesMapping()
+_log = logging.getLogger("sixthbot.journal")
 
 
 class Journal:
@@ -80,6 +83,12 @@ class Journal:
                     disk.sync(descriptor)  # the rest says how work went; what was done is known from git
             finally:
                 os.close(descriptor)
+        told = {
+            name: value
+            for name, value in details.items()
+            if name not in {"data", "argv"} and value is not None
+        }
+        _log.log(_LEVELS.get(level.upper(), logging.INFO), "%s", record.message, extra={"kind": kind, **told})
         return record
 
     def note(self, kind: str, message: str, *, level: str = "info", **details: Any) -> None:

@@ -213,6 +213,18 @@ class DisplaySettings(Section):
     pager: bool = Field(default=True, description="Whether long texts go through the pager.")
 
 
+class LogSettings(Section):
+    """The program's own log, `.sixth/local/logs/sixthbot.jsonl`."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level written; `debug` has every git command."
+    )
+    size: int = Field(
+        10, ge=1, le=1024, description="MiB after which a file is put aside and a new one begun."
+    )
+    keep: int = Field(3, ge=1, le=50, description="How many that were put aside stay.")
+
+
 class RulesSettings(Section):
     """Rules."""
 
@@ -251,5 +263,6 @@ class Config(Section):
     rebase: RebaseSettings = RebaseSettings()
     llm: ModelSettings = ModelSettings()
     display: DisplaySettings = DisplaySettings()
+    log: LogSettings = LogSettings()
     rules: RulesSettings = RulesSettings()
     hooks: HookSettings = HookSettings()
