@@ -27,6 +27,7 @@ from sixthbot.engine.retention import Retention
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
+from sixthbot.sources.files import Files
 from sixthbot.sources.hooks import Hooks
 from sixthbot.sources.intake import Intake, World
 from sixthbot.sources.snapshot import branches_in_use
@@ -97,6 +98,7 @@ class Bot:
             interrupted=self._interrupted,
         )
         self._clock = Clock(self._intake.let_in)
+        self._files = Files(self._intake.let_in)
         self._hooks = Hooks(self._intake.let_in)
         self._jumps = Jumps()
         self._followed: tuple[object, object, object] = (None, None, None)
@@ -111,6 +113,7 @@ class Bot:
             Duty("hooks", self._look_at_notes),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
             Duty("branches", self._follow_people),
+            Duty("files", self._look_at_files),
             Duty("clock", self._look_at_clock),
             Duty("waiting-tasks", _wake_due),
             Duty("followers", self._let_follow),
@@ -248,6 +251,7 @@ class Bot:
         while not self._stop.is_set():
             pause = self.tick(woken)
             pool.wake()
+            waker.also = self._files.watched
             waker.refresh()
             woken = self._wait(waker, min(pause, _POLL))
 
@@ -273,7 +277,7 @@ class Bot:
             woken = Woken()
             if self._intake.events != events:
                 give_up = time.monotonic() + _RUN_PATIENCE
-            at_rest = self._intake.at_rest or time.monotonic() > give_up
+            at_rest = (self._intake.at_rest and self._files.at_rest) or time.monotonic() > give_up
             was_left, left = left, work_is_left(self._last)
             # what workers left behind just before they finished is found by one more turn after that
             if at_rest and self._intake.events == events and pause > 0 and not (was_left or left):
@@ -323,6 +327,10 @@ class Bot:
 
     def _look_at_notes(self, services: Services) -> float | None:
         return self._hooks.look(services.store, services.rules, services.clock())
+
+    def _look_at_files(self, services: Services) -> float | None:
+        rules, now = services.rules.rules, services.clock()
+        return self._files.look(services.store, services.repo, rules, now, self._woken)
 
     def _look_at_clock(self, services: Services) -> float | None:
         return self._clock.look(services.store, services.rules, services.clock())

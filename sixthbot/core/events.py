@@ -56,7 +56,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         EventKind.BRANCH_DELETED: ("branch", "id", "author"),
         EventKind.BRANCH_REWRITTEN: ("branch", "old", "id"),
         EventKind.TAG_CREATED: ("tag", "id", "author"),
-        EventKind.FILE_CHANGED: ("paths",),
+        EventKind.FILE_CHANGED: ("paths", "files"),
         EventKind.SCHEDULE: ("due", "missed", "rule"),
         EventKind.DRAFT_READY: _DRAFT_FIELDS,
         EventKind.DRAFT_APPROVED: _DRAFT_FIELDS,

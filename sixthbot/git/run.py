@@ -64,7 +64,7 @@ _OWN_ENVIRONMENT: Mapping[str, str] = {
 # starts what `remote.*.uploadpack` or `core.sshCommand` names; against the environment its settings say nothing.
 _OFFLINE_ENVIRONMENT: Mapping[str, str] = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 # commands that put content through the repository's own filters and merge drivers
-_RUNS_PROGRAMS = frozenset({"add", "checkout", "merge-tree", "read-tree", "reset", "worktree"})
+_RUNS_PROGRAMS = frozenset({"add", "checkout", "merge-tree", "read-tree", "reset", "status", "worktree"})
 
 
 @dataclass(frozen=True, slots=True)

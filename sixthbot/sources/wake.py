@@ -34,6 +34,7 @@ class Reason(StrEnum):
     QUEUE = "queue"
     REFS = "refs"
     HEADS = "heads"
+    FILES = "files"
     SETTINGS = "settings"
     LOST = "lost"
 
@@ -99,6 +100,8 @@ class Waker:
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
         self._log = _LostEvents(self)
+        self.also: tuple[Place, ...] = ()
+        """Further folders to watch, from the next `refresh` on."""
 
     def start(self) -> bool:
         """Begin to watch; False when the system gives no file events, so that only the poll is left."""
@@ -128,7 +131,10 @@ class Waker:
         """Watch folders that have come, or come again, since the last time; to be called now and then."""
         if self._observer is None:
             return
-        for place in places_to_watch(self._places):
+        wanted = {place.path: place for place in (*places_to_watch(self._places), *self.also)}
+        for path in self._watches.keys() - wanted.keys():
+            self._observer.unschedule(self._watches.pop(path)[0])
+        for place in wanted.values():
             watched, inode = self._watches.get(place.path, (None, 0))
             now = _inode(place.path)
             if now == inode:
