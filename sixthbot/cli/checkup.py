@@ -5,15 +5,18 @@ from __future__ import annotations
 import platform
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from sixthbot.cli.findings import Finding
+from sixthbot.cli.ground import file_system, git_findings, locks_hold
+from sixthbot.cli.leftovers import git_locks, kept_aside, left_behind, torn_lines
 from sixthbot.cli.times import ago
 from sixthbot.core.errors import ConfigError, SixthError
 from sixthbot.store.clock import now
 from sixthbot.store.redact import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sixthbot.cli.session import Session
     from sixthbot.engine.services import Services
@@ -23,20 +26,6 @@ _FEW_BYTES = 200 << 20
 _FEW_WATCHES = 1024
 _TRIAL = 10.0  # seconds
 _LIMITS = Path("/proc/sys/fs/inotify")
-
-
-class Finding(NamedTuple):
-    """What one check found. `level` is ok, note, warn or bad; `mend` does what `--fix` may do and says what it did.
-
-    `error` is what kept all further checks from being made.
-    """
-
-    level: str
-    what: str
-    message: str
-    hint: str = ""
-    mend: Callable[[], str] | None = None
-    error: SixthError | None = None
 
 
 def examine(session: Session) -> Iterator[Finding]:
@@ -49,9 +38,14 @@ def examine(session: Session) -> Iterator[Finding]:
         return
     yield Finding("ok", "repository", str(places.top))
     yield _disk(places)
+    yield file_system(places)
+    yield locks_hold(places)
     yield _exclude(places)
     yield _watcher(places)
     yield from _damaged(session)
+    yield from kept_aside(places)
+    yield torn_lines(places)
+    yield from git_locks(places)
     try:
         services = session.services()
     except SixthError as error:
@@ -63,7 +57,7 @@ def examine(session: Session) -> Iterator[Finding]:
     else:
         yield from _settings(services)
         yield _confinement(services)
-        yield from _left_behind(services)
+        yield from left_behind(services)
         yield _remote(services)
     yield from _failed(session)
     yield _hooks(places)
@@ -74,7 +68,7 @@ def _machine() -> Iterator[Finding]:
 
     yield Finding("ok", "python", platform.python_version())
     try:
-        yield Finding("ok", "git", ".".join(map(str, git_version())))
+        yield from git_findings(git_version())
     except SixthError as error:
         yield Finding("bad", "git", error.message, error.hint)
     yield _inotify()
@@ -195,26 +189,6 @@ def _confinement(services: Services) -> Finding:
             "allow user namespaces, or use Linux 5.19 or later",
         )  # fmt: skip
     return Finding("ok", "commands", "they cannot write to your work tree")
-
-
-def _left_behind(services: Services) -> Iterator[Finding]:
-    from sixthbot.engine.recovery import recover  # noqa: PLC0415 - lazy, see app
-    from sixthbot.store.locks import is_free, lease_file  # noqa: PLC0415 - lazy, see app
-
-    running = services.store.queue.all(states=("running",))
-    workers = {task.state.worker for task in running if task.state.name == "running"}
-    dead = [name for name in workers if is_free(lease_file(services.places, name))]
-    begun = [each for each in services.store.operations.list() if each.state == "begun"]
-
-    def mend() -> str:
-        recover(services)
-        return "tasks of dead workers are back in the queue, unfinished operations settled"
-
-    if dead or begun:
-        yield Finding(
-            "warn", "left behind", f"{len(dead)} dead workers with tasks, {len(begun)} unfinished operations",
-            "sixthbot run, or sixthbot doctor --fix", mend,
-        )  # fmt: skip
 
 
 def _failed(session: Session) -> Iterator[Finding]:

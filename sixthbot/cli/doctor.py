@@ -12,9 +12,15 @@ from sixthbot.cli.verbs import json_option, verb
 from sixthbot.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sixthbot.cli.checkup import Finding
+    from sixthbot.cli.findings import Finding
 
-_WORDS = {"ok": ("ok", "green"), "note": ("note", "cyan"), "warn": ("warn", "yellow"), "bad": ("bad", "red")}
+_WORDS = {
+    "ok": ("ok", "green"),
+    "note": ("note", "cyan"),
+    "warn": ("warn", "yellow"),
+    "bad": ("bad", "red"),
+    "fixed": ("done", "green"),
+}
 
 
 @verb(
@@ -30,18 +36,27 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
 
     if fix:
         refuse_inside_task("mending the bot's files")
-    findings = [_mended(finding) if fix and finding.mend else finding for finding in examine(session)]
+    findings = [_mended(finding) if fix else finding for finding in examine(session)]
     bad = [finding for finding in findings if finding.level == "bad"]
     if as_json:
         listed = [
-            {"level": finding.level, "what": finding.what, "message": finding.message, "hint": finding.hint}
+            {
+                "level": finding.level,
+                "what": finding.what,
+                "message": finding.message,
+                "hint": finding.hint,
+                "fixable": finding.mend is not None,
+                "fixed": finding.level == "fixed",
+            }
             for finding in findings
         ]
         session.out.json({"schema": 1, "findings": listed})
     else:
         for finding in findings:
             _tell(session, finding)
-        session.out.say(f"\n{plural(len(findings), 'check')}, {plural(len(bad), 'problem')}")
+        fixed = sum(finding.level == "fixed" for finding in findings)
+        mended = f", {fixed} mended" if fixed else ""
+        session.out.say(f"\n{plural(len(findings), 'check')}, {plural(len(bad), 'problem')}{mended}")
     for finding in bad:
         if finding.error is not None:
             raise finding.error
@@ -51,7 +66,7 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
 def _mended(finding: Finding) -> Finding:
     if finding.mend is None:
         return finding
-    return finding._replace(level="ok", message=finding.mend(), hint="", mend=None)
+    return finding._replace(level="fixed", message=finding.mend(), hint="", mend=None)
 
 
 def _tell(session: Session, finding: Finding) -> None:

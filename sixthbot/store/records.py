@@ -140,6 +140,11 @@ def records(path: Path, *, backwards: bool) -> Iterator[Record]:
     return (record for line in lines if (record := parse_line(line)) is not None)
 
 
+def count_torn(path: Path) -> int:
+    """Return how many lines of a file are no records."""
+    return sum(1 for line in _lines(path) if line.strip() and parse_line(line) is None)
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with open_plain(path) as file:

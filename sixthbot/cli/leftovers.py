@@ -1,0 +1,135 @@
+"""The doctor's checks of what was left behind: by dead processes, which `--fix` mends, and damaged files, which it keeps."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from sixthbot.cli.findings import Finding
+from sixthbot.cli.output import one_line, plural
+from sixthbot.store.atomic import process_lives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sixthbot.engine.services import Services
+    from sixthbot.store.paths import Places
+
+_TEMPORARY = re.compile(r"\.([1-9][0-9]{0,9})-[0-9]+-[0-9a-f]{6}\.tmp")
+_FEW = 10
+_LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock")
+_OLD = 600.0  # seconds; git holds none of them that long, but for a person's editor
+
+
+def left_behind(services: Services) -> Iterator[Finding]:
+    """Look for work, operations, files and worktrees of processes that are gone."""
+    from sixthbot.engine.recovery import recover, tidy_up  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.locks import is_free, lease_file  # noqa: PLC0415 - lazy, see app
+
+    running = services.store.queue.all(states=("running",))
+    workers = {task.state.worker for task in running if task.state.name == "running"}
+    dead = [name for name in workers if is_free(lease_file(services.places, name))]
+    begun = [each for each in services.store.operations.list() if each.state == "begun"]
+
+    def mend() -> str:
+        done = recover(services)
+        settled = len(done.finished) + len(done.reverted)
+        locks = f", {plural(len(done.locks), 'lock file')} of git's taken away" if done.locks else ""
+        return f"{plural(len(done.tasks), 'task')} back in the queue, {plural(settled, 'operation')} settled{locks}"
+
+    def tidy() -> str:
+        tidy_up(services)
+        return "half-written files and half-made worktrees taken away"
+
+    if dead or begun:
+        yield Finding(
+            "bad", "left behind",
+            f"{plural(len(dead), 'dead worker')} with tasks, {plural(len(begun), 'unfinished operation')}",
+            "sixthbot run, or sixthbot doctor --fix", mend,
+        )  # fmt: skip
+    orphaned = _temporaries(services.places.sixth)
+    if orphaned:
+        yield Finding(
+            "warn", "temporaries", f"{plural(len(orphaned), 'half-written file')} of processes that are gone",
+            "sixthbot doctor --fix", tidy,
+        )  # fmt: skip
+    if not (dead or begun or orphaned):
+        yield Finding("ok", "left behind", "nothing of a process that is gone")
+
+
+def git_locks(places: Places) -> Iterator[Finding]:
+    """Show old lock files of git's. Whose they are cannot be told, so that only a person takes them away."""
+    import time  # noqa: PLC0415 - nothing else here asks for it
+
+    for name in _LOCKS:
+        path = places.git_dir / name
+        try:
+            age = time.time() - path.lstat().st_mtime
+        except OSError:
+            continue
+        if age > _OLD:
+            yield Finding(
+                "warn", "git's locks", f".git/{name} is {age / 60:.0f} min old: git refuses to work on what it guards",
+                f"if no git and no editor of a commit message is running: rm {path}",
+            )  # fmt: skip
+
+
+def kept_aside(places: Places) -> Iterator[Finding]:
+    """Name the files that could not be used and were kept, with their reasons."""
+    for path in sorted(places.queue.glob("failed/*.reason.txt")):
+        yield _aside(path.with_name(path.name.removesuffix(".reason.txt")), path)
+    rejected = sorted(places.rejected.glob("*.reason.txt"))
+    for path in rejected[:_FEW]:
+        yield Finding(
+            "note", "rejected", f"inbox/rejected/{one_line(path.name.removesuffix('.reason.txt'), 80)}: {_first_line(path)}",
+            "mend it and move it back into .sixth/inbox, or delete both files",
+        )  # fmt: skip
+    if len(rejected) > _FEW:
+        yield Finding("note", "rejected", f"and {len(rejected) - _FEW} more", "ls .sixth/inbox/rejected")
+    for folder in (places.checkpoints, places.cursors, places.operations):
+        for path in sorted(folder.glob("*.damaged*")):
+            yield Finding(
+                "warn", "damaged", f"{path.relative_to(places.top)} could not be read and was kept; the bot went on without it",
+                "look at it, then delete it",
+            )  # fmt: skip
+
+
+def _aside(path: Path, reason: Path) -> Finding:
+    shown = f"queue/failed/{one_line(path.name, 80)}: {_first_line(reason)}"
+    return Finding(
+        "warn", "set aside", shown, "mend it and move it to .sixth/queue/ready/LANE, or delete both files"
+    )
+
+
+def _first_line(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8", "replace")[:2000]
+    except OSError:
+        return "its reason cannot be read"
+    return one_line(text.partition("\n")[0] or "no reason given", 200)
+
+
+def torn_lines(places: Places) -> Finding:
+    """Count the lines of the journals that are no records."""
+    from sixthbot.store.records import count_torn  # noqa: PLC0415 - lazy, see app
+
+    found = {path.name: torn for path in sorted(places.journal.glob("*.jsonl")) if (torn := count_torn(path))}
+    if not found:
+        return Finding("ok", "journal", "every line is whole")
+    named = ", ".join(f"{name}: {count}" for name, count in found.items())
+    return Finding(
+        "note",
+        "journal",
+        f"lines that are torn are passed over ({named}): a process was killed as it wrote, or power went",
+    )
+
+
+def _temporaries(folder: Path) -> list[str]:
+    return [
+        f"{place}/{name}"
+        for place, _, names in os.walk(folder)
+        for name in names
+        if (match := _TEMPORARY.fullmatch(name)) and not process_lives(int(match[1]))
+    ]

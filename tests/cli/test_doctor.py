@@ -1,0 +1,77 @@
+"""`doctor`: names what was left behind or kept aside, mends what is safe, twice the same, and keeps what may be yours."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sixthbot.cli.ground import is_mended, mounted_as
+from tests.cli.support import sixthbot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.repos import RepoDir
+
+
+def findings(repo: RepoDir, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sixthbot("doctor", "--json", *options, cwd=repo.path).json["findings"]
+    return found
+
+
+def told(found: list[dict[str, Any]], what: str) -> list[str]:
+    return [each["message"] for each in found if each["what"] == what and each["level"] != "ok"]
+
+
+def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> None:
+    sixth = home.path / ".sixth"
+    files = {
+        "queue/failed/x.json": "{", "queue/failed/x.json.reason.txt": "it is cut short\nmore\n",
+        "inbox/rejected/bad.md": "# x", "inbox/rejected/bad.md.reason.txt": "the id is not usable\n",
+        "checkpoints/t1.json.damaged": "{", "journal/other.jsonl": '{"torn',
+        f"queue/.{2**22 + 7}-1-abcdef.tmp": "half",
+    }  # fmt: skip
+    for name, text in files.items():
+        (sixth / name).parent.mkdir(parents=True, exist_ok=True)
+        (sixth / name).write_text(text)
+    os.utime(sixth / f"queue/.{2**22 + 7}-1-abcdef.tmp", (1, 1))
+    (home.git_dir / "index.lock").write_text("")
+    os.utime(home.git_dir / "index.lock", (1, 1))
+    found = findings(home)
+    assert told(found, "set aside") == ["queue/failed/x.json: it is cut short"]
+    assert told(found, "rejected") == ["inbox/rejected/bad.md: the id is not usable"]
+    assert "checkpoints/t1.json.damaged" in told(found, "damaged")[0]
+    assert "other.jsonl: 1" in told(found, "journal")[0]
+    assert ".git/index.lock" in told(found, "git's locks")[0]
+    assert told(found, "temporaries") == ["1 half-written file of processes that are gone"]
+    assert [each["what"] for each in found if each["fixable"]] == ["temporaries"]
+    fixed = findings(home, "--fix")
+    assert [each["what"] for each in fixed if each["fixed"]] == ["temporaries"]
+    assert told(findings(home, "--fix"), "temporaries") == []
+    left = {name for name in files if (sixth / name).exists()}
+    assert set(files) - left == {f"queue/.{2**22 + 7}-1-abcdef.tmp"}
+    assert (home.git_dir / "index.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "mended"),
+    [((2, 39, 5), False), ((2, 43, 7), True), ((2, 45, 3), False), ((2, 50, 0), False), ((2, 50, 1), True), ((2, 51, 0), True), ((3, 0, 0), True)],
+)  # fmt: skip
+def test_a_git_with_the_known_hole_is_told_from_one_without(
+    version: tuple[int, ...], *, mended: bool
+) -> None:
+    assert is_mended(version) is mended
+
+
+def test_the_kind_of_the_file_system_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"2 1 0:40 / {tmp_path} rw shared:1 - nfs4 host:/x rw\n"
+        f"3 1 0:41 / {tmp_path}-not rw - tmpfs tmpfs rw\n"
+    )
+    assert mounted_as(tmp_path / "repo", mounts) == "nfs4"
+    assert mounted_as(tmp_path.parent, mounts) == "ext4"
+    assert mounted_as(tmp_path, tmp_path / "none") == ""
