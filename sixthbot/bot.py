@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import SixthError
+from sixthbot.core.errors import Locked, SixthError
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.times import format_time
 from sixthbot.engine import housekeeping
@@ -34,7 +34,7 @@ from sixthbot.sources.snapshot import branches_in_use
 from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
-from sixthbot.store.locks import hold
+from sixthbot.store.locks import Held, hold
 from sixthbot.store.logs import write_report
 from sixthbot.store.paths import refuse_links
 from sixthbot.store.presence import Presence
@@ -104,7 +104,7 @@ class Bot:
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
         self._followers = FollowerWatch()
-        self._retention, self._retiring = Retention(), False
+        self._retention, self._retiring = Retention(self._last), False
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", self._recover),
@@ -141,7 +141,10 @@ class Bot:
         """
         self._stop = stop
         places = self.services().places
-        with hold(places.watch_lock, what="watch"), logged(places, self._last.loaded.config.log):
+        with (
+            hold(places.watch_lock, what="watch") as held,
+            logged(places, self._last.loaded.config.log),
+        ):
             self._begin(announce=True)
             waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=stop)
             self._say("bot.started", f"watches, process {os.getpid()}")
@@ -149,7 +152,7 @@ class Bot:
             pool.start()
             began()
             try:
-                self._serve(waker, pool)
+                self._serve(waker, pool, held)
             finally:
                 pool.stop()
                 waker.stop()
@@ -246,14 +249,28 @@ class Bot:
             )
             self._intake.let_in(services.store, [start])
 
-    def _serve(self, waker: Waker, pool: WorkerPool) -> None:
+    def _serve(self, waker: Waker, pool: WorkerPool, held: Held) -> None:
         woken = _EVERYTHING
         while not self._stop.is_set():
+            self._keep(held)
             pause = self.tick(woken)
             pool.wake()
             waker.also = self._files.watched
             waker.refresh()
             woken = self._wait(waker, min(pause, _POLL))
+
+    def _keep(self, held: Held) -> None:
+        """Take the lock anew where `.sixth/local` was removed; raise Locked where another bot began meanwhile."""
+        try:
+            if not held.keep():
+                return
+        except Locked as error:
+            raise Locked(
+                f"{held.path} was removed under this bot and another one has begun: {error.message}",
+                hint="the other one goes on with the work",
+            ) from None
+        message = "somebody removed .sixth/local; what is needed of it is made anew"
+        self._last.store.journal.append("bot.trouble", message, level="warning")
 
     def _wait(self, waker: Waker, seconds: float) -> Woken:
         until = time.monotonic() + seconds
@@ -376,5 +393,6 @@ class Bot:
 def _wake_due(services: Services) -> float | None:
     if wake_due(services):
         return 0.0
-    due = services.store.queue.next_due()
-    return None if due is None else max((due - services.clock()).total_seconds(), 0.0)
+    now = services.clock()
+    due = services.store.queue.next_due(now)
+    return None if due is None else max((due - now).total_seconds(), 0.0)

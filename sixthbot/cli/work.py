@@ -14,6 +14,9 @@ from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
 from sixthbot.core.tasks import Lane
 
+_LOOK = 1.0
+"""Seconds between two looks whether everything that the worker holds is still there."""
+
 
 @verb(
     ("sixthbot work --lane critical", "a worker that does nothing but the most urgent tasks"),
@@ -44,6 +47,7 @@ def command(session: Session, lane: str) -> int:
         stack.enter_context(told(session.out, live().store))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
-        stop.wait()
+        while not stop.wait(_LOOK):
+            pool.wake()
         ended = pool.stop()
     return ExitCode.OK if ended else ExitCode.FAILED

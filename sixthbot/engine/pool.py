@@ -8,7 +8,7 @@ import random
 import secrets
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core import lifecycle
@@ -60,7 +60,7 @@ class WorkerPool:
         self._reviving = threading.Lock()
         self._generation = 0
         self._hurry = False  # the last look at the queue did not come to its end
-        self._leases: set[WorkerLease] = set()
+        self._leases: dict[WorkerLease, list[int]] = {}
         self._busy: dict[str, Task] = {}
         self._opened = services()  # what workers start with: the settings may break before they do
         self._shares = _shares(self._opened, workers, lanes)
@@ -71,14 +71,26 @@ class WorkerPool:
         self._threads = [self._start(share) for share in self._shares]
 
     def wake(self) -> None:
-        """Let idle workers look at the queue now; a worker that a mistake ended is replaced."""
+        """Let idle workers look at the queue now; a worker that a mistake ended is replaced.
+
+        Leases whose files somebody removed, with `.sixth/local`, are taken anew.
+        """
         with self._reviving:
+            self._keep_leases()
             if self._threads and not self._stopping.is_set():
                 self._threads = [
                     thread if thread.is_alive() else self._start(share)
                     for thread, share in zip(self._threads, self._shares, strict=True)
                 ]
         self._ring()
+
+    def _keep_leases(self) -> None:
+        for lease, held in list(self._leases.items()):
+            with suppress(
+                OSError, SixthError
+            ):  # at the next turn, then; no lease at all is nobody's dead worker
+                if lease.keep():
+                    held.append(lease.fileno())  # programs that begin now share the new one, too
 
     def busy(self) -> list[Task]:
         """Return the tasks that are being done by this pool right now."""
@@ -102,10 +114,9 @@ class WorkerPool:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         lease = WorkerLease(self._opened.places, name)
         lease.acquire()
-        self._leases.add(lease)
-        worker = Worker(
-            name, self._services, last=self._opened, held=[lease.fileno()], stopping=self._stopping
-        )
+        held = [lease.fileno()]
+        self._leases[lease] = held
+        worker = Worker(name, self._services, last=self._opened, held=held, stopping=self._stopping)
         thread = threading.Thread(
             target=self._serve, args=(worker, lease, lanes), name=f"worker {name}", daemon=True
         )
@@ -124,7 +135,7 @@ class WorkerPool:
                     if task is None and not self._hurry:
                         self._rest(seen)
         finally:
-            self._leases.discard(lease)
+            self._leases.pop(lease, None)
             lease.release()  # no child is left; a task that could not be put away is found by recovery
 
     def _turn(self, lanes: Collection[Lane] | None) -> AbstractContextManager[bool]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SETTLED = timedelta(seconds=60)
 """An operation of no task, or a lease, that is younger than this may be of a process that has only just started."""
 _LOCK_AGE = timedelta(seconds=5)
-"""Git holds the lock of a ref for milliseconds."""
+"""Git holds the lock of a ref for milliseconds. What seems to be made later than now was made before the clock was set."""
 _CLOCK_GRAIN = timedelta(seconds=1)
 
 
@@ -66,11 +66,17 @@ def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
 
 def is_needed(services: Services) -> bool:
     """Tell, at little cost, whether the process of some worker with a task in hand seems to be gone."""
-    for worker in services.store.queue.workers():
-        pid = worker.partition("-")[0]
-        if is_free(lease_file(services.places, worker)) or not (pid.isdigit() and process_lives(int(pid))):
-            return True
-    return False
+    return any(
+        not _process_lives(worker) or (path.exists() and is_free(path))
+        for worker in services.store.queue.workers()
+        for path in (lease_file(services.places, worker),)
+    )
+
+
+def _process_lives(worker: str) -> bool:
+    """Tell whether the process that a worker's name begins with is there."""
+    pid = worker.partition("-")[0]
+    return pid.isdigit() and process_lives(int(pid))
 
 
 def tidy_up(services: Services) -> None:
@@ -94,6 +100,8 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
     tasks = []
     for worker in services.store.queue.workers():
         path = lease_file(services.places, worker)
+        if not path.exists() and _process_lives(worker):
+            continue  # somebody removed `.sixth/local`: the worker takes its lease anew within seconds
         lease = try_hold(path)
         if lease is None:
             orphans.end(worker, path)
@@ -126,7 +134,7 @@ def _forget_old_leases(services: Services) -> None:
             age = services.clock() - datetime.fromtimestamp(path.lstat().st_mtime, UTC)
         except OSError:
             continue  # its worker just took it away
-        if age < _SETTLED or (services.places.queue / "running" / path.stem).exists():
+        if abs(age) < _SETTLED or (services.places.queue / "running" / path.stem).exists():
             continue
         lease = try_hold(path)
         if lease is not None:
@@ -164,7 +172,7 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
 def _may_be_at_work(services: Services, operation: Operation, running: set[str]) -> bool:
     if operation.task:
         return operation.task in running
-    return services.clock() - parse_time(operation.time) < _SETTLED
+    return abs(services.clock() - parse_time(operation.time)) < _SETTLED
 
 
 def _moved(services: Services, operation: Operation) -> bool:
@@ -204,7 +212,7 @@ def _remove_stale_locks(services: Services, operation: Operation) -> tuple[list[
         shared = path.parent == services.places.git_dir
         if not stat.S_ISREG(found.st_mode) or (shared and made < parse_time(operation.time) - _CLOCK_GRAIN):
             continue  # what was locked before we began is somebody else's
-        if services.clock() - made > _LOCK_AGE:
+        if abs(services.clock() - made) > _LOCK_AGE:
             path.unlink(missing_ok=True)
             removed.append(str(path))
         else:

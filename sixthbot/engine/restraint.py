@@ -23,7 +23,7 @@ def cooling(services: Services, rule: Rule, key: str, now: datetime) -> str:
     if not rule.cooldown:
         return ""
     last = _time(_saved(services, _COOLDOWNS).get(_cooldown_key(rule, key)))
-    if last is None or now >= last + rule.cooldown:
+    if last is None or now >= last + rule.cooldown or last > now:  # the last: the clock was set back since
         return ""
     return f"cooling down for {format_duration(rule.cooldown)}, until {format_time(last + rule.cooldown)}"
 

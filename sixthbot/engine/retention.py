@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
+from sixthbot.core.times import parse_time
 from sixthbot.store.past import remember
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
 
@@ -24,9 +28,17 @@ _OVER = frozenset({IssueStatus.ENDED, IssueStatus.CANCELLED})
 
 
 class Retention:
-    """One sweep over what is old after the other. Not for use by two threads at once."""
+    """One sweep over what is old after the other. Not for use by two threads at once.
 
-    def __init__(self) -> None:
+    A clock that jumps ahead must let nothing go: what is old is measured by the last thing that was recorded before the
+    bot began, and by the time that passed since. After a holiday that keeps things until the bot begins once more.
+    """
+
+    def __init__(self, services: Services, tick: Callable[[], float] = time.monotonic) -> None:
+        last = next(services.store.journal.read(newest_first=True), None)
+        now = services.clock()
+        self._tick, self._began = tick, tick()
+        self._known = now if last is None else min(now, parse_time(last.time))
         self._staying: set[str] = set()
 
     def begin(self, services: Services) -> None:
@@ -38,7 +50,8 @@ class Retention:
         """Do a part of the sweep; tell whether something is left of it."""
         settings, queue, until = services.loaded.config.bot, services.store.queue, time.monotonic() + _TURN
         leaving: list[Task] = []
-        for task in queue.done.old(services.clock() - settings.keep_done, settings.keep_done_files):
+        now = min(services.clock(), self._known + timedelta(seconds=self._tick() - self._began))
+        for task in queue.done.old(now - settings.keep_done, settings.keep_done_files):
             if task.id in self._staying:
                 continue
             if _is_wanted(services, task):

@@ -186,7 +186,7 @@ def sweep_temporaries(folder: Path) -> int:
             if match and not process_lives(int(match[1])):
                 path = folder.joinpath(place, name)
                 with suppress(OSError):
-                    if time.time() - path.lstat().st_mtime > _WRITTEN_WITHIN:
+                    if abs(time.time() - path.lstat().st_mtime) > _WRITTEN_WITHIN:
                         disk.remove(path)
                         swept += 1
     return swept

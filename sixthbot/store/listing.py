@@ -58,7 +58,7 @@ class Listing:
         if not at_once and self._first < len(self._names) and started - self._read_at < rest:
             return
         # a change in the same tick as the one seen would leave the same time: then this is not the last word
-        self._settled = time.time() - stamp / 1e9 > _TICK
+        self._settled = abs(time.time() - stamp / 1e9) > _TICK
         self._stamp = stamp
         self._names, self._first, self._gone = sorted(task_names(self._path)), 0, set()
         self.readings += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
@@ -27,6 +28,9 @@ __all__ = [
 _PATIENCE = 0.2
 """Seconds that a claim on a lock goes on: one that only looks whether it is free holds it for microseconds."""
 
+_NOT_ABOUT_LOCKS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What makes a lock file impossible that has nothing to do with locking."""
+
 _PID_FILE = point("lock.pid")
 _TOLD = point("lease.told")
 
@@ -38,8 +42,14 @@ class Held:
         self.path = path
         self._descriptor = -1
         self._lock = self._take(patience)
+        self._outlived: list[UnixFileLock] = []
+        self._write_pid()
+
+    def _write_pid(self) -> None:
         with suppress(OSError):  # the pid is for error messages only
-            write_file(pid_file(path), f"{os.getpid()}\n".encode(), point=_PID_FILE, durability="process")
+            write_file(
+                pid_file(self.path), f"{os.getpid()}\n".encode(), point=_PID_FILE, durability="process"
+            )
 
     def _take(self, patience: float) -> UnixFileLock:
         from filelock import Timeout, UnixFileLock  # noqa: PLC0415 - slow to load, and most commands take no lock
@@ -57,6 +67,8 @@ class Held:
         except Timeout:
             raise Locked(f"{self.path.name} is held by {_holder(self.path)}") from None
         except OSError as error:
+            if error.errno in _NOT_ABOUT_LOCKS:
+                raise  # what it says is what is wrong
             raise Refused(
                 f"cannot lock {self.path}: {error.strerror}", hint="the file system must support flock"
             ) from None
@@ -75,12 +87,36 @@ class Held:
         """Return the descriptor that carries the lock, to pass to a child that shall share it."""
         return self._descriptor
 
+    def keep(self) -> bool:
+        """See that the lock lies where others look for it, and take it anew where its file was removed.
+
+        Tell whether that was so. What children share of the old one stays theirs. Raises Locked when somebody else was
+        faster, and OSError.
+        """
+        if _same_file(self._descriptor, self.path):
+            return False
+        before = self._lock
+        self._lock = self._take(_PATIENCE)
+        self._outlived.append(before)
+        self._write_pid()
+        return True
+
     def release(self) -> None:
         """Give the lock back, also for children that share it; doing it twice is fine."""
+        for lock in self._outlived:
+            lock.release()
         if self._lock.is_locked:
             with suppress(OSError):
                 disk.remove(pid_file(self.path))
             self._lock.release()
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        there, ours = os.stat(path), os.fstat(descriptor)  # noqa: PTH116 - beside its twin
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 @contextmanager
@@ -148,6 +184,10 @@ class WorkerLease:
         """Leave word that the worker was told to stop: that it ends with a task in hand is no crash then."""
         with suppress(OSError):
             write_file(told_file(self.path), b"", point=_TOLD, durability="process")
+
+    def keep(self) -> bool:
+        """Do what `Held.keep` does, if it is held."""
+        return self._held is not None and self._held.keep()
 
     def fileno(self) -> int:
         """Return the descriptor to pass to children; raises Locked when the lease is not held."""

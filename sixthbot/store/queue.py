@@ -20,13 +20,13 @@ from sixthbot.store import disk, taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, sync_folder
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
-from sixthbot.store.listing import Listing
 from sixthbot.store.retiring import DoneTasks
 from sixthbot.store.standing import Followers
 from sixthbot.store.switches import Switches
 from sixthbot.store.taskfile import id_in_name, in_folder, is_task_id
 from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, rename
 from sixthbot.store.turns import Turns
+from sixthbot.store.waiting import WaitingTasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -54,8 +54,7 @@ class Queue(Switches):
         self._files = TaskFiles(root, durability)
         self._guard = threading.RLock()
         self.turns = Turns(root / "ready", self._files)
-        self._waiting = Listing(root / "waiting")
-        self._untils: tuple[int, list[tuple[datetime, str]]] = (-1, [])
+        self._waiting = WaitingTasks(root, self._files)
         self._known = KnownIds(root / ".ids", self._files.ids_present)
         self._spent = SpentIds(root / ".spent", durability)
         self.followers = Followers(root, self._files, self._spent)
@@ -340,26 +339,14 @@ class Queue(Switches):
 
     def due(self, now: datetime) -> list[Task]:
         """Return the waiting tasks whose time has come, the longest due first."""
-        due = [path for until, path in self._waiting_until() if until <= now]
-        return [task for path in due if (task := self._files.load(path)) is not None]
-
-    def next_due(self) -> datetime | None:
-        """Return when the next waiting task is due, or None when none waits."""
-        return next((until for until, _ in self._waiting_until()), None)
-
-    def _waiting_until(self) -> list[tuple[datetime, str]]:
         with self._guard:
             self._finish_moves()
-            self._waiting.refresh(at_once=True)
-            if self._untils[0] != self._waiting.readings:
-                found = []
-                for name in self._waiting:
-                    path = f"{self._waiting.folder}/{name}"
-                    task = self._files.load(path, quarantine=True)
-                    if task is not None and isinstance(task.state, Waiting):
-                        found.append((task.state.until, path))
-                self._untils = (self._waiting.readings, sorted(found))
-            return self._untils[1]
+            return self._waiting.due(now)
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return when the next waiting task is due, or None when none waits."""
+        with self._guard:
+            return self._waiting.next_due(now)
 
     # workers
 

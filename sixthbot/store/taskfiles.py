@@ -163,7 +163,7 @@ class TaskFiles:
                 self.set_aside(path, getattr(error, "message", "it cannot be read"))
             return None
         # within a tick of the clock another file could get the same number and time
-        if time.time() - info.st_mtime > _TICK:
+        if abs(time.time() - info.st_mtime) > _TICK:
             if len(self._decoded) >= _CACHE_LIMIT:
                 self._decoded.clear()
             self._decoded[key] = task

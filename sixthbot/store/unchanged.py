@@ -30,7 +30,7 @@ class Unchanged(Generic[_T]):
         if kept is not None and kept[0] == stamp:
             return kept[1]
         value = read()
-        if stamp is not None and time.time_ns() - stamp[2] > _TICK:
+        if stamp is not None and abs(time.time_ns() - stamp[2]) > _TICK:
             self._kept[path] = (stamp, value)
         return value
 

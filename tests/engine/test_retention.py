@@ -27,7 +27,9 @@ DAY = 24 * 3600
 
 
 def sweep(scene: Scene) -> int:
-    keeper, turns = Retention(), 1
+    """Sweep as a bot does that has been there all the time."""
+    keeper, turns = Retention(scene.services, lambda: 0.0), 1
+    keeper._known = scene.clock()
     keeper.begin(scene.services)
     while keeper.go_on(scene.services):
         turns += 1
@@ -88,6 +90,18 @@ def test_a_clock_that_jumps_back_lets_nothing_go_early(repo: RepoDir) -> None:
     clock.advance(7 * DAY)
     sweep(scene)
     assert kept(scene) == [task.id]
+
+
+def test_a_clock_that_jumps_ahead_lets_nothing_go_that_is_not_old(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [task] = finish(scene, "one")
+    clock.advance(400 * DAY)
+    ticks = iter([0.0, 10.0, 10.0, 29.0 * DAY, 31.0 * DAY])
+    keeper = Retention(scene.services, lambda: next(ticks))
+    for expected in ([task.id], [task.id], [task.id], []):
+        assert not keeper.go_on(scene.services)
+        assert kept(scene) == expected
 
 
 def test_an_issues_own_task_stays_until_the_issue_is_over_and_can_be_taken_up_after_that(

@@ -211,15 +211,42 @@ def test_settling_what_is_gone_changes_nothing(queue: Queue) -> None:
 
 
 def test_waiting_tasks_are_due_in_their_order(queue: Queue) -> None:
-    assert queue.next_due() is None
+    assert queue.next_due(START) is None
     for number, seconds in ((1, 30), (2, 10), (3, 20)):
         queue.put(make_task(number, state=Waiting(START + timedelta(seconds=seconds), "later")))
-    assert queue.next_due() == START + timedelta(seconds=10)
+    assert queue.next_due(START) == START + timedelta(seconds=10)
+    assert queue.due(START) == []
     due = queue.due(START + timedelta(seconds=20))
     assert [task.deadline.second - START.second for task in due] == [2, 3]
-    assert queue.due(START) == []
     queue.settle(due[0], step(due[0], lifecycle.TimeCame(), START))
-    assert queue.next_due() == START + timedelta(seconds=20)
+    assert queue.next_due(START + timedelta(seconds=20)) == START + timedelta(seconds=20)
+
+
+def test_a_pause_is_not_longer_for_a_clock_that_is_set_back(queue: Queue, root: Path) -> None:
+    hour, second = timedelta(hours=1), timedelta(seconds=1)
+    queue.put(make_task(1, state=Waiting(START + 8 * second, "attempt 4 failed")))
+    queue.put(make_task(2, state=Waiting(START + 8 * second, "not yet"), not_before=START + 8 * second))
+    assert queue.due(START) == []
+    back = START - hour
+    assert queue.due(back) == []
+    assert queue.next_due(back) == back + 8 * second
+    assert [task.id for task in queue.due(back + 9 * second)] == [make_task(1).id]
+    assert len(queue.due(START + 9 * second)) == 2
+    # and one that waits anew does so from then on
+    again = queue.due(back + 9 * second)[0]
+    later = replace(again, state=Waiting(back + 20 * second, "attempt 5 failed"))
+    queue.settle(again, step(again, lifecycle.TimeCame(), START))
+    queue.settle(claimed(queue), later)
+    assert queue.due(back + 10 * second) == []
+    assert [task.id for task in queue.due(back + 20 * second)] == [later.id]
+
+
+def test_what_a_clock_a_week_ahead_put_off_does_not_wait_for_a_week(queue: Queue, root: Path) -> None:
+    ahead = START + timedelta(days=7)
+    queue.put(make_task(1, state=Waiting(ahead + timedelta(seconds=2), "attempt 2 failed")))
+    queue.put(make_task(2, state=Waiting(ahead, "not yet"), not_before=ahead))
+    queue.put(make_task(3, state=Waiting(START + timedelta(days=1), "a long pause")))
+    assert [task.id for task in Queue(root, "process").due(START)] == [make_task(1).id]
 
 
 def test_counts_are_by_folder_alone(queue: Queue) -> None:

@@ -41,6 +41,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.root.mkdir(parents=True)
         self.queues = [Queue(self.root, "process"), Queue(self.root, "process")]
         self.model: dict[str, Task] = {}
+        self.now = START
 
     def teardown(self) -> None:
         self._temporary.cleanup()
@@ -111,7 +112,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 10), one=st.integers(0, 1))
     def look_at_what_is_due(self, seconds: int, one: int) -> None:
-        now = START + timedelta(seconds=seconds)
+        now = self.now = max(self.now, START + timedelta(seconds=seconds))  # it is not set back here
         waiting = [task for task in self.model.values() if isinstance(task.state, Waiting)]
         expected = {
             task.id for task in waiting if isinstance(task.state, Waiting) and task.state.until <= now

@@ -1,0 +1,64 @@
+"""What befalls a running bot that no program of ours does: its folders removed, its clock set, its disk read-only."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.core.errors import Locked
+from sixthbot.core.tasks import Done
+from sixthbot.store.locks import hold
+from tests.bot.home import CONFIG, Home, Watching, make_home, until
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+SLOW = "---\nid: a\n---\n# Issue a\n\n- [ ] Wait `do: wait`\n"
+
+
+@pytest.fixture
+def home(repo: RepoDir) -> Home:
+    home = make_home(repo)
+    home.configure(CONFIG + '[recipes.wait]\nrun = ["sleep", "3"]\n')
+    return home
+
+
+def test_local_removed_under_a_bot_makes_no_second_executor(home: Home) -> None:
+    with Watching(home.bot()):
+        home.drop("a.md", SLOW)
+        until(lambda: "process.started" in home.kinds())
+        shutil.rmtree(home.places.local)
+        until(home.places.watch_lock.exists)
+        with pytest.raises(Locked):
+            home.bot().watch(threading.Event())
+        home.bot().run(threading.Event())  # it recovers, and waits for what the other one does
+        [task] = home.tasks()
+        assert (task.issue, task.state, task.crashes) == ("a", Done("succeeded"), 0)
+        home.drop("b.md", "# Go on\n\n- [ ] By hand\n")
+        until(lambda: home.tasks("parked"))
+    kinds = home.kinds()
+    assert "task.recovered" not in kinds
+    assert kinds.count("process.started") == kinds.count("process.ended") == 1
+
+
+def test_a_bot_whose_lock_another_one_took_meanwhile_leaves(home: Home) -> None:
+    bot, ended = home.bot(), threading.Event()
+    said = []
+
+    def watch() -> None:
+        try:
+            bot.watch(threading.Event())
+        except Locked as error:
+            said.append(error.message)
+        finally:
+            ended.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    until(lambda: "event" in home.kinds())
+    home.places.watch_lock.unlink()
+    with hold(home.places.watch_lock, what="watch"):
+        assert ended.wait(10)
+    assert "was removed under this bot and another one has begun" in said[0]
