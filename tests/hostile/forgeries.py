@@ -321,6 +321,61 @@ FORGERIES: dict[str, dict[str, Forgery]] = {
 }  # fmt: skip
 
 
+_TRACE = {
+    "time": HOSTILE,
+    "kind": HOSTILE,
+    "about": HOSTILE,
+    "reason": HOSTILE,
+    "task": HOSTILE,
+    "outcome": HOSTILE,
+}
+
+
+def _traces(*values: Any) -> Forgery:
+    """Give every rule's traces another content, one after the other."""
+
+    def forge(home: Path) -> None:
+        found = sorted(path for path in home.glob("local/traces/*.json") if path.name != "stopped.json")
+        for number, path in enumerate(found):
+            path.write_text(json.dumps(values[number % len(values)]))
+
+    return forge
+
+
+def _results(home: Path) -> None:
+    folder = home / "artifacts/health"
+    folder.mkdir(exist_ok=True)
+    (folder / "tests.json").write_text(
+        json.dumps({"ok": False, "time": HOSTILE, "summary": HOSTILE, "runs": 5})
+    )
+    (folder / f"{HOSTILE.replace('/', '')}.json").write_text(
+        json.dumps({"ok": False, "time": "x", "summary": HOSTILE})
+    )
+    (folder / "types.json").write_bytes(b"[" * 100_000)
+    os.mkfifo(folder / "pipe.json")
+    (folder / "folder.json").mkdir()
+    (folder / "link.json").symlink_to("/dev/zero")
+
+
+FORGERIES["traces"] = {
+    **_special("local/traces/*.json"),
+    "other types": _traces({"last": 5, "fired": 5}, {"last": [5, {}], "failed": []}, 7),
+    "hostile texts": _traces(
+        {"last": [{**_TRACE, "fired": True, "terms": [5, {"text": HOSTILE, "value": HOSTILE}]}], "succeeded": _TRACE, "failed": _TRACE}
+    ),
+    "times of every kind": _traces(
+        *({"last": [{"time": value, "ended": value, "fired": value, "task": value}]} for value in _WRONG if value != 1e400)
+    ),
+    "rules that were stopped": lambda home: (home / "local/traces/stopped.json").write_text(
+        json.dumps({HOSTILE: {"time": HOSTILE, "reason": HOSTILE}, "x": 5, "y": {"time": 1, "reason": []}})
+    ),
+    "limits of every kind": lambda home: (home / "local/cursors/limits.json").write_text(
+        json.dumps({"work on an issue": [5, HOSTILE, "9999999-01-01"], "say that a draft waits": 7})
+    ),
+    "results of every kind": _results,
+}  # fmt: skip
+
+
 def _instead_of_folder(path: Path) -> None:
     shutil.rmtree(path)
     path.write_bytes(b"x")

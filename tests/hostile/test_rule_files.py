@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.repos import RepoDir
 
 CASES = dict(rule_files())
-MOST, SLOWEST = 0.05, 1.0
+MOST, SLOWEST = 0.05, 2.0
 EVENT = make_event(
     "commit",
     {
@@ -35,28 +35,30 @@ EVENT = make_event(
 _TIMES: dict[str, float] = {}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_hostile_rule_file_is_judged_in_words_and_in_time(name: str) -> None:
+def judge(name: str) -> list[str]:
+    """Do with a file what `rules check` and an event do; return all that is said of it, and note the time it took."""
     began = time.thread_time()
     file = read_rule_file(CASES[name], "r.toml", ".sixth/rules/r.toml")
-    rules = [rule for rule in file.rules if not check_steps(rule)]
-    judged = [
-        *(one for rule in rules[:50] for one in unreachable(rule)),
-        *(pair.how for pair in overlaps(rules[:50])),
-    ]
-    verdicts = [match(rule, EVENT) for rule in rules[:50]]
+    rules = [rule for rule in file.rules if not check_steps(rule)][:50]
+    told = [one for rule in rules for one in unreachable(rule)]
+    told += [pair.how for pair in overlaps(rules)]
+    told += [match(rule, EVENT).reason for rule in rules]
     _TIMES[name] = time.thread_time() - began
+    assert all(one.reason.startswith("r.toml") for one in file.disabled)
+    return told + [one.reason for one in file.disabled]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_rule_file_is_judged_in_words_and_in_time(name: str) -> None:
+    told = judge(name)
     assert _TIMES[name] < SLOWEST, _TIMES[name]
-    for reason in (one.reason for one in file.disabled):
-        assert reason.startswith("r.toml"), reason
-    told = [*(one.reason for one in file.disabled), *(one.reason for one in verdicts), *judged]
     assert not [line for line in told if has_unsafe_characters(line)]
 
 
-def test_the_slowest_of_twenty_hostile_rule_files_takes_a_twentieth_of_a_second() -> None:
+def test_of_twenty_hostile_rule_files_nineteen_take_less_than_a_twentieth_of_a_second() -> None:
+    for name in CASES.keys() - _TIMES.keys():  # those that another process of the tests had
+        judge(name)
     times = sorted(_TIMES.values())
-    if len(times) < len(CASES):
-        pytest.skip("another process had the others")
     assert times[int(len(times) * 0.95)] < MOST, sorted(_TIMES.items(), key=lambda one: -one[1])[:10]
 
 
