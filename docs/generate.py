@@ -1,7 +1,8 @@
 """Write the generated documents, or with --check fail when one is stale.
 
 Generated are docs/commands.md (from the program's own help), docs/configuration.md (from the settings' schema),
-docs/actions.md (from the action table), docs/journal.md (from the schema of its records) and the marked blocks of docs/architecture.md.
+docs/actions.md (from the action table), docs/journal.md (from the schema of its records) and the marked blocks of docs/architecture.md and
+docs/rules.md.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import click
 from sixthbot.actions import registry
 from sixthbot.cli.group import cli
 from sixthbot.core import lifecycle
+from sixthbot.core.events import FIELDS
 from sixthbot.core.times import format_duration
 from sixthbot.store.config import Config
 from sixthbot.store.kinds import KINDS
 from sixthbot.store.records import MEANINGS, Record
+from sixthbot.store.ruletable import RuleTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,6 +198,26 @@ def journal() -> str:
     return "\n".join(lines)
 
 
+def rules(text: str) -> str:
+    """Return docs/rules.md with its tables of keys and events from the code that checks rule files."""
+    keys = ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in RuleTable.model_fields.items():
+        value = _toml(field.get_default(call_default_factory=True)) if not field.is_required() else ""
+        default = f"`{value}`".replace("0ms", "0s") if value else "(needed)"
+        keys.append(f"| `{field.alias or name}` | {default} | {field.description or ''} |")
+    kinds = ["| event | fields |", "|---|---|"]
+    kinds += [f"| `{kind}` | {', '.join(names)} |" for kind, names in FIELDS.items()]
+    kinds.append("| `hook.NAME` | args |")
+    return _filled(_filled(text, "keys", keys), "events", kinds)
+
+
+def _filled(text: str, name: str, lines: list[str]) -> str:
+    start, end = f"<!-- {name}: generated -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}{chr(10).join(lines)}\n{end}{after}"
+
+
 def architecture(text: str) -> str:
     """Return docs/architecture.md with its state diagram drawn from the lifecycle table."""
     start, end = "<!-- states: generated -->\n", "<!-- end of states -->"
@@ -205,12 +228,13 @@ def architecture(text: str) -> str:
 
 def main() -> int:
     """Write or check; return the exit status."""
-    page = DOCS / "architecture.md"
+    page, language = DOCS / "architecture.md", DOCS / "rules.md"
     wanted = {
         DOCS / "commands.md": commands(),
         DOCS / "configuration.md": configuration(),
         DOCS / "actions.md": actions(),
         DOCS / "journal.md": journal(),
+        language: rules(language.read_text(encoding="utf-8")),
         page: architecture(page.read_text(encoding="utf-8")),
     }
     stale = [

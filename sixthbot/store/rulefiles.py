@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from sixthbot.core.errors import ConfigError, Refused
 from sixthbot.core.following import circles
-from sixthbot.core.limits import GENERATIONS, Limit, parse_limit
 from sixthbot.core.matching import check_rule
 from sixthbot.core.rules import DisabledRule, Mode, Rule, RuleTest, StepSpec
-from sixthbot.core.tasks import AfterFailed, Lane
-from sixthbot.core.times import parse_duration
 from sixthbot.store.atomic import read_small
 from sixthbot.store.resources import read_shipped_rule_files
+from sixthbot.store.ruletable import RULE_KEYS, CaseTable, RuleTable
 from sixthbot.store.schedules import schedule_problems
 from sixthbot.store.suggest import did_you_mean, shown
 from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
@@ -35,103 +32,6 @@ SHIPPED = "shipped"
 _MOST_RULES = 200
 _MOST_TOLD = 20
 _TABLE = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str | int | float) else value
-
-
-def _span(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("not a duration; write it like 2s, 15m, 2h or 1d")  # noqa: TRY004 - pydantic wants this one
-    try:
-        return parse_duration(value)
-    except ConfigError as error:
-        raise ValueError(f"{error.message}; {error.hint}") from None
-
-
-def _limit(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("not a limit; write it like 20/h, 5/m or 100/d")  # noqa: TRY004 - pydantic wants this one
-    try:
-        return parse_limit(value)
-    except ConfigError as error:
-        raise ValueError(f"{error.message}; {error.hint}") from None
-
-
-def _pattern(value: object) -> object:
-    """Write a value as matching compares it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _step(value: object) -> object:
-    return {"use": value} if isinstance(value, str) else value
-
-
-Patterns = Annotated[
-    list[Annotated[str, BeforeValidator(_pattern), StringConstraints(max_length=500)]],
-    BeforeValidator(_as_list),
-    Field(min_length=1, max_length=100),
-]
-Span = Annotated[timedelta, BeforeValidator(_span)]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$", max_length=200)]
-
-
-class _StepTable(BaseModel):
-    """One entry of `do`; what else stands in it are the action's arguments."""
-
-    model_config = ConfigDict(extra="allow")
-
-    use: Annotated[str, Field(min_length=1)]
-
-
-class _RuleTable(BaseModel):
-    """One `[[rule]]` table as it is written."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Annotated[Line, Field(min_length=1)]
-    on: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1, max_length=20)]
-    do: Annotated[list[Annotated[_StepTable, BeforeValidator(_step)]], Field(min_length=1, max_length=50)]
-    when: dict[str, Patterns] = Field(default_factory=dict)
-    condition: str = Field("", alias="if")
-    lane: Lane = Lane.NORMAL
-    key: Line = ""
-    mode: Mode = Mode.QUEUED
-    settle: Span = timedelta(0)
-    cooldown: Span = timedelta(0)
-    timeout: Span | None = None
-    retries: Annotated[int, Field(ge=0, le=100)] = 3
-    limit: Annotated[Limit | None, BeforeValidator(_limit)] = None
-    generations: Annotated[int, Field(ge=0, le=100)] = GENERATIONS
-    delay: Span = timedelta(0)
-    after: Annotated[list[Line], BeforeValidator(_as_list)] = Field(default_factory=list)
-    after_failed: AfterFailed = AfterFailed.PARK
-    concurrency: Annotated[int, Field(ge=0, le=1000)] = 0
-    parallel_safe: bool = True
-    react_to_self: bool = False
-    schedule: Line = ""
-    timezone: Line = ""
-    catch_up: Literal["once", "all", "skip"] = "once"
-    catch_up_max: Annotated[int, Field(ge=1, le=1000)] = 24
-    overlap: Literal["skip", "queue", "allow"] = "skip"
-    jitter: Span = timedelta(0)
-    enabled: bool = True
-    description: str = ""
-
-
-class _TestTable(BaseModel):
-    """One `[[test]]` table as it is written."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    given: dict[str, Any]
-    expect: list[str]
-
-
-_RULE_KEYS = frozenset(field.alias or name for name, field in _RuleTable.model_fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,14 +217,14 @@ def _tables(raw: dict[str, Any], key: str) -> list[Any]:
 
 def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule | None, list[str]]:
     try:
-        read = _RuleTable.model_validate(table)
+        read = RuleTable.model_validate(table)
     except ValidationError as error:
         told = [_describe(detail) for detail in error.errors(include_url=False)]
         return None, [
             *told[:_MOST_TOLD],
             *([f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []),
         ]
-    values = {name: getattr(read, name) for name in _RuleTable.model_fields}
+    values = {name: getattr(read, name) for name in RuleTable.model_fields}
     if read.overlap == "allow" and "mode" not in read.model_fields_set:
         values["mode"] = Mode.PARALLEL  # runs side by side are asked for; the default would put them in a row
     rule = Rule(
@@ -347,7 +247,7 @@ def _describe(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     match detail["type"]:
         case "extra_forbidden":
-            return f"there is no such key: {keys[-1]!r}; {did_you_mean(keys[-1], _RULE_KEYS)}"
+            return f"there is no such key: {keys[-1]!r}; {did_you_mean(keys[-1], RULE_KEYS)}"
         case "literal_error" | "enum":
             message = f"{shown(detail['input'])} is not one of {detail['ctx']['expected']}"
         case "missing":
@@ -364,7 +264,7 @@ def _read_tests(
     tests, wrong = [], []
     for number, table in enumerate(tables, 1):
         try:
-            read = _TestTable.model_validate(table)
+            read = CaseTable.model_validate(table)
         except ValidationError as error:
             reasons = "; ".join(_describe(detail) for detail in error.errors(include_url=False))
             wrong.append(DisabledRule(f"test {number}", f"{name}: test {number}: {reasons}"))
