@@ -23,5 +23,6 @@ def command(session: Session, context: click.Context, args: tuple[str, ...]) -> 
     """Leave a note for the bot, so that it looks at once. Always exits 0, says nothing, and takes next to no time."""
     # only options before the verb lead here; the same call without them is answered before click is loaded
     subprocess.call(
-        [sys.executable, "-m", "sixthbot", "-C", str(session.start), str(context.info_name), *args]
+        # -P: nothing of the folder that it is called in is ever imported
+        [sys.executable, "-P", "-m", "sixthbot", "-C", str(session.start), str(context.info_name), *args]
     )

@@ -314,3 +314,15 @@ def test_a_shim_that_may_start_a_run_calls_the_program_only_where_nobody_watches
     )  # a program that is not found: the note is left
     assert notes(autostarting) == ["on-commit"] * 2
     assert (autostarting.path / "called").read_text() == "on-commit arg\n"
+
+
+def test_a_verb_behind_options_imports_nothing_of_the_folder_it_is_called_in(
+    home: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(home.path / "sixthbot/__init__.py", "")
+    script(home.path / "sixthbot/__main__.py", "open('ran', 'w')\n")
+    monkeypatch.chdir(home.path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert sixthbot("--quiet", "on-commit", cwd=home.path).code == 0
+    assert not (home.path / "ran").exists()
+    assert notes(home) == ["on-commit"]
