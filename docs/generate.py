@@ -164,6 +164,7 @@ _PROMISES = (
     "that died with the bot has its `process.started` alone. Where the bot died between moving a ref and writing it\n"
     "down, recovery writes it from the recorded operation. With a power cut the last lines may be lost: the journal is\n"
     "synced for errors only, and what was done is known from git.\n\n"
+    "A file is closed at 8 MiB as `ACTOR.NUMBER.jsonl`, with the number of its last record, and never changes then.\n\n"
     "Values after `--token` and its like, passwords in addresses, the shapes of known keys, and what a variable with a\n"
     "secret's name holds are replaced by `***` before anything is written.\n"
 )

@@ -20,7 +20,7 @@ class Follower:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._read = {path: path.stat().st_size for path in journal.paths()}
+        self._read = {_identity(path.stat()): path.stat().st_size for path in journal.paths()}
 
     def fresh(self) -> list[Record]:
         """Return the records that were added since the last call, in order of time."""
@@ -28,9 +28,10 @@ class Follower:
         return sorted(added, key=lambda record: record.time)
 
     def _added(self, path: Path) -> list[Record]:
-        start = self._read.get(path, 0)
         try:
             with open_plain(path) as file:
+                known = _identity(os.fstat(file.fileno()))
+                start = self._read.get(known, 0)
                 if file.seek(0, os.SEEK_END) < start:
                     start = 0  # it was replaced by hand: told from its beginning
                 file.seek(start)
@@ -38,5 +39,10 @@ class Follower:
         except OSError:
             return []
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written is told the next time
-        self._read[path] = start + len(whole)
+        self._read[known] = start + len(whole)
         return [record for line in whole.splitlines() if (record := parse_line(line)) is not None]
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    """Return what a file is known by: one that is closed gets another name and stays the same."""
+    return found.st_dev, found.st_ino

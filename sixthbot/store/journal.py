@@ -7,12 +7,14 @@ import logging
 import os
 import stat
 import threading
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.times import format_time
 from sixthbot.store import disk
 from sixthbot.store.actor import actor_id
-from sixthbot.store.atomic import Durability, append_to, make_dirs, point
+from sixthbot.store.atomic import Durability, append_to, make_dirs, move, point
 from sixthbot.store.locks import exclusive
 from sixthbot.store.records import DETAILS, Record, line_of, records
 from sixthbot.store.redact import redact, redact_text, redact_value
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Record", "redact", "redact_text"]
 
 _APPEND = point("journal.append")
+_CLOSE = point("journal.close")
+SEGMENT = 8 << 20
+"""Bytes after which a file is closed and a new one begun: what is closed never changes, and travels once."""
 _LEVELS = logging.getLevelNamesMapping()
 _log = logging.getLogger("sixthbot.journal")
 
@@ -69,20 +74,17 @@ class Journal:
         if details.get("data") is not None:
             details["data"] = redact_value(details["data"])
         make_dirs(self._folder)
-        with self._guard:
-            descriptor = disk.open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
-            try:
-                with exclusive(descriptor):
-                    record = Record(
-                        time=format_time(self._clock()), actor=self._own_actor(), n=self._next(descriptor),
-                        kind=kind, level=level, message=redact_text(message), **details,
-                    )  # fmt: skip
-                    append_to(descriptor, line_of(record), point=_APPEND)
-                    self._last = (os.fstat(descriptor).st_size, record.n)
-                if self._durability == "power" and level == "error":
-                    disk.sync(descriptor)  # the rest says how work went; what was done is known from git
-            finally:
-                os.close(descriptor)
+        with self._guard, self._opened() as descriptor:
+            record = Record(
+                time=format_time(self._clock()), actor=self._own_actor(), n=self._next(descriptor),
+                kind=kind, level=level, message=redact_text(message), **details,
+            )  # fmt: skip
+            append_to(descriptor, line_of(record), point=_APPEND)
+            self._last = (os.fstat(descriptor).st_size, record.n)
+            if self._durability == "power" and level == "error":
+                disk.sync(descriptor)  # the rest says how work went; what was done is known from git
+            if self._last[0] >= SEGMENT:
+                self._close(record.n)
         told = {
             name: value
             for name, value in details.items()
@@ -90,6 +92,33 @@ class Journal:
         }
         _log.log(_LEVELS.get(level.upper(), logging.INFO), "%s", record.message, extra={"kind": kind, **told})
         return record
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Give this clone's file, with other processes kept out of it."""
+        while True:
+            descriptor = disk.open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
+            try:
+                with exclusive(descriptor):
+                    if self._is_current(descriptor):
+                        yield descriptor
+                        return
+            finally:
+                os.close(descriptor)
+
+    def _is_current(self, descriptor: int) -> bool:
+        """Tell whether the file is still the one that grows: another process may have closed it meanwhile."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
+        except FileNotFoundError:
+            return False
+
+    def _close(self, number: int) -> None:
+        """Let the file be, under a name with the number of its last record; the next record begins a new one."""
+        closed = self.path.with_name(f"{self._own_actor()}.{number:09d}.jsonl")
+        with suppress(FileExistsError):  # a person put it there; this one grows on
+            move(self.path, closed, point=_CLOSE, durability="process")
+            self._last = (0, number)
 
     def note(self, kind: str, message: str, *, level: str = "info", **details: Any) -> None:
         """Do what `append` does, for whoever needs nothing back."""
@@ -102,7 +131,17 @@ class Journal:
 
         `where` says which ones are wanted.
         """
-        streams = (records(path, backwards=newest_first) for path in self.paths())
+        actors: dict[str, list[Path]] = {}
+        for path in self.paths():
+            actors.setdefault(path.name.partition(".")[0], []).append(path)
+        # of one actor at a time only one file is open: the closed ones, by number, then the one that grows
+        streams = (
+            chain.from_iterable(
+                records(path, backwards=newest_first)
+                for path in sorted(paths, key=_place, reverse=newest_first)
+            )
+            for paths in actors.values()
+        )
         merged = heapq.merge(*streams, key=lambda record: record.time, reverse=newest_first)
         return (record for record in merged if where is None or where(record))
 
@@ -117,4 +156,13 @@ class Journal:
         size, number = self._last
         if size == 0 or os.fstat(descriptor).st_size != size:
             number = next((record.n for record in records(self.path, backwards=True)), 0)
+            if not number:
+                closed = self._folder.glob(f"{self._own_actor()}.*.jsonl")
+                number = max((_place(path)[1] for path in closed), default=0)
         return number + 1
+
+
+def _place(path: Path) -> tuple[bool, int]:
+    """Return what the files of one actor are sorted by."""
+    number = path.name.split(".")[1]
+    return (False, int(number)) if number.isdecimal() and number.isascii() else (True, 0)

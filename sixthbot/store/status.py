@@ -152,7 +152,12 @@ def _last_error(places: Places) -> dict[str, Any] | None:
     folder = f"{places.home}/journal"
     newest: dict[str, Any] | None = None
     for name in _names(folder):
-        if name.endswith(".jsonl") and (found := _last_failure(f"{folder}/{name}")) is not None:
+        # closed files have a number in their name, and nothing that is news
+        if (
+            name.endswith(".jsonl")
+            and name.count(".") == 1
+            and (found := _last_failure(f"{folder}/{name}")) is not None
+        ):
             newest = found if newest is None else max(newest, found, key=lambda error: str(error["time"]))
     return newest
 

@@ -18,6 +18,7 @@ from sixthbot.cli.app import main as command_line
 from sixthbot.engine import duties, pool, worker
 from sixthbot.engine.services import open_services
 from sixthbot.git.run import Git, Result, failure
+from sixthbot.store import journal
 from sixthbot.store.atomic import observe
 from tests.support.repos import RepoDir, make_bare, make_repo
 
@@ -152,6 +153,7 @@ def _watch(blow: Blow) -> None:
     worker._DISK_WAIT = worker._LOCK_WAIT = timedelta(seconds=0.05)
     pool._TROUBLE_WAIT = 0.05
     duties._LONGEST_PAUSE = 0.05
+    journal.SEGMENT = 20_000  # bytes: a life is short
 
 
 def retry_failed(life: Life) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sixthbot.cli.follow import Follower
 from sixthbot.core.errors import UsageError
 from sixthbot.store.actor import actor_id
 from sixthbot.store.checkpoints import Checkpoints, StepRecord
@@ -47,6 +48,30 @@ def test_records_come_back_in_order_and_numbered(journal: Journal, clock: FixedC
     assert [record.n for record in journal.read(where=lambda record: record.task == "t3")] == [4]
     line = journal.path.read_bytes().splitlines()[0]
     assert json.loads(line).keys() == {"time", "actor", "n", "kind", "level", "message", "task", "data"}
+
+
+def test_a_long_file_is_closed_and_the_order_and_numbers_go_on(
+    journal: Journal, clock: FixedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sixthbot.store.journal.SEGMENT", 1000)
+    other = Journal(tmp_path / "journal", tmp_path / "local", durability="process", clock=clock)
+    follower, followed = Follower(journal), []
+    for number in range(60):
+        clock.advance(1)
+        (journal, other)[number % 2].append("x", f"no {number}")
+        if number % 7 == 0:
+            followed += follower.fresh()
+    followed += follower.fresh()
+    assert [record.n for record in followed] == list(range(1, 61))
+    assert len(journal.paths()) > 4
+    assert [record.n for record in journal.read()] == list(range(1, 61))
+    assert [record.n for record in journal.read(newest_first=True)] == list(range(60, 0, -1))
+    again = Journal(tmp_path / "journal", tmp_path / "local", durability="process", clock=clock)
+    journal.path.unlink(missing_ok=True)
+    last = max(record.n for record in again.read())
+    assert again.append("x", "after all were closed").n == last + 1
+    closed = next(path for path in journal.paths() if path != journal.path)
+    assert json.loads(closed.read_bytes().splitlines()[-1])["n"] == int(closed.name.split(".")[1])
 
 
 def test_a_torn_or_foreign_line_is_passed_over(journal: Journal) -> None:
