@@ -13,7 +13,7 @@ from sixthbot.core.errors import Locked, SixthError
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.times import format_time
 from sixthbot.engine import housekeeping
-from sixthbot.engine.admit import admit, hasten, wake_due
+from sixthbot.engine.admit import admit, hasten, take_in_strays, wake_due
 from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
 from sixthbot.engine.following import FollowerWatch
@@ -391,7 +391,7 @@ class Bot:
 
 
 def _wake_due(services: Services) -> float | None:
-    if wake_due(services):
+    if take_in_strays(services) or wake_due(services):
         return 0.0
     now = services.clock()
     due = services.store.queue.next_due(now)

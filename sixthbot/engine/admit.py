@@ -19,6 +19,7 @@ from sixthbot.core.tasks import Lane, Running, Task, Waiting, deadline_of, task_
 from sixthbot.core.times import format_time, parse_moment
 from sixthbot.engine.following import let_follow
 from sixthbot.engine.restraint import at_its_limit, cooling, note_acted
+from sixthbot.store.astray import take_in
 from sixthbot.store.locks import hold
 from sixthbot.store.records import about
 from sixthbot.store.rulefiles import SHIPPED
@@ -67,6 +68,14 @@ def wake_due(services: Services) -> list[Task]:
         if services.store.queue.settle(task, after):
             woken.append(after)
     return woken
+
+
+def take_in_strays(services: Services) -> list[Task]:
+    """Make ready what a person put into the queue's folder itself, or straight into `ready/`; return those tasks."""
+    taken = take_in(services.places.queue, services.loaded.config.bot.durability)
+    for task in taken:
+        services.store.journal.append("task.taken-in", "was put there by hand", **about(task))
+    return taken
 
 
 def hasten(services: Services) -> list[Task]:

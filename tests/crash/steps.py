@@ -79,10 +79,10 @@ def pause(life: Life) -> int:
 
 
 def move_by_hand(life: Life) -> int:
-    """They move a task into another lane by hand; somebody's editor leaves broken files."""
+    """They move tasks into another lane, or none, by hand; somebody's editor leaves broken files."""
     queue = life.repo.path / ".sixth/queue"
-    for path in (queue / "ready/normal").glob("*.json"):
-        path.rename(queue / "ready/high" / path.name)
+    for number, path in enumerate(sorted((queue / "ready/normal").glob("*.json"))):
+        path.rename(queue / ("ready/high" if number else "ready") / path.name)
     (queue / "ready/normal/junk.json").write_text("{")
     operations = life.repo.path / ".sixth/operations"
     operations.mkdir(exist_ok=True)
