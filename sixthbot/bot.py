@@ -108,6 +108,7 @@ class Bot:
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", self._recover),
+            Duty("strays", _take_in_strays),
             Duty("tidying", self._tidy_up),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
             Duty("hooks", self._look_at_notes),
@@ -236,6 +237,7 @@ class Bot:
     def _begin(self, *, announce: bool) -> None:
         """Take up what an earlier process, that may have died anywhere, left behind."""
         services = self._last
+        take_in_strays(services)  # before anybody asks which tasks there are
         self._intake.begin(services.store, services.clock())
         if services.trusted:
             trust_resumed(
@@ -390,8 +392,12 @@ class Bot:
         return _RETIRE_EVERY if self._retiring else None
 
 
+def _take_in_strays(services: Services) -> float | None:
+    return 0.0 if take_in_strays(services) else None
+
+
 def _wake_due(services: Services) -> float | None:
-    if take_in_strays(services) or wake_due(services):
+    if wake_due(services):
         return 0.0
     now = services.clock()
     due = services.store.queue.next_due(now)
