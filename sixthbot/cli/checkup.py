@@ -13,6 +13,7 @@ from sixthbot.cli.leftovers import git_locks, kept_aside, left_behind, torn_line
 from sixthbot.cli.times import ago
 from sixthbot.core.errors import ConfigError, SixthError
 from sixthbot.store.clock import now
+from sixthbot.store.config import workers_note
 from sixthbot.store.redact import redact_text
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _settings(services: Services) -> Iterator[Finding]:
         )
     yield Finding("ok", "rules", f"{len(services.rules.rules)} can be used")
     config = services.loaded.config
+    if note := workers_note(config):
+        yield Finding("note", "workers", note, "bot.workers in .sixth/config.toml")
     commands = {f"recipe {name}": recipe.run for name, recipe in config.recipes.items()}
     commands |= {f"check {number}": run for number, run in enumerate(config.check.run, 1)}
     for name, argv in commands.items():

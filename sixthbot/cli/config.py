@@ -11,6 +11,7 @@ from sixthbot.cli.output import one_line, paint, table
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.core.errors import UsageError
+from sixthbot.store.config import workers_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +69,8 @@ def show(session: Session, section: str, *, origin: bool, as_json: bool) -> None
         session.out.talk(
             "the repository's settings are not trusted, so only its display keys count: sixthbot trust --show"
         )
+    if note := workers_note(loaded.config):
+        session.out.talk(note)
     for problem in loaded.problems:
         session.out.talk(one_line(str(problem), 300))
 

@@ -112,6 +112,15 @@ class Attempt:
     def check(self) -> None:
         """Raise Cancelled when the task is to stop and WorkFailed when its rule's time is up."""
         self._progress.catch_up()
+        self.check_wanted()
+        if self._deadline is not None and time.monotonic() >= self._deadline and self.rule.timeout:
+            raise WorkFailed(
+                f"the rule's timeout of {format_duration(self.rule.timeout)} ran out",
+                hint="raise `timeout` in the rule, or make it do less at once",
+            )
+
+    def check_wanted(self) -> None:
+        """Raise Cancelled when the task is to stop; also before it began."""
         if self.stopping.is_set():
             raise Cancelled("the bot is stopping", by_person=False)
         if self.services.store.queue.cancel_requested(self.task.id):
@@ -120,11 +129,6 @@ class Attempt:
             raise Paused("paused by a person")
         if not self.services.store.queue.holds(self.task):
             raise Cancelled("its file was moved by hand", by_person=False)
-        if self._deadline is not None and time.monotonic() >= self._deadline and self.rule.timeout:
-            raise WorkFailed(
-                f"the rule's timeout of {format_duration(self.rule.timeout)} ran out",
-                hint="raise `timeout` in the rule, or make it do less at once",
-            )
 
     def tell(self, line: str) -> None:
         """Show a line of progress: in the task's log and in the journal."""

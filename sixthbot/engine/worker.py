@@ -121,7 +121,7 @@ class Worker:
                         "task.alone", "waits until nothing else runs: its rule says parallel_safe = false"
                     )
                     said = True
-                attempt.check()
+                attempt.check_wanted()
                 self._stopping.wait(_LOOK)
         except SixthError as error:
             return self._expected(attempt, error)

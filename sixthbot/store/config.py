@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sixthbot.core.errors import ConfigError, Refused
+from sixthbot.core.text import counted
 from sixthbot.store.atomic import read_small
 from sixthbot.store.paths import user_config_file
 from sixthbot.store.schema import Config, Recipe
@@ -78,6 +79,17 @@ def load_config(
     for layer in layers:
         _merge(merged, layer.tables, layer.name, origins)
     return Loaded(Config.model_validate(merged), origins, untrusted, tuple(problems))
+
+
+def workers_note(config: Config) -> str:
+    """Return how many workers run where the lanes reserve all of `bot.workers` or more; empty where they do not."""
+    reserved = sum(lane.workers for lane in config.lanes.values())
+    if reserved < config.bot.workers:
+        return ""
+    return (
+        f"the lanes reserve {counted(reserved, 'worker')} and bot.workers is {config.bot.workers}: "
+        f"{reserved + 1} run, the last one for every lane"
+    )
 
 
 def mistakes_in(name: str, data: bytes) -> list[str]:

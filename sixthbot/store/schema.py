@@ -90,13 +90,20 @@ class CommitSettings(Section):
 class LaneSettings(Section):
     """A lane's share of the workers."""
 
-    workers: int = Field(0, ge=0, le=64, description="Workers that take from this lane only.")
+    workers: int = Field(
+        0, ge=0, le=64, description="Workers that take from this lane only, whatever `bot.workers` says."
+    )
 
 
 class BotSettings(Section):
     """The bot itself."""
 
-    workers: int = Field(2, ge=1, le=64, description="Tasks worked on at the same time.")
+    workers: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Tasks worked on at the same time; one more than the lanes reserve at least.",
+    )
     durability: Literal["power", "process"] = Field(
         "power",
         description="What finished work survives: a power cut, or only the end of the process (faster).",

@@ -14,6 +14,7 @@ from sixthbot.core.times import (
     format_duration,
     format_time,
     parse_duration,
+    parse_moment,
     parse_sortable,
     parse_time,
     sortable,
@@ -75,3 +76,31 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text
+
+
+BERLIN = timezone(timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2h", datetime(2026, 6, 1, 15, 30, tzinfo=UTC)),
+        ("16:00", datetime(2026, 6, 1, 14, 0, tzinfo=UTC)),
+        ("15:30", datetime(2026, 6, 2, 13, 30, tzinfo=UTC)),  # now: so it is tomorrow's
+        ("8:05", datetime(2026, 6, 2, 6, 5, tzinfo=UTC)),
+        ("2026-06-03", datetime(2026, 6, 2, 22, 0, tzinfo=UTC)),
+        ("2026-06-03 08:00", datetime(2026, 6, 3, 6, 0, tzinfo=UTC)),
+        ("2026-06-03T08:00:00Z", datetime(2026, 6, 3, 8, 0, tzinfo=UTC)),
+        ("2020-01-01", datetime(2026, 6, 1, 13, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_by_the_clock_of_who_wrote_it(text: str, expected: datetime) -> None:
+    assert parse_moment(text, datetime(2026, 6, 1, 15, 30, tzinfo=BERLIN)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "25:00", "9999-12-31", "2026-13-01", "4000d", "-2h", "12", "\0"]
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not a time to wait for"):
+        parse_moment(text, datetime(2026, 6, 1, 15, 30, tzinfo=BERLIN))

@@ -7,7 +7,8 @@ import pytest
 
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Done, Lane, Waiting
-from sixthbot.engine.admit import SETTLING, admit
+from sixthbot.core.times import format_time
+from sixthbot.engine.admit import SETTLING, admit, hasten
 from tests.engine.scene import SECOND, Scene, probe, rule
 from tests.support.clock import FixedClock
 
@@ -181,3 +182,20 @@ def test_what_has_cooled_down_is_forgotten(repo: RepoDir) -> None:
     saved = scene.services.store.cursors.load("cooldowns")
     assert saved is not None
     assert len(saved) == 2
+
+
+def test_a_rules_delay_and_an_issues_own_time_put_the_start_off(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(delay=10 * MINUTE), rule("work", on="issue.added"), clock=clock)
+    [task] = scene.admit()
+    assert task.state == Waiting(clock() + 10 * MINUTE, f"not before {format_time(clock() + 10 * MINUTE)}")
+    assert task.deadline == clock() + 40 * MINUTE
+    assert hasten(scene.services) == []  # it is not another look that it waits for
+    clock.advance(600)
+    assert [one.id for one in scene.wake()] == [task.id]
+    (scene.services.places.issues / "a").mkdir(parents=True)
+    text = b"---\nnot_before: 2h\npriority: high\n---\n# Do it\n"
+    (scene.services.places.issues / "a/issue.md").write_bytes(text)
+    [task] = admit(scene.services, [scene.event("a", "issue.added", {"id": "a"})])
+    assert (task.not_before, task.lane) == (clock() + 120 * MINUTE, Lane.HIGH)
+    assert task.deadline == clock() + 125 * MINUTE

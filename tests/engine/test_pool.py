@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sixthbot.core.rules import Mode
-from sixthbot.core.tasks import Done, Lane, Ready
+from sixthbot.core.tasks import Done, Lane, Parked, Ready
+from sixthbot.engine import steering
+from sixthbot.engine.admit import admit
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.store.atomic import observe
+from sixthbot.store.config import workers_note
 from sixthbot.store.locks import is_free
+from sixthbot.store.schema import LaneSettings
 from tests.engine.scene import Scene, probe, rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sixthbot.core.tasks import Task
     from tests.support.repos import RepoDir
 
 
@@ -194,3 +200,135 @@ def test_a_no_op_task_costs_less_than_twenty_milliseconds_of_cpu(repo: RepoDir) 
     after = os.times()
     spent = sum(after[:4]) - sum(before[:4])
     assert spent / count < 0.020
+
+
+def lines_of(record: Path) -> list[str]:
+    return record.read_text().splitlines() if record.exists() else []
+
+
+def test_so_many_of_a_key_run_at_a_time_as_the_rule_says(repo: RepoDir, tmp_path: Path) -> None:
+    do = (probe("run", record=str(tmp_path / "record"), run=["sleep", "0.4"]),)
+    scene = Scene(repo.path, rule(do=do, concurrency=2))
+    pools = [WorkerPool(lambda: scene.services, workers=2) for _ in range(2)]  # as two processes
+    scene.admit(*"abcd")
+    for pool in pools:
+        pool.start()
+    most = 0
+    while done(scene) < 4:
+        most = max(most, sum(len(pool.busy()) for pool in pools))
+        time.sleep(0.005)
+    assert most == 2
+    assert all(pool.stop() for pool in pools)
+
+
+def test_nothing_runs_beside_a_task_that_runs_alone_and_it_gets_its_turn(
+    repo: RepoDir, tmp_path: Path
+) -> None:
+    quick = rule(
+        "quick", do=(probe("run", record=str(tmp_path / "q"), run=["sleep", "0.1"]),), mode=Mode.PARALLEL
+    )
+    alone = rule(
+        "alone", on="hook.x", parallel_safe=False, mode=Mode.PARALLEL, lane=Lane.HIGH,
+        do=(probe("run", record=str(tmp_path / "a"), run=["sleep", "0.3"]),),
+    )  # fmt: skip
+    scene = Scene(repo.path, quick, alone)
+    scene.admit(*map(str, range(10)))
+    pools = [WorkerPool(lambda: scene.services, workers=2) for _ in range(2)]
+    for pool in pools:
+        pool.start()
+    assert until(lambda: done(scene) >= 2)
+    admit(scene.services, [scene.event("1", "hook.x"), scene.event("2", "hook.x")])
+    assert until(lambda: done(scene) == 12, 60)
+    at_work = set[str]()
+    for record in scene.services.store.journal.read():
+        if record.kind == "process.started":
+            at_work.add(f"{record.rule} {record.task}")
+            assert len(at_work) == 1 or not any(one.startswith("alone") for one in at_work)
+        elif record.kind == "process.ended":
+            at_work.discard(f"{record.rule} {record.task}")
+    assert len(lines_of(tmp_path / "a")) == 2
+    assert all(pool.stop() for pool in pools)
+
+
+@pytest.mark.parametrize(
+    ("workers", "reserved", "expected"),
+    [
+        (2, {}, [None, None]),
+        (2, {"critical": 1}, [{Lane.CRITICAL}, None]),
+        (1, {"critical": 1}, [{Lane.CRITICAL}, None]),
+        (2, {"critical": 2, "low": 1}, [{Lane.CRITICAL}, {Lane.CRITICAL}, {Lane.LOW}, None]),
+    ],
+)
+def test_reserved_workers_are_there_and_one_for_every_lane(
+    repo: RepoDir, workers: int, reserved: dict[str, int], expected: list[object]
+) -> None:
+    scene = Scene(repo.path)
+    config = scene.services.loaded.config
+    lanes = {name: LaneSettings(workers=count) for name, count in reserved.items()}
+    config = config.model_copy(
+        update={"bot": config.bot.model_copy(update={"workers": workers}), "lanes": lanes}
+    )
+    scene.services = replace(scene.services, loaded=replace(scene.services.loaded, config=config))
+    pool = WorkerPool(lambda: scene.services)
+    assert pool._shares == expected
+    said = workers_note(config)
+    assert said.endswith(f"{len(expected)} run, the last one for every lane") is (len(expected) != workers)
+
+
+def test_a_running_task_is_paused_within_a_second_with_what_it_has_done(
+    repo: RepoDir, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    script = f"sleep 60 & echo $! > {out / 'pid'}; wait"
+    do = (
+        probe(record=str(tmp_path / "record")),
+        probe("run", record=str(tmp_path / "record"), run=["sh", "-c", script]),
+    )
+    scene = Scene(repo.path, rule(do=do))
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    pool.start()
+    [task] = scene.admit()
+    pool.wake()
+    assert until(lambda: (out / "pid").exists() and (out / "pid").read_text().endswith("\n"))
+    started = time.monotonic()
+    steering.pause(scene.services.store, scene.task(task.id), scene.clock())
+    assert until(lambda: isinstance(scene.task(task.id).state, Parked))
+    assert time.monotonic() - started < 2  # a second, and what a loaded machine takes
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((out / "pid").read_text()), 0)
+    paused = scene.task(task.id)
+    assert (paused.attempts, paused.crashes) == (0, 0)
+    assert not scene.services.store.queue.pause_requested(task.id)
+    scene.set_rules(rule(do=(do[0], probe(record=str(tmp_path / "record")))))
+    steering.resume(scene.services.store, paused, scene.clock())
+    pool.wake()
+    assert until(lambda: done(scene) == 1)
+    assert pool.stop()
+    assert [line.split()[2] for line in lines_of(tmp_path / "record")] == ["nothing", "run", "nothing"]
+
+
+def test_the_claims_of_others_cost_the_same_with_a_long_line_behind_one_key(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(), rule("other", on="hook.x", lane=Lane.LOW))
+    queue = scene.services.store.queue
+    scene.admit(*map(str, range(1200)))
+    assert scene.claim("w1").rule == "probe it"
+    admit(scene.services, [scene.event("1", "hook.x")])
+    looked = 0
+
+    def full(task: Task) -> bool:
+        nonlocal looked
+        looked += 1
+        return task.rule == "probe it"
+
+    assert (
+        queue.claim("w2", blocked=full) is None
+    )  # it passes over so many and leaves the rest to the next look
+    assert queue.turns.unfinished
+    while (found := queue.claim("w2", blocked=full)) is None:
+        assert looked < 1300
+    assert found.rule == "other"
+    looked = 0
+    assert queue.claim("w2", blocked=full) is None
+    assert looked <= 2
+    assert queue.claim("w2") is not None  # and the first of them is there once its key is free

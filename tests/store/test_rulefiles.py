@@ -217,3 +217,27 @@ def test_a_template_of_the_repository_counts_once_trusted(places: Places) -> Non
     for wrong in ("", "../x", "nothing.j2", "a/b"):
         with pytest.raises(ConfigError):
             read_template(places, wrong, trust)
+
+
+def test_rules_that_wait_for_each_other_or_for_no_rule_are_disabled_and_the_others_run(
+    places: Places,
+) -> None:
+    names = {"a": "b", "b": "c", "c": "b", "d": "a", "e": "work on an isue", "f": "work on an issue"}
+    write(
+        places,
+        "a.toml",
+        "".join(
+            f'[[rule]]\nname = "{name}"\non = "commit"\ndo = ["check"]\nafter = ["{after}"]\n'
+            'after_failed = "skip"\nconcurrency = 2\nparallel_safe = false\ndelay = "2m"\n'
+            for name, after in names.items()
+        ),
+    )
+    rules = load(places)
+    assert {rule.name for rule in rules.rules if rule.origin != "shipped"} == {"a", "d", "f"}
+    said = reasons(rules)
+    assert said["b"] == said["c"]
+    assert "after: it would wait for itself: " in said["b"]
+    assert said["e"].endswith("after: no rule is called 'work on an isue'; did you mean 'work on an issue'?")
+    rule = next(rule for rule in rules.rules if rule.name == "f")
+    assert (rule.after, rule.after_failed.value, rule.concurrency) == (("work on an issue",), "skip", 2)
+    assert (rule.parallel_safe, rule.delay) == (False, timedelta(minutes=2))
