@@ -61,6 +61,7 @@ def pause(store: Store, task: Task, now: datetime) -> Task:
 def resume(store: Store, task: Task, now: datetime) -> Task:
     """Let a paused task go on; a running one that was asked to pause need not. Raise UsageError for one not paused."""
     if isinstance(task.state, Parked) and task.state.kind == PAUSED:
+        store.queue.clear_pause(task.id)  # its worker takes the request back just after it put the task away
         return told(store, task, lifecycle.Answered(), now, kind="task.resumed", message="resumed by hand")
     if store.queue.pause_requested(task.id):
         store.queue.clear_pause(task.id)

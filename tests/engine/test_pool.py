@@ -299,7 +299,7 @@ def test_a_running_task_is_paused_within_a_second_with_what_it_has_done(
         os.kill(int((out / "pid").read_text()), 0)
     paused = scene.task(task.id)
     assert (paused.attempts, paused.crashes) == (0, 0)
-    assert not scene.services.store.queue.pause_requested(task.id)
+    assert until(lambda: not scene.services.store.queue.pause_requested(task.id))
     scene.set_rules(rule(do=(do[0], probe(record=str(tmp_path / "record")))))
     steering.resume(scene.services.store, paused, scene.clock())
     pool.wake()
