@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sixthbot.store.known import SpentIds
     from sixthbot.store.taskfiles import TaskFiles
 
+_FEW = 1000
+"""So many waiting and parked tasks are looked through at each change; more than these, now and then."""
+
 
 class Followers:
     """The followers in one queue's folder: tasks that come after others. `spent` are ids of tasks that were pruned."""
@@ -29,18 +32,21 @@ class Followers:
         self._listings = (Listing(root / "waiting"), Listing(root / "parked"))
         self._read = (-1, -1)
         self._paths: list[str] = []
+        self._names = 0
 
     def current(self) -> list[Task]:
         """Return them as they are now: those that wait, and those parked for a predecessor.
 
-        Their folders are read again only when they changed; what came within the last two seconds may be missing.
+        Their folders are read again only when they changed; where many tasks wait, what came within the last
+        two seconds may be missing.
         """
         with self._guard:
             for listing in self._listings:
-                listing.refresh()
+                listing.refresh(at_once=self._names < _FEW)
             read = (self._listings[0].readings, self._listings[1].readings)
             if read != self._read:
-                paths = (f"{listing.folder}/{name}" for listing in self._listings for name in listing)
+                paths = [f"{listing.folder}/{name}" for listing in self._listings for name in listing]
+                self._names = len(paths)
                 self._paths = [path for path in paths if _follows(self._files.load(path))]
                 self._read = read
             return [task for path in self._paths if _follows(task := self._files.load(path))]
