@@ -68,7 +68,7 @@ def _is_left(entry: os.DirEntry[str], pid: int, now: float) -> bool:
         found = entry.stat(follow_symlinks=False)
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or now - found.st_mtime < _YOUNG:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or abs(now - found.st_mtime) < _YOUNG:
         return False
     try:
         os.kill(pid, 0)

@@ -31,5 +31,6 @@ def actor_id(local: Path) -> str:
     if isinstance(name, str) and _ID.fullmatch(name) and bound.items() <= known.items():
         return name
     name = "a" + secrets.token_hex(6)
-    save_json(path, {"id": name, **bound}, point=_SAVE, durability="process")
+    # synced, once for each clone: a torn one would give the clone another name
+    save_json(path, {"id": name, **bound}, point=_SAVE, durability="power")
     return name

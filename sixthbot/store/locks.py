@@ -43,7 +43,11 @@ class Held:
         self._descriptor = -1
         self._lock = self._take(patience)
         self._outlived: list[UnixFileLock] = []
-        self._write_pid()
+        try:
+            self._write_pid()
+        except BaseException:
+            self._lock.release()  # nobody has it in hand
+            raise
 
     def _write_pid(self) -> None:
         with suppress(OSError):  # the pid is for error messages only
@@ -106,9 +110,11 @@ class Held:
         for lock in self._outlived:
             lock.release()
         if self._lock.is_locked:
-            with suppress(OSError):
-                disk.remove(pid_file(self.path))
-            self._lock.release()
+            try:
+                with suppress(OSError):
+                    disk.remove(pid_file(self.path))
+            finally:
+                self._lock.release()  # also when Ctrl-C comes in between
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
@@ -171,14 +177,15 @@ class WorkerLease:
     def release(self) -> None:
         """End it and remove its file; only in good order, with no task in hand and no child left."""
         if self._held is not None:
-            with suppress(OSError):
-                remove(told_file(self.path), point=_TOLD)
-            with suppress(OSError):
-                disk.remove(
-                    self.path
-                )  # under the lock: whoever waits for it sees that the file is gone and starts over
-            self._held.release()
-            self._held = None
+            held, self._held = self._held, None
+            try:
+                with suppress(OSError):
+                    remove(told_file(self.path), point=_TOLD)
+                with suppress(OSError):
+                    # under the lock: whoever waits for it sees that the file is gone and starts over
+                    disk.remove(self.path)
+            finally:
+                held.release()
 
     def tell_to_stop(self) -> None:
         """Leave word that the worker was told to stop: that it ends with a task in hand is no crash then."""

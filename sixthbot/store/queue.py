@@ -141,8 +141,10 @@ class Queue(Switches):
         return sum(os.path.dirname(path) == folder for path in self._files.newer())
 
     def knows(self, task_id: str) -> bool:
-        """Tell whether a task of that id is there in any state, or will not come again."""
-        return task_id in self._spent or self.find(task_id) is not None
+        """Tell whether a task of that id is there in any state, or will not come again; if so, that survives a crash."""
+        with self._guard:
+            # a task that is moved while folders are read may be missed once
+            return is_task_id(task_id) and (self._is_here(task_id) or self._is_here(task_id))
 
     def about(self, issues: Collection[str], states: Collection[str] | None = None) -> Iterator[Task]:
         """Yield the tasks of issues, as `all` does; of other tasks' files only the bytes are looked at."""
