@@ -88,7 +88,9 @@ def command(
     begin = format_time(_moment(since)) if since else ""
     closely = as_json or verbose or session.out.verbosity > 0 or bool(kinds)
     wanted = _filter(issue=issue, task=task, kinds=kinds, level=level, closely=closely)
-    back = takewhile(lambda record: record.time >= begin, store.journal.read(newest_first=True))
+    back = takewhile(
+        lambda record: record.time >= begin, store.journal.read(newest_first=True, having=task or issue)
+    )
     if errors:
         show_errors(
             session.out,
@@ -158,13 +160,19 @@ def _require_known(store: Store, *, issue: str, task: str) -> None:
     if (
         issue
         and not any(record.id.startswith(issue) for record in store.issues.list())
-        and not any((record.issue or "").startswith(issue) for record in store.journal.read())
+        and not any(
+            (record.issue or "").startswith(issue)
+            for record in store.journal.read(newest_first=True, having=issue)
+        )
     ):
         raise UsageError(f"there is no issue {one_line(issue, 80)!r}", hint="sixthbot issue list --all")
     if (
         task
         and not any(known.id.startswith(task) for known in store.queue.all())
-        and not any((record.task or "").startswith(task) for record in store.journal.read())
+        and not any(
+            (record.task or "").startswith(task)
+            for record in store.journal.read(newest_first=True, having=task)
+        )
     ):
         raise UsageError(f"there is no task {one_line(task, 80)!r}", hint="sixthbot queue list")
 

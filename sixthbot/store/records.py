@@ -134,10 +134,13 @@ def _sound(data: Mapping[str, Any]) -> bool:
     )
 
 
-def records(path: Path, *, backwards: bool) -> Iterator[Record]:
-    """Yield the records of one file from either end; lines that are torn or not records are left out."""
+def records(path: Path, *, backwards: bool, having: bytes = b"") -> Iterator[Record]:
+    """Yield the records of one file from either end; lines that are torn or not records are left out.
+
+    `having` leaves out lines without these bytes, before anything of them is read.
+    """
     lines = lines_backwards(path) if backwards else _lines(path)
-    return (record for line in lines if (record := parse_line(line)) is not None)
+    return (record for line in lines if having in line and (record := parse_line(line)) is not None)
 
 
 def count_torn(path: Path) -> int:
