@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core import lifecycle
@@ -25,7 +26,7 @@ from sixthbot.store.records import about
 from sixthbot.store.rulefiles import SHIPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -51,12 +52,13 @@ def admit(services: Services, events: Sequence[Event]) -> list[Task]:
     Seeing an event again makes no second task. Each event leaves one journal record of kind "event" with the
     verdict of every rule that names its kind in `on`.
     """
-    traces = _Traces()
+    batch = _Batch(services)
     with _LOCKS.setdefault(services.places.queue, threading.Lock()), _alone(services, events):
         try:
-            return [task for event in events for task in _admit_one(services, event, traces)]
+            tasks = [task for event in events for task in _admit_one(services, event, batch)]
         finally:
-            traces.save(services)
+            batch.finish()
+    return tasks
 
 
 def wake_due(services: Services) -> list[Task]:
@@ -107,10 +109,16 @@ def _looks_around(rule: Rule) -> bool:
     return bool(rule.settle or rule.cooldown or rule.limit or rule.mode in {Mode.SINGLE, Mode.RESTART})
 
 
-class _Traces:
-    """What rules said of a batch of events, written once for each rule at its end."""
+class _Batch:
+    """What is written once for a batch of events, at its end: new tasks, what rules said, and then the journal.
 
-    def __init__(self) -> None:
+    Tasks of rules that look at the queue are in it at once.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tasks: dict[str, Task] = {}
+        self._told: list[Callable[[], object]] = []
         self._looked: dict[str, list[dict[str, Any]]] = {}
         self._stopped: dict[str, dict[str, str] | None] = {}
 
@@ -126,14 +134,32 @@ class _Traces:
         elif task is not None:
             self._stopped[verdict.rule] = None
 
-    def save(self, services: Services) -> None:
-        """Write them."""
+    def knows(self, task_id: str) -> bool:
+        """Tell whether there is such a task, in the queue or still to be put into it."""
+        return task_id in self._tasks or self._services.store.queue.knows(task_id)
+
+    def put(self, task: Task, *, at_once: bool) -> bool:
+        """Put a task now or at the end; tell whether it is new."""
+        if at_once:
+            return self._services.store.queue.put(task)
+        self._tasks[task.id] = task
+        return True
+
+    def tell(self, kind: str, message: str, **details: Any) -> None:
+        """Append to the journal at the end: it must not tell of tasks that were never put."""
+        self._told.append(partial(self._services.store.journal.append, kind, message, **details))
+
+    def finish(self) -> None:
+        """Write everything; raise OSError, with the journal and traces as they were, when the tasks cannot be put."""
+        self._services.store.queue.put_many(list(self._tasks.values()))
+        for tell in self._told:
+            tell()
         for rule, traces in self._looked.items():
-            services.store.traces.looked(rule, traces)
-        services.store.traces.stopped(self._stopped)
+            self._services.store.traces.looked(rule, traces)
+        self._services.store.traces.stopped(self._stopped)
 
 
-def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
+def _admit_one(services: Services, event: Event, batch: _Batch) -> list[Task]:
     now = services.clock()
     rules = {
         rule.name: rule for rule in services.rules.rules if event.kind in rule.on and meant_for(rule, event)
@@ -149,11 +175,11 @@ def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
         if verdict.fired:
             after = tuple(made[earlier] for earlier in rule.after if earlier in made)
             firing = _Firing(rule, event, verdict.key, now, after)
-            verdict, task, doing = _fire(services, firing, verdict)
+            verdict, task, doing = _fire(services, firing, verdict, batch)
             tasks += [task] if task is not None else []
             made |= {name: doing} if doing else {}
         if verdict.stopped:
-            services.store.journal.append(
+            batch.tell(
                 "rule.stopped",
                 f"{rule.name} {verdict.reason}",
                 level="warning",
@@ -161,10 +187,10 @@ def _admit_one(services: Services, event: Event, traces: _Traces) -> list[Task]:
                 event=event.id,
             )
         said[name] = verdict
-        traces.add(verdict, event, task, now)
+        batch.add(verdict, event, task, now)
     verdicts = [said[name] for name in rules]
     fired = [verdict.rule for verdict in verdicts if verdict.fired]
-    services.store.journal.append(
+    batch.tell(
         "event",
         f"{event.kind} {event.key}: " + (f"fired {', '.join(fired)}" if fired else "no rule fired"),
         event=event.id,
@@ -200,15 +226,17 @@ class _Firing:
     after: tuple[str, ...] = ()
 
 
-def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdict, Task | None, str]:
+def _fire(
+    services: Services, firing: _Firing, verdict: Verdict, batch: _Batch
+) -> tuple[Verdict, Task | None, str]:
     """Put the task, or say in the verdict why the rule's mode, settle or cooldown wants none.
 
     Return also the id of the task that does, or did, what the rule wants done about the event; empty for none.
     """
-    queue, rule = services.store.queue, firing.rule
+    rule = firing.rule
     own = task_id(rule.name, firing.event)
     seen = replace(verdict, reason="seen before: its task is there already")
-    if queue.knows(own):
+    if batch.knows(own):
         return seen, None, own
     others = _active(services, rule, firing.key)
     joined = _join_settling(services, firing, others)
@@ -227,11 +255,9 @@ def _fire(services: Services, firing: _Firing, verdict: Verdict) -> tuple[Verdic
         for task in others:
             cancel(services, task, reason="a newer event restarts it")
     task = _make_task(services, firing)
-    if not queue.put(task):
+    if not batch.put(task, at_once=_looks_around(rule)):
         return seen, None, own
-    services.store.journal.append(
-        "task.made", f"made by the rule {rule.name}, lane {task.lane}", level="debug", **about(task)
-    )
+    batch.tell("task.made", f"made by the rule {rule.name}, lane {task.lane}", level="debug", **about(task))
     note_acted(services, rule, firing.key, firing.now)
     return verdict, task, own
 

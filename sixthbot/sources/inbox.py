@@ -14,9 +14,10 @@ from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line, has_unsafe_characters
 from sixthbot.sources.settling import HELD_OPEN_LOOK, Settling, held_open, signature_of
 from sixthbot.store.atomic import read_small
+from sixthbot.store.issues import Dropped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 256 * 1024
 """Bytes that an issue file may have."""
+_BATCH = 100
+"""Files that are accepted with syncs that they share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,20 +108,29 @@ class Inbox:
         """
         candidates = self._candidates()
         self._settling.forget_all_but({found.name for found in candidates})
-        tally = _Tally()
+        tally, batch, more = _Tally(), [], False
         for found in candidates:
             seconds = self._wait(found, tick=tick, renamed=found.name in renamed)
             if seconds > 0:
                 tally.wait_for(found.name, seconds)
                 continue
-            if enough():
-                return tally.scan(more=True)
-            self._settle(found, now=now, tally=tally)
-        return tally.scan(more=False)
+            more = enough()
+            if more:
+                break
+            batch.append(found)
+            if len(batch) == _BATCH:
+                self._settle(batch, now=now, tally=tally)
+                batch = []
+        self._settle(batch, now=now, tally=tally)
+        return tally.scan(more=more)
 
     def waiting(self) -> bool:
-        """Tell whether there is any file to look at; cheap."""
-        return bool(self._candidates())
+        """Tell whether there may be any file to look at; cheap."""
+        try:
+            with os.scandir(self._store.places.inbox) as entries:
+                return any(_may_be_issue(entry.name) for entry in entries)
+        except FileNotFoundError:
+            return False
 
     def _candidates(self) -> list[_Found]:
         """Return what may be an issue file, least recently written first."""
@@ -130,7 +142,7 @@ class Inbox:
             return found
         with entries:
             for entry in entries:
-                if entry.name.startswith(".") or not entry.name.endswith(".md"):
+                if not _may_be_issue(entry.name):
                     continue
                 try:
                     status = entry.stat(follow_symlinks=False)
@@ -146,32 +158,50 @@ class Inbox:
         seconds = self._settling.wait(found.name, found.stat, tick=tick, renamed=renamed)
         return HELD_OPEN_LOOK if seconds == 0 and held_open(found.path) else seconds
 
-    def _settle(self, found: _Found, *, now: datetime, tally: _Tally) -> None:
-        try:
-            data = _read(found)
-            if data is None:
-                tally.wait_for(found.name, self._settling.settled_after)
-                return
-            issue = parse_issue(data, found.name)
-            record = self._store.issues.accept(found.path, data, issue, now=now)
-        except WorkFailed:
-            tally.wait_for(found.name, self._settling.settled_after)  # it changed after all
-        except SixthError as unfit:
-            self._reject(found, unfit.message, tally)
-        except OSError as error:
-            tally.trouble(found, error)
-        else:
-            for warning in issue.warnings:
-                self._store.journal.append("issue.warning", warning, level="warning", issue=record.id)
-            tally.events.append(issue_event(record, issue, time=now))
+    def _settle(self, batch: Sequence[_Found], *, now: datetime, tally: _Tally) -> None:
+        """Accept or reject files together: what the disk has to sync for each is far dearer than all else."""
+        ready: list[tuple[_Found, Dropped]] = []
+        unfit: list[tuple[_Found, str]] = []
+        for found in batch:
+            try:
+                data = _read(found)
+                if data is None:
+                    tally.wait_for(found.name, self._settling.settled_after)
+                else:
+                    ready.append((found, Dropped(found.path, data, parse_issue(data, found.name))))
+            except SixthError as error:
+                unfit.append((found, error.message))
+            except OSError as error:
+                tally.trouble(found, error)
+        outcomes = self._store.issues.accept_many([dropped for _, dropped in ready], now=now)
+        for (found, dropped), outcome in zip(ready, outcomes, strict=True):
+            if isinstance(outcome, WorkFailed):
+                tally.wait_for(found.name, self._settling.settled_after)  # it changed after all
+            elif isinstance(outcome, SixthError):
+                unfit.append((found, outcome.message))
+            elif isinstance(outcome, OSError):
+                tally.trouble(found, outcome)
+            else:
+                for warning in dropped.issue.warnings:
+                    self._store.journal.append("issue.warning", warning, level="warning", issue=outcome.id)
+                tally.events.append(issue_event(outcome, dropped.issue, time=now))
+        if unfit:
+            self._reject(unfit, tally)
 
-    def _reject(self, found: _Found, reason: str, tally: _Tally) -> None:
+    def _reject(self, unfit: Sequence[tuple[_Found, str]], tally: _Tally) -> None:
         try:
-            self._store.issues.reject(found.path, reason)
-        except (OSError, SixthError) as error:
-            tally.trouble(found, error)
-        else:
-            tally.rejected.append((found.name, reason))
+            outcomes = self._store.issues.reject_many([(found.path, reason) for found, reason in unfit])
+        except OSError as error:
+            outcomes = [error] * len(unfit)
+        for (found, reason), outcome in zip(unfit, outcomes, strict=True):
+            if isinstance(outcome, SixthError | OSError):
+                tally.trouble(found, outcome)
+            else:
+                tally.rejected.append((found.name, reason))
+
+
+def _may_be_issue(name: str) -> bool:
+    return name.endswith(".md") and not name.startswith(".")
 
 
 def issue_event(record: IssueRecord, issue: Issue, *, time: datetime) -> Event:

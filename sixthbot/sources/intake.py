@@ -12,6 +12,7 @@ from sixthbot.core.events import EventKind
 from sixthbot.core.issues import Ending, IssueStatus
 from sixthbot.core.names import clean_line
 from sixthbot.sources.causes import Causes
+from sixthbot.sources.default import DefaultBranch
 from sixthbot.sources.inbox import Inbox, forgotten_issues
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between, merged_into
 from sixthbot.sources.snapshot import HEADS
@@ -69,6 +70,7 @@ class Intake:
     ) -> None:
         self._inbox = Inbox(store)
         self._tracker = RefsTracker()
+        self._default = DefaultBranch()
         self._admit = admit
         self._end = end
         self._interrupted = interrupted
@@ -161,7 +163,7 @@ class Intake:
             if not alone:
                 return _OTHER_IS_AT_IT
             look = self._tracker.look(world.store, world.repo.git)
-            troubles = {} if look.old is None else self._tell_refs(world, look.old, look.new)
+            troubles = {} if look.old is None else self._tell_refs(world, look.old, look)
             if troubles is None:
                 self._tracker.forget()
                 return 0.0
@@ -183,20 +185,24 @@ class Intake:
         self._full_look_at = time.monotonic() + _MENDED_BY
         return _MENDED_BY
 
-    def _tell_refs(self, world: World, old: Snapshot, new: Snapshot) -> dict[str, str] | None:
+    def _tell_refs(self, world: World, old: Snapshot, look: RefsLook) -> dict[str, str] | None:
         """Let in what happened between two snapshots; return the refs with trouble, None when it was not done to the end."""
-        if not old.moves_to(new):
+        if not look.moves:
             return {}
+        new = look.new
+        came_or_went = any(at is None or ref not in old.refs for ref, at in look.moves.items())
         context = RefsContext(
             git=world.repo.git,
-            default=world.repo.default_branch(),
+            default=self._default.of(world.repo, came_or_went=came_or_went),
             own=OwnMoves.of(world.store.operations.list()),
             own_email=world.own_email,
             time=world.now,
         )
         causes = Causes(world.store, world.store.places.git_dir, new.refs)
-        events = map(causes.told, events_between(context, old, new))
-        while batch := list(islice(events, _EVENT_BATCH)):
+        events = map(causes.told, events_between(context, old, new, look.moves))
+        size = 1  # the first one at once: finding out what a commit brought in may take longer than all else
+        while batch := list(islice(events, size)):
+            size = _EVENT_BATCH
             self.let_in(world.store, batch)
             if self._interrupted():
                 return None

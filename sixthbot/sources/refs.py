@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import merge
+from itertools import islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.events import OWN_ORIGIN, Event, EventKind, make_event
 from sixthbot.core.names import BranchName, Oid
-from sixthbot.git.commits import is_ancestor, log, read_commits
+from sixthbot.git.commits import log, read_commits
 from sixthbot.git.refs import peel
 from sixthbot.sources.commits import changes_of, commit_fields
 from sixthbot.sources.merges import Candidate, merged_branches
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 """Commits whose paths are read with one git call."""
+_FAR = 1000
+"""Branches without news that are looked at when another one took something in."""
 _TOGETHER = 50
 """Branches whose events are put in one order of time; what is more than that comes group by group."""
 
@@ -82,19 +85,21 @@ class RefsContext:
     troubles: dict[str, str] = field(default_factory=dict)
 
 
-def events_between(context: RefsContext, old: Snapshot, new: Snapshot) -> Iterator[Event]:
+def events_between(
+    context: RefsContext, old: Snapshot, new: Snapshot, moves: Mapping[str, Oid | None] | None = None
+) -> Iterator[Event]:
     """Yield what happened to branches and tags from one snapshot to the next, as the contract's table names it.
 
     New and moved branches come first, in the order of their commits' times, each branch's own commits oldest first;
     then what was deleted, then tags. A ref whose history cannot be read is put into `context.troubles` and the others
-    go on; an object that is gone is left out of what is told, never an error.
+    go on; an object that is gone is left out of what is told, never an error. `moves` are those from the old to the
+    new snapshot, for whoever knows them.
     """
-    moves = old.moves_to(new)
-    look = _Look.at(context, old, new, moves)
-    branches = sorted(
-        (ref for ref, at in moves.items() if at is not None and ref.startswith(HEADS)),
-        key=lambda ref: (look.when(moves[ref]), ref not in old.refs, ref),
-    )
+    moves = old.moves_to(new) if moves is None else moves
+    look = _Look(context, old, new, moves)
+    branches = [ref for ref, at in moves.items() if at is not None and ref.startswith(HEADS)]
+    if len(branches) > 1:
+        branches.sort(key=lambda ref: (look.when(moves[ref]), ref not in old.refs, ref))
     for start in range(0, len(branches), _TOGETHER):
         group = branches[start : start + _TOGETHER]
         for _, event in merge(*(_timed(look, ref) for ref in group), key=itemgetter(0)):
@@ -146,22 +151,26 @@ class _Look:
     old: Snapshot
     new: Snapshot
     moves: Mapping[str, Oid | None]
-    targets: Mapping[Oid, Oid]
-    tips: Mapping[Oid, CommitInfo]
+    _ends: tuple[Mapping[Oid, Oid], Mapping[Oid, CommitInfo]] | None = None
     _known: list[Oid] | None = None
 
-    @classmethod
-    def at(cls, context: RefsContext, old: Snapshot, new: Snapshot, moves: Mapping[str, Oid | None]) -> _Look:
-        """Read with two git calls what all the moved refs are at."""
-        ends = {at if at is not None else old.refs[ref] for ref, at in moves.items()}
-        objects = peel(context.git, ends)
-        commits = {name for name, kind in objects.values() if kind == "commit"}
-        tips = {commit.id: commit for commit in read_commits(context.git, sorted(commits))}
-        return cls(context, old, new, moves, {one: name for one, (name, _) in objects.items()}, tips)
+    def target(self, oid: Oid) -> Oid:
+        """Return what an id finally names."""
+        return self._read()[0].get(oid, oid)
 
     def tip(self, oid: Oid | None) -> CommitInfo | None:
         """Return the commit that an id finally names, None when it is gone or no commit."""
-        return None if oid is None else self.tips.get(self.targets.get(oid, oid))
+        return None if oid is None else self._read()[1].get(self.target(oid))
+
+    def _read(self) -> tuple[Mapping[Oid, Oid], Mapping[Oid, CommitInfo]]:
+        """Read with two git calls what all moved refs are at; a plain commit on a branch needs none of it."""
+        if self._ends is None:
+            ends = {at if at is not None else self.old.refs[ref] for ref, at in self.moves.items()}
+            objects = peel(self.context.git, ends)
+            commits = {name for name, kind in objects.values() if kind == "commit"}
+            tips = {commit.id: commit for commit in read_commits(self.context.git, sorted(commits))}
+            self._ends = ({one: name for one, (name, _) in objects.items()}, tips)
+        return self._ends
 
     def author(self, oid: Oid) -> str:
         commit = self.tip(oid)
@@ -212,23 +221,37 @@ def _created(look: _Look, ref: str, tip: Oid) -> Iterator[tuple[int, Event]]:
 
 def _moved(look: _Look, ref: str, old: Oid, new: Oid) -> Iterator[tuple[int, Event]]:
     context, branch = look.context, BranchName(ref.removeprefix(HEADS))
-    if old not in peel(context.git, [old]) or not is_ancestor(context.git, old, new):
+    commits = _brought(context.git, old, new)
+    if commits is None:
         own = _origin(own=context.own.wrote(ref, new))
         fields = {"branch": branch.value, "old": old, "id": new, "origin": own}
         yield look.when(new), make_event(EventKind.BRANCH_REWRITTEN, fields, time=context.time)
         return
-    commits = log(context.git, tip=new, not_in=[old])
     yield from _commits(context, branch, commits)
     if branch == context.default:
         for event in _merges(look, ref, old, new, commits=commits):
-            yield look.when(new), event
+            yield commits[-1].committer.when_epoch, event
+
+
+def _brought(git: Git, old: Oid, new: Oid) -> list[CommitInfo] | None:
+    """Return the commits of a move, oldest first; None when the branch was rewritten, or its old commit is gone."""
+    try:
+        commits = log(git, tip=new, not_in=[old])
+    except GitFailed:
+        if old in peel(git, [old]):
+            raise
+        return None
+    # the old commit is below the new one just if it is a parent of one of those between
+    return commits if any(old in commit.parents for commit in commits) else None
 
 
 def _merges(look: _Look, ref: str, old: Oid, new: Oid, *, commits: Sequence[CommitInfo]) -> Iterator[Event]:
-    context = look.context
-    refs = (one for one in {**look.old.refs, **look.new.refs} if one.startswith(HEADS) and one != ref)
-    # of very many branches, those that nobody touched since the last look are not looked at for a squash
-    others = _candidates(look.old, look.new, sorted(refs, key=lambda one: (one not in look.moves, one)))
+    context, arrived = look.context, {commit.id for commit in commits}
+    near = {one for one, tip in look.new.refs.items() if tip in arrived} | look.moves.keys()
+    # of very many branches, most of those that nobody touched since the last look are not looked at for a squash
+    far = islice((one for one in look.new.refs if one.startswith(HEADS) and one not in near), _FAR)
+    refs = [one for one in (*sorted(near), *far) if one.startswith(HEADS) and one != ref]
+    others = _candidates(look.old, look.new, refs)
     merged = sorted(merged_branches(context.git, old=old, new=new, commits=commits, others=others))
     if not merged:
         return
@@ -268,7 +291,7 @@ def _deleted(look: _Look, ref: str, tip: Oid) -> Event:
 
 
 def _tagged(look: _Look, ref: str, at: Oid) -> Event:
-    target = look.targets.get(at, at)
+    target = look.target(at)
     fields: dict[str, Any] = {
         "tag": ref.removeprefix(TAGS), "id": target, "author": look.author(at),
         "origin": _origin(own=look.context.own.wrote(ref, target)),

@@ -62,9 +62,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A snapshot as read now, and a line on each ref that cannot be followed at the moment."""
+    """A snapshot as read now, what moved in it, and a line on each ref that cannot be followed at the moment."""
 
     snapshot: Snapshot
+    moves: Mapping[str, Oid | None] = field(hash=False)
     problems: tuple[str, ...] = ()
 
 
@@ -79,18 +80,18 @@ def take_snapshot(
     last = before or Snapshot()
     if only is not None and len(only) <= _SINGLY:
         listed = list_refs(git, sorted(only)) if only else None
-        now = last.moved({ref: listed.ids.get(ref) if listed else None for ref in only})
+        there = {ref: listed.ids.get(ref) if listed else None for ref in only}
+        moves = {ref: at for ref, at in there.items() if last.refs.get(ref) != at}
     else:
         listed = list_refs(git)
-        now = Snapshot(MappingProxyType(listed.ids))
-    moves = last.moves_to(now)
+        moves = last.moves_to(Snapshot(MappingProxyType(listed.ids)))
     problems = [f"{line}: it keeps its last place until that is mended" for line in _broken(listed)]
     for ref in _still_there(git, git_dir, [ref for ref, at in moves.items() if at is None]):
         del moves[ref]
     for ref in _unusable(git, moves):
         problems.append(f"{ref} points to no commit that is here: it is followed again once it does")
         del moves[ref]
-    return Reading(last.moved(moves), tuple(problems))
+    return Reading(last.moved(moves), moves, tuple(problems))
 
 
 def _broken(listed: Listing | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.sources.snapshot import Snapshot, refs_mark, take_snapshot
@@ -11,6 +11,7 @@ from sixthbot.sources.snapshot import Snapshot, refs_mark, take_snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from sixthbot.core.names import Oid
     from sixthbot.git.run import Git
     from sixthbot.sources.snapshot import RefsMark
     from sixthbot.store.open import Store
@@ -22,12 +23,14 @@ class RefsLook:
 
     old: Snapshot | None
     new: Snapshot
+    moves: Mapping[str, Oid | None] = field(default_factory=dict, hash=False)
     problems: tuple[str, ...] = ()
 
     def without(self, refs: Iterable[str]) -> RefsLook:
         """Return the look with some refs where they were, so that they are looked at once more."""
-        before = {} if self.old is None else self.old.refs
-        return replace(self, new=self.new.moved({ref: before.get(ref) for ref in refs}))
+        before, left = {} if self.old is None else self.old.refs, set(refs)
+        moves = {ref: at for ref, at in self.moves.items() if ref not in left}
+        return replace(self, new=self.new.moved({ref: before.get(ref) for ref in left}), moves=moves)
 
 
 class RefsTracker:
@@ -60,12 +63,12 @@ class RefsTracker:
         only = mark.touched(self._mark) if known and self._mark is not None else None
         reading = take_snapshot(git, git_dir, before=old, only=only)
         self._mark, self._stored = mark, None
-        return RefsLook(old, reading.snapshot, reading.problems)
+        return RefsLook(old, reading.snapshot, reading.moves, reading.problems)
 
     def save(self, store: Store, look: RefsLook) -> None:
         """Store the new snapshot, once everything that follows from it is safely in the queue."""
-        if look.old is None or look.old.moves_to(look.new):
-            store.seen_refs.save(look.new.refs)
+        if look.old is None or look.moves:
+            store.seen_refs.save(look.new.refs, None if look.old is None else look.moves)
         self._stored = store.seen_refs.load()
 
     def forget(self) -> None:

@@ -12,7 +12,10 @@ import threading
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, cast
+
+from sixthbot.git.run import entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 _WATCHDOG_LOG = "watchdog"
+_FOLDERS_OF_BRANCHES = 6
+"""More are not watched: the kernel's watches are few, and shared by all programs of a user."""
 
 
 class Reason(StrEnum):
@@ -74,11 +79,26 @@ def places_to_watch(places: Places) -> list[Place]:
         ),
         Place(places.sixth, recursive=False, reason=lambda name: _if(name == "config.toml", Reason.SETTINGS)),
         Place(git_dir, recursive=False, reason=git_files.get),
-        Place(
-            git_dir / "refs", recursive=True, reason=lambda name: _if(not name.endswith(".lock"), Reason.REFS)
+        # every branch of a folder that is not watched is found by what git logs of HEAD, else by the poll
+        Place(git_dir / "refs" / "heads", recursive=_few_folders(git_dir / "refs" / "heads"), reason=_moved),
+        Place(git_dir / "refs" / "tags", recursive=False, reason=_moved),
+        Place(git_dir / "logs", recursive=False, reason=lambda name: _if(name == "HEAD", Reason.REFS)),
+        Place(git_dir / "worktrees", recursive=False, reason=lambda _: Reason.HEADS),
+        *(
+            Place(folder, recursive=False, reason=lambda name: _if(name == "HEAD", Reason.HEADS))
+            for folder in entries(git_dir / "worktrees")
         ),
-        Place(git_dir / "worktrees", recursive=True, reason=lambda name: _if(name == "HEAD", Reason.HEADS)),
     ]
+
+
+def _moved(name: str) -> Reason | None:
+    return _if(not name.endswith(".lock"), Reason.REFS)
+
+
+def _few_folders(top: Path) -> bool:
+    """Tell whether so few folders of branches are below one that each can have a watch of its own."""
+    found = (1 for _, folders, _ in os.walk(top) for _ in folders)
+    return sum(islice(found, _FOLDERS_OF_BRANCHES + 1)) <= _FOLDERS_OF_BRANCHES
 
 
 def _shown(name: str) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
-from sixthbot.store.atomic import Durability, move, read_small, remove, write_file
+from sixthbot.store.atomic import Durability, move, read_small, remove, sync_folders, write_file, write_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _LIMIT = 1 << 16
+_TOGETHER = 2
 
 
 def put_aside(
@@ -41,6 +44,39 @@ def put_aside(
             remove(note, point=reason_point)
             raise
         return place
+
+
+def put_many_aside(
+    files: Sequence[tuple[Path, Path, bytes]], *, reason_point: str, move_point: str, durability: Durability
+) -> dict[Path, Path]:
+    """Do what `put_aside` does with files, each given as source, target and reason, with syncs that they share.
+
+    Returns where those are that could be moved so; what is left, such as one whose target is taken, is to be put
+    aside alone.
+    """
+    free = {
+        target: (source, note, reason)
+        for source, target, reason in files
+        if not os.path.lexists(target)
+        and not os.path.lexists(note := target.with_name(target.name + ".reason.txt"))
+    }
+    if len(free) < _TOGETHER:
+        return {}
+    try:
+        notes = [(note, reason, reason_point) for _, note, reason in free.values()]
+        write_files(notes, durability=durability)
+    except OSError:
+        return {}
+    moved = {}
+    for target, (source, _, _) in free.items():
+        with suppress(OSError):
+            move(source, target, point=move_point, durability="process")
+            moved[source] = target
+    if durability == "power" and moved:
+        sync_folders(
+            list({folder: None for pair in moved.items() for folder in (pair[0].parent, pair[1].parent)})
+        )
+    return moved
 
 
 def _may_say(note: Path, reason: bytes) -> bool:

@@ -34,7 +34,7 @@ __all__ = [
     "read_small",
     "remove",
     "sweep_temporaries",
-    "sync_folder",
+    "sync_folder", "sync_folders",
     "write_file",
     "write_temporaries",
     "write_temporary",
@@ -151,20 +151,40 @@ def write_temporaries(
         for folder, data in files:
             written.append(write_temporary(folder, data, point=point, durability="process"))
         if durability == "power":
-            for path in written:
-                _sync_file(path)
+            disk.sync_many(written)
     except OSError:
         discard(written)
         raise
     return written
 
 
-def _sync_file(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+def write_files(files: Sequence[tuple[StrPath, bytes, str]], *, durability: Durability) -> None:
+    """Put files in their places, each given as path, bytes and write point, as `write_file` does, with shared syncs.
+
+    They are renamed in the given order, once the bytes of all are safe. Raises OSError with some of them in place.
+    """
+    for _, _, point in files:
+        _reached(point, "before")
+    written: list[str] = []
     try:
-        disk.sync(descriptor)
-    finally:
-        os.close(descriptor)
+        for path, data, point in files:
+            written.append(write_temporary(os.path.dirname(path), data, point=point, durability="process"))
+        if durability == "power":
+            disk.sync_many(written)
+        for temporary, (path, _, _) in zip(written, files, strict=True):
+            disk.rename(temporary, path)
+    except OSError:
+        discard(written)
+        raise
+    if durability == "power":
+        disk.sync_many(list({os.path.dirname(path): None for path, _, _ in files}))
+    for _, _, point in files:
+        _reached(point, "after")
+
+
+def sync_folders(folders: Sequence[StrPath]) -> None:
+    """Make the names in several folders survive a power cut."""
+    disk.sync_many(folders)
 
 
 def discard(temporaries: Sequence[str]) -> None:

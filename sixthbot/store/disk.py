@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
-    "Disk", "StrPath", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "truncate",
+    "Disk", "StrPath", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "sync_many", "truncate",
     "use", "write",
 ]  # fmt: skip
 
@@ -41,6 +41,15 @@ class Disk:
     def sync(self, descriptor: int) -> None:
         """Return once a file, or the names in a folder, would survive a power cut."""
         os.fsync(descriptor)
+
+    def sync_many(self, paths: Sequence[StrPath]) -> None:
+        """Do what `sync` does for files and folders on one file system, by their paths."""
+        for path in paths:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                self.sync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def truncate(self, descriptor: int, size: int) -> None:
         """Cut a file off behind so many bytes."""
@@ -73,7 +82,25 @@ class Disk:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-SYSTEM: Final = Disk()
+class _System(Disk):
+    """The system itself, which can sync a whole file system for less than some of its files."""
+
+    def sync_many(self, paths: Sequence[StrPath]) -> None:
+        if len(paths) < _MANY or not _sync_file_system(paths[0]):
+            super().sync_many(paths)
+
+
+def _sync_file_system(path: StrPath) -> bool:
+    """Sync everything on the file system of a path; false where the system has no such call."""
+    from sixthbot.store.syncfs import sync_file_system  # noqa: PLC0415 - ctypes is slow to load, readers never sync
+
+    return sync_file_system(path)
+
+
+_MANY = 8
+"""So many files and folders are not synced one by one: measured, 200 new files cost 1.1 s so, and 0.02 to 0.09 s at once."""
+
+SYSTEM: Final[Disk] = _System()
 _disks = [SYSTEM]
 
 
@@ -113,6 +140,12 @@ def sync(descriptor: int) -> None:
     One that fails is not tried again: the system may have thrown away what it could not write.
     """
     _again(_disks[0].sync, descriptor)
+
+
+def sync_many(paths: Sequence[StrPath]) -> None:
+    """Return once files and folders, all on one file system, would survive a power cut; cheaper than one by one."""
+    if paths:
+        _again(_disks[0].sync_many, paths)
 
 
 def truncate(descriptor: int, size: int) -> None:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sixthbot.core.errors import Refused, UsageError, WorkFailed
+from sixthbot.core.errors import Refused, SixthError, UsageError, WorkFailed
 from sixthbot.core.issues import IssueRecord, IssueStatus
 from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
 from sixthbot.core.planning import plan_from
 from sixthbot.core.times import format_time
-from sixthbot.store.aside import put_aside
-from sixthbot.store.atomic import Durability, make_dirs, move, point, read_small, remove, write_file
+from sixthbot.store.aside import put_aside, put_many_aside
+from sixthbot.store.atomic import (
+    Durability,
+    make_dirs,
+    move,
+    point,
+    read_small,
+    remove,
+    sync_folders,
+    write_file,
+    write_files,
+)
 from sixthbot.store.counting import folder_names
 from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
@@ -23,7 +34,7 @@ from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
 from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -39,6 +50,29 @@ _REASON = point("issue.reason")
 
 _NAME_LIMIT = 200
 """Bytes of a rejected file's name that are kept, so that `.reason.txt` fits behind."""
+_TOGETHER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An inbox file: where it is, the bytes that were read from it, and what was parsed from them."""
+
+    path: Path
+    data: bytes
+    issue: Issue
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An inbox file with the record it gets, and what is to be written before it is taken: path, bytes, write point."""
+
+    dropped: Dropped
+    folder: Path
+    record: IssueRecord
+    writes: tuple[tuple[Path, bytes, str], ...]
+
+
+_Outcome: TypeAlias = IssueRecord | SixthError | OSError
 
 
 class Issues:
@@ -58,29 +92,96 @@ class Issues:
         The file is moved last, so after a crash anywhere the same call goes on where it stopped, with the same id.
         Raises Refused when the issue's own id is in use, WorkFailed when the file changed since it was read.
         """
-        mark = _mark(source_file, data)
+        begun = self._begin(Dropped(source_file, data, issue), now)
+        make_dirs(begun.folder)
+        for path, content, named in begun.writes:
+            self._write(path, content, point=named)
+        self._take(begun, self._durability)
+        return begun.record
+
+    def accept_many(self, files: Sequence[Dropped], *, now: datetime) -> list[_Outcome]:
+        """Do what `accept` does with each file, in this order, with syncs that all of them share.
+
+        Returns for each the record, or what `accept` would have raised.
+        """
+        begun = self._begin_many(files, now)
+        outcomes = self._accept_together(begun)
+        for number, file in enumerate(files):
+            if number not in outcomes:
+                try:
+                    outcomes[number] = self.accept(file.path, file.data, file.issue, now=now)
+                except (SixthError, OSError) as error:
+                    outcomes[number] = error
+        return [outcomes[number] for number in range(len(files))]
+
+    def _begin_many(self, files: Sequence[Dropped], now: datetime) -> dict[int, _Begun]:
+        """Return by number those that can be accepted together: of several with one id only the first can."""
+        begun: dict[str, tuple[int, _Begun]] = {}
+        for number, file in enumerate(files):
+            with suppress(SixthError, OSError):  # whoever accepts it alone is told
+                one = self._begin(file, now)
+                begun.setdefault(one.record.id, (number, one))
+        return dict(begun.values())
+
+    def _accept_together(self, begun: Mapping[int, _Begun]) -> dict[int, _Outcome]:
+        """Accept what was begun; leave out what is to be tried alone."""
+        outcomes: dict[int, _Outcome] = {}
+        if len(begun) < _TOGETHER or not self._write_together(list(begun.values())):
+            return outcomes
+        folders: list[Path] = []
+        for number, one in begun.items():
+            try:
+                self._take(one, "process")
+            except (SixthError, OSError) as error:
+                outcomes[number] = error
+            else:
+                outcomes[number] = one.record
+                folders += [one.folder, one.dropped.path.parent]
+        if self._durability == "power":
+            sync_folders(list(dict.fromkeys(folders)))
+        return outcomes
+
+    def _write_together(self, begun: Sequence[_Begun]) -> bool:
+        """Write the records and plans of several issues; false when something failed, and each is to be tried alone."""
+        try:
+            for one in begun:
+                make_dirs(one.folder)
+            write_files([each for one in begun for each in one.writes], durability=self._durability)
+        except OSError:
+            return False
+        return True
+
+    def _begin(self, dropped: Dropped, now: datetime) -> _Begun:
+        """Decide on the record of an inbox file and on what is to be written for it; write nothing."""
+        mark = _mark(dropped.path, dropped.data)
+        issue = dropped.issue
         issue_id = issue.id or f"{slug(issue.title, limit=40) or 'issue'}-{short_hash(*mark.values())}"
         folder = self._folder / parse_issue_id(issue_id)
         if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
             raise Refused(f"id {issue_id} is in use by something that is no issue")
-        record = self._begun(folder, issue_id, mark)
+        record, writes = self._begun(folder, issue_id, mark), []
+        new = record is None
         if record is None:
             record = IssueRecord(
                 id=issue_id,
                 title=issue.title,
                 received=format_time(now),
-                file_name=_printable(source_file.name),
+                file_name=_printable(dropped.path.name),
             )
-            make_dirs(folder)
-            self._write(folder / "plan.toml", plan_to_bytes(plan_from(issue)), point=_PLAN)
+        if new or not (folder / "plan.toml").exists():
+            writes.append((folder / "plan.toml", plan_to_bytes(plan_from(issue)), _PLAN))
+        if new:
             # the record makes the issue: a folder without one is an attempt that stopped early
-            self._write(folder / "issue.toml", dump_toml({**_to_table(record), "file": mark}), point=_RECORD)
+            content = dump_toml({**_to_table(record), "file": mark})
+            writes.append((folder / "issue.toml", content, _RECORD))
+        return _Begun(dropped, folder, record, tuple(writes))
+
+    def _take(self, begun: _Begun, durability: Durability) -> None:
         try:
-            self._take_file(source_file, folder / "issue.md", data)
+            self._take_file(begun.dropped, begun.folder / "issue.md", durability)
         except WorkFailed:
-            remove(folder / "issue.toml", point=_RECORD)  # the file as it is now will be another issue
+            remove(begun.folder / "issue.toml", point=_RECORD)  # the file as it is now will be another issue
             raise
-        return record
 
     def _begun(self, folder: Path, issue_id: str, mark: dict[str, str]) -> IssueRecord | None:
         """Return the record of an attempt on the same file, None when there was none; refuse an id in use.
@@ -99,15 +200,16 @@ class Issues:
             raise Refused(f"id {issue_id} is in use by another issue")
         return _from_table(table, issue_id)
 
-    def _take_file(self, source: Path, target: Path, data: bytes) -> None:
+    def _take_file(self, dropped: Dropped, target: Path, durability: Durability) -> None:
+        source = dropped.path
         info = source.lstat()
-        if read_small(source, SIZE_LIMIT) != data:
+        if read_small(source, SIZE_LIMIT) != dropped.data:
             raise WorkFailed(f"{_printable(source.name)} changed while it was read")
         if info.st_nlink == 1 and not target.exists():
-            move(source, target, point=_TAKE, durability=self._durability)
+            move(source, target, point=_TAKE, durability=durability)
             return
         # a hard link: whoever has the other name could change the issue later, so its bytes are what is kept
-        self._write(target, data, point=_TEXT)
+        self._write(target, dropped.data, point=_TEXT)
         remove(source, point=_TAKE)
 
     def reject(self, source_file: Path, reason: str) -> Path:
@@ -123,6 +225,26 @@ class Issues:
             move_point=_REJECT,
             durability=self._durability,
         )
+
+    def reject_many(self, files: Sequence[tuple[Path, str]]) -> list[Path | SixthError | OSError]:
+        """Do what `reject` does with each file and reason, with syncs that all of them share.
+
+        Returns for each the new path, or what `reject` would have raised.
+        """
+        make_dirs(self._rejected)
+        names = [os.fsdecode(os.fsencode(path.name)[:_NAME_LIMIT]) for path, _ in files]
+        asked = [
+            (path, self._rejected / name, f"{reason.rstrip()}\n".encode("utf-8", "replace"))
+            for (path, reason), name in zip(files, names, strict=True)
+        ]
+        moved = put_many_aside(asked, reason_point=_REASON, move_point=_REJECT, durability=self._durability)
+        outcomes: list[Path | SixthError | OSError] = []
+        for path, reason in files:
+            try:
+                outcomes.append(moved[path] if path in moved else self.reject(path, reason))
+            except (SixthError, OSError) as error:
+                outcomes.append(error)
+        return outcomes
 
     # records
 

@@ -51,12 +51,16 @@ class SeenRefs:
         with self._guard:
             return self._current()[1]
 
-    def save(self, refs: Mapping[str, str]) -> None:
-        """Save all refs over the last ones; returns when they would survive what `durability` says."""
+    def save(self, refs: Mapping[str, str], moves: Mapping[str, str | None] | None = None) -> None:
+        """Save all refs over the last ones; returns when they would survive what `durability` says.
+
+        `moves` are those from what `load` gave to `refs`, for whoever knows them.
+        """
         with self._guard:
             serial, before = self._current()
-            moves = {} if before is None else _difference(before, refs)
-            line = json.dumps({"after": serial, "refs": moves}, separators=(",", ":")).encode("ascii")
+            if moves is None:
+                moves = {} if before is None else _difference(before, refs)
+            line = json.dumps({"after": serial, "refs": dict(moves)}, separators=(",", ":")).encode("ascii")
             if before is not None and len(line) + _size(self._moves) <= max(_SHORT, _size(self._whole) // 2):
                 append_line(self._moves, line, point=_MOVES, durability=self._durability)
             else:

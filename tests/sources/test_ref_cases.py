@@ -65,14 +65,15 @@ class Eyes:
         look = self.tracker.look(self.store, self.seen.git)
         self.problems = look.problems
         events = []
-        if look.old is not None and look.old.moves_to(look.new):
+        if look.old is not None and look.moves:
             whole = take_snapshot(self.seen.git, self.seen.git_dir, before=look.old)
             assert dict(look.new.refs) == dict(whole.snapshot.refs)
+            assert look.moves == look.old.moves_to(look.new)
             default = self.seen.default_branch()
             context = RefsContext(
                 git=self.seen.git, default=default, own=OwnMoves(), own_email="sixthbot@localhost", time=NOW
             )
-            events = list(events_between(context, look.old, look.new))
+            events = list(events_between(context, look.old, look.new, look.moves))
             look, self.troubles = look.without(context.troubles), context.troubles
         self.tracker.save(self.store, look)
         return events

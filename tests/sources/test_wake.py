@@ -109,6 +109,7 @@ def test_switching_wakes_for_heads_also_in_a_linked_worktree(
     assert Reason.HEADS in reasons(waker)
     repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "side"))
     waker.refresh()  # .git/worktrees is new
+    waker.refresh()
     quiet(waker)
     type(repo)(tmp_path / "side").git("switch", "--quiet", "main")
     assert Reason.HEADS in reasons(waker)
@@ -150,14 +151,28 @@ def test_the_kernel_is_never_asked_for_opened_closed_or_read_files(waker: Waker)
         assert not mask & (IN_ACCESS | IN_OPEN | IN_CLOSE_NOWRITE | IN_MOVED_FROM)
 
 
-def test_a_big_repository_needs_few_watches(places: Places, repo: RepoDir) -> None:
+def test_a_big_repository_needs_few_watches(places: Places, repo: RepoDir, tmp_path: Path) -> None:
     for number in range(300):
         (repo.path / f"src/{number}").mkdir(parents=True)
+        repo.path.joinpath(f".git/refs/remotes/origin/{number}").mkdir(parents=True)
     waker = Waker(places)
     waker.start()
-    lines = sum(_text(info).count("inotify wd") for info in Path("/proc/self/fdinfo").iterdir())
+    assert _watches() <= 20
     waker.stop()
-    assert lines <= 20
+    repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "one"))
+    repo.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "two"))
+    for number in range(50):
+        repo.git("update-ref", f"refs/heads/team/{number}/x", "HEAD")
+    waker.start()
+    assert _watches() <= 22
+    quiet(waker)
+    repo.commit("fix: seen by what git logs of it")
+    assert Reason.REFS in reasons(waker)
+    waker.stop()
+
+
+def _watches() -> int:
+    return sum(_text(info).count("inotify wd") for info in Path("/proc/self/fdinfo").iterdir())
 
 
 def _text(path: Path) -> str:
