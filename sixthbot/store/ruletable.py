@@ -117,7 +117,7 @@ class RuleTable(BaseModel):
         AfterFailed.PARK, description="what becomes of its task where one of those failed"
     )
     concurrency: Annotated[int, Field(ge=0, le=1000)] = Field(
-        0, description="so many of its tasks at the same time at most; 0 for no such limit"
+        0, description="so many of its tasks with the same key at a time; 0 for what `mode` says"
     )
     parallel_safe: bool = Field(default=True, description="false lets nothing else run beside its tasks")
     react_to_self: bool = Field(
