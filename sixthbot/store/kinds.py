@@ -12,6 +12,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
     {
         "event": "an event was let in; `data.verdicts` has what every rule said, `data.tasks` the ids of new tasks",
         "task.made": "a rule made a task",
+        "task.taken-in": "a task file that a person put into the queue was taken for one of ours",
         "task.claimed": "a worker has it in hand; `data.worker` says which",
         "task.given-back": "back to the queue, with its checkpoint: the bot was told to stop",
         "task.waiting": "it waits for another attempt or for a time, `data.until`",

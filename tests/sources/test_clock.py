@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.repos import RepoDir
 
 HOUR = 3600.0
+_OTHERS_OFF = '[rules]\ndisabled = ["type check", "nightly tests", "weekly clean-up"]\n'
 
 
 def rule(name: str = "nightly", extra: str = "", when: str = "0 3 * * *") -> str:
@@ -33,7 +34,7 @@ class Night:
         self.set(rules)
 
     def set(self, rules: str) -> None:
-        self.home.configure(CONFIG, rules)
+        self.home.configure(CONFIG + _OTHERS_OFF, rules)
         self.restart()
 
     def restart(self) -> None:
