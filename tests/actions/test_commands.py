@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.actions.places import task_env
 from sixthbot.core.errors import ConfigError, NeedsPerson, WorkFailed
 from sixthbot.core.events import make_event
 from tests.actions.workshop import open_workshop
@@ -146,3 +148,11 @@ def test_report_measures_the_code_at_the_commit(shop: Workshop) -> None:
 def test_a_report_goes_nowhere_else(shop: Workshop, name: str) -> None:
     with pytest.raises(ConfigError, match="file name"):
         shop.step("report", event=commit_event(shop, shop.dir.head()), report_to=name)
+
+
+def test_what_the_issue_wished_for_is_told_to_programs(shop: Workshop) -> None:
+    ctx = shop.context(commit_event(shop, shop.dir.head()))
+    assert not any(name.endswith(("BUDGET", "INTENSITY")) for name in task_env(ctx))
+    told = task_env(replace(ctx, task=replace(ctx.task, intensity="high", max_budget="2h\0")))
+    wishes = {name: value for name, value in told.items() if name.endswith(("BUDGET", "INTENSITY"))}
+    assert wishes == {"SIXTH_INTENSITY": "high", "SIXTH_MAX_BUDGET": "2h"}

@@ -302,3 +302,19 @@ def test_a_hostile_file_costs_no_more_than_a_long_one(text: str) -> None:
     # a plain file of many lines in the same run is the measure, as machines are shared; what is quadratic takes 100 times
     plain = min(once("- [ ] a\n" * 400 + "a line of text\n" * 16_000) for _ in range(3))
     assert min(once(text) for _ in range(3)) < 10 * plain
+
+
+@pytest.mark.parametrize(
+    "text", ["14:00", "2h", "2026-12-01", "2026-12-01 08:00", "2026-12-01T08:00:00+01:00"]
+)
+def test_when_it_may_start_is_kept_as_it_is_written(text: str) -> None:
+    issue = read(f"---\nnot_before: {text}\n---\n# T\n")
+    assert (issue.not_before, issue.warning) == (text, "")
+
+
+def test_a_start_that_cannot_be_read_is_ignored_and_told() -> None:
+    issue = read("---\nnot_before: soon\n---\n# T\n")
+    assert issue.not_before == ""
+    assert issue.warning.startswith("line 2: not_before 'soon' was ignored: write it like 2h, 14:00")
+    toml = read("+++\nnot_before = 2026-12-01T08:00:00Z\n+++\n# T\n")
+    assert (toml.not_before, toml.warning) == ("2026-12-01T08:00:00+00:00", "")
