@@ -35,8 +35,9 @@ SIZE_LIMIT = TASK_LIMIT
 _TASK_ID = re.compile(TASK_ID)
 _FILE_NAME = re.compile(FILE_NAME)
 _T = TypeVar("_T")
-_to_json = json.JSONEncoder().encode
-"""ASCII only: no text that an event carried can make the file unreadable."""
+_to_json = json.JSONEncoder(separators=(",\n ", ": ")).encode
+"""ASCII only: no text that an event carried can make the file unreadable. A line for each value, as `indent` would make
+them, but that is written by slow code."""
 
 
 class BadTaskFile(SixthError):
@@ -65,9 +66,7 @@ def id_in_name(name: str) -> str | None:
 
 def encode(task: Task) -> bytes:
     """Return the task as the bytes of its file."""
-    # one line for each key: `indent` would say more lines, and is written by slow code
-    lines = ",\n".join([f' "{key}": {_to_json(value)}' for key, value in to_json(task).items()])
-    return f"{{\n{lines}\n}}\n".encode("ascii")
+    return _to_json(to_json(task)).encode("ascii") + b"\n"
 
 
 def to_json(task: Task) -> dict[str, Any]:

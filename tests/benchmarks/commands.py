@@ -31,37 +31,39 @@ def rows(folder: Path, *, rounds: int) -> Iterator[Row]:
     yield _noop_task(repo)
 
 
-def _run(repo: Path, *argv: str) -> None:
+def run(repo: Path, *argv: str) -> None:
+    """Run a command in a repository; raise CalledProcessError where it fails."""
     subprocess.run(argv, cwd=repo, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _initialised(repo: Path) -> None:
-    repo.mkdir()
-    _run(repo, "git", "init", "--initial-branch=main")
+def initialised(repo: Path) -> None:
+    """Make a repository with one commit that the bot is at home in."""
+    repo.mkdir(parents=True)
+    run(repo, "git", "init", "--initial-branch=main")
     person = ("-c", "user.name=A", "-c", "user.email=a@b")
-    _run(repo, "git", *person, "commit", "--allow-empty", "-m", "chore: begin")
-    _run(repo, PYTHON, "-m", "sixthbot", "init")
+    run(repo, "git", *person, "commit", "--allow-empty", "-m", "chore: begin")
+    run(repo, PYTHON, "-m", "sixthbot", "init")
 
 
 def _repository(repo: Path) -> Path:
     """Make a repository whose one rule does next to nothing."""
-    _initialised(repo)
+    initialised(repo)
     rule = '[[rule]]\nname = "nothing"\non = "issue.added"\ndo = [{ use = "notify", text = "seen" }]\n'
     (repo / ".sixth" / "rules").mkdir(exist_ok=True)
     (repo / ".sixth" / "rules" / "bench.toml").write_text(rule)
     (repo / ".sixth" / "config.toml").write_text('[rules]\ndisabled = ["work on an issue"]\n')
-    _run(repo, PYTHON, "-m", "sixthbot", "trust", "--yes")
+    run(repo, PYTHON, "-m", "sixthbot", "trust", "--yes")
     return repo
 
 
 def _busy_repository(repo: Path) -> Path:
     """Make a repository in which three issues wait for a person, two drafts for review, and one issue failed."""
-    _initialised(repo)
+    initialised(repo)
     note = "import time; open('notes.txt', 'a').write(str(time.time_ns()))"
     recipes = {"note": [PYTHON, "-c", note], "broken": [PYTHON, "-c", "raise SystemExit(3)"]}
     config = "".join(f"[recipes.{name}]\nrun = {json.dumps(argv)}\n" for name, argv in recipes.items())
     (repo / ".sixth" / "config.toml").write_text(config)
-    _run(repo, PYTHON, "-m", "sixthbot", "trust", "--yes")
+    run(repo, PYTHON, "-m", "sixthbot", "trust", "--yes")
     boxes = ["By hand"] * 3 + ["Note it `do: note`"] * 2 + ["Break it `do: broken`"]
     for number, box in enumerate(boxes):
         text = f"---\nid: busy-{number}\n---\n# Busy number {number}\n\n- [ ] {box}\n"

@@ -22,6 +22,8 @@ class Sixthbot:
     """One user of a queue in a folder: real tasks of one event that carries the bytes as its subject."""
 
     FSYNC: ClassVar = {True, False}
+    PROCESSES: ClassVar = True
+    NEEDS: ClassVar = ""
 
     def __init__(self, path: str, fsync: bool) -> None:  # noqa: FBT001 - what yardsticks call it with
         self._queue = Queue(Path(path) / "queue", "power" if fsync else "process")
@@ -41,9 +43,9 @@ class Sixthbot:
         task = self._queue.claim(self._worker)
         return None if task is None else (task, str(task.event.fields["subject"]).encode("latin-1"))
 
-    def ack(self, task: Task) -> None:
+    def ack(self, handle: Task) -> None:
         """Say that a claimed task is done."""
-        self._queue.settle(task, step(task, Succeeded(), task.created))
+        self._queue.settle(handle, step(handle, Succeeded(), handle.created))
 
     def _task(self, data: bytes) -> Task:
         now = datetime.now(UTC)

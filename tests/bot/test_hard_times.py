@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sixthbot.core.errors import Locked
 from sixthbot.core.tasks import Done
+from sixthbot.store.disk import Disk, use
 from sixthbot.store.locks import hold
 from tests.bot.home import CONFIG, Home, Watching, make_home, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sixthbot.store.disk import StrPath
     from tests.support.repos import RepoDir
 
 SLOW = "---\nid: a\n---\n# Issue a\n\n- [ ] Wait `do: wait`\n"
@@ -26,11 +32,13 @@ def home(repo: RepoDir) -> Home:
     return home
 
 
-def test_local_removed_under_a_bot_makes_no_second_executor(home: Home) -> None:
+def test_local_removed_under_a_bot_makes_no_second_executor(home: Home, tmp_path: Path) -> None:
     with Watching(home.bot()):
         home.drop("a.md", SLOW)
         until(lambda: "process.started" in home.kinds())
-        shutil.rmtree(home.places.local)
+        home.places.local.rename(
+            tmp_path / "gone"
+        )  # removing it file by file races with a bot that makes it anew
         until(home.places.watch_lock.exists)
         with pytest.raises(Locked):
             home.bot().watch(threading.Event())
@@ -42,6 +50,35 @@ def test_local_removed_under_a_bot_makes_no_second_executor(home: Home) -> None:
     kinds = home.kinds()
     assert "task.recovered" not in kinds
     assert kinds.count("process.started") == kinds.count("process.ended") == 1
+
+
+class ReadOnly(Disk):
+    """A disk that was mounted read-only: what is open for writing still is, nothing new can be made."""
+
+    def open(self, path: StrPath, flags: int, mode: int) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return super().open(path, flags, mode)
+
+    def make_dir(self, path: StrPath, mode: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    def rename_exclusive(self, source: StrPath, target: StrPath) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(target))
+
+
+def test_a_disk_that_becomes_read_only_for_a_while_ends_nothing(home: Home) -> None:
+    with Watching(home.bot()) as watching:
+        until(lambda: "event" in home.kinds())
+        use(ReadOnly())
+        try:
+            home.drop("a.md", "# One\n\n- [ ] By hand\n")
+            time.sleep(1.5)
+            assert watching._thread.is_alive()
+            assert home.tasks() == []
+        finally:
+            use(None)
+        until(lambda: home.tasks("parked"))
 
 
 def test_a_bot_whose_lock_another_one_took_meanwhile_leaves(home: Home) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -118,3 +119,30 @@ def test_looking_whether_a_lock_is_free_takes_it_from_nobody(tmp_path: Path) -> 
         assert is_free(path)
         with hold(path, what="test"):
             assert not is_free(path)
+
+
+def test_what_is_wrong_with_a_lock_file_is_said_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path / "x.lock"))
+
+    monkeypatch.setattr("filelock.UnixFileLock.acquire", refuse)
+    with pytest.raises(OSError, match="Read-only"), hold(tmp_path / "x.lock", what="it"):
+        pass
+
+
+def test_a_lock_whose_file_was_removed_is_taken_anew_and_the_old_one_held_on_to(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    with hold(path, what="it") as held:
+        assert not held.keep()
+        path.unlink()
+        assert is_free(path)
+        assert held.keep()
+        assert not is_free(path)
+        assert held_by(path) == os.getpid()
+        assert not held.keep()
+        path.unlink()
+        with hold(path, what="another"), pytest.raises(Locked):
+            held.keep()
+    assert is_free(path)

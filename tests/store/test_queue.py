@@ -18,7 +18,8 @@ from sixthbot.store import taskfile
 from sixthbot.store.idset import IdSet
 from sixthbot.store.known import KnownIds
 from sixthbot.store.queue import Queue
-from tests.store.support import START, make_task
+from sixthbot.store.reading import read_small
+from tests.store.support import SEARCH, START, make_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -353,6 +354,7 @@ def test_of_very_many_spent_ids_the_oldest_half_is_let_go(queue: Queue, root: Pa
         assert one.knows("t_of_another_form")
 
 
+@SEARCH
 @given(st.lists(st.sets(st.integers(0, 60)), max_size=6))
 def test_a_set_of_ids_is_a_set(batches: list[set[int]]) -> None:
     kept, model = IdSet(), set()
@@ -492,6 +494,12 @@ DAMAGE = {
     "a time before time": _damaged(created="0001-01-01T00:00:00+14:00"),
     "a state that is none": _damaged(state={"name": "gone"}),
     "waiting for nothing": _damaged(state={"name": "waiting"}),
+    "not UTF-8": taskfile.encode(make_task()).replace(b"a rule", b"a \xff\xfe"),
+    "too large": taskfile.encode(make_task()) + b" " * taskfile.SIZE_LIMIT,
+    "not a number": _damaged(attempts=float("nan")),
+    "a huge count": _damaged(crashes=10**30),
+    "the year 9999": _damaged(deadline="9999-12-31T23:59:59Z"),
+    "before 1970": _damaged(created="1969-12-31T23:59:59Z"),
 }
 
 
@@ -513,6 +521,24 @@ def test_a_damaged_file_is_set_aside_with_its_reason_and_stops_nothing(
     reason = (root / "failed" / f"{name}.reason.txt").read_text()
     assert f"It was {folder}/{name}." in reason
     assert len(reason.splitlines()[0]) > 5
+
+
+def test_a_file_that_may_not_be_read_is_set_aside_and_stops_nothing(
+    queue: Queue, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = taskfile.file_name(make_task())
+    (_folder(root, "ready/normal") / name).write_bytes(taskfile.encode(make_task()))
+
+    def refuse(path: str, limit: int) -> bytes:
+        if path.endswith(name):  # root may read anything: the refusal is played
+            raise PermissionError(13, "Permission denied", path)
+        return read_small(path, limit)
+
+    monkeypatch.setattr("sixthbot.store.taskfiles.read_small", refuse)
+    queue.put(make_task(9))
+    assert claimed(queue).id == make_task(9).id
+    assert queue.claim("w") is None
+    assert (root / "failed" / f"{name}.reason.txt").read_text().startswith("it cannot be read\n")
 
 
 def test_what_a_newer_program_wrote_stays_where_it_is_and_comes_to_no_harm(queue: Queue, root: Path) -> None:
