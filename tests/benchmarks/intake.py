@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from sixthbot.git.run import Git
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between
 from sixthbot.sources.tracker import RefsTracker
+from sixthbot.store.locks import held_by
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate
 from tests.benchmarks.measure import Row
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 PYTHON = sys.executable
 _FILES, _COMMITS, _IDLE, _BURST = 60, 40, 10.0, 10_000
 _CREATED, _MOVED_TO = 0x100, 0x80
-_READY = 3.0
-"""Seconds after which a watcher that was started has come to rest."""
+_READY = 1.0
+"""Seconds without any work after which a watcher that was started has come to rest."""
 
 
 def rows(folder: Path, *, rounds: int) -> Iterator[Row]:
@@ -95,11 +96,21 @@ def watcher(repo: Path, *, prefix: tuple[str, ...] = ()) -> Iterator[subprocess.
         [*prefix, PYTHON, "-m", "sixthbot", "-q", "watch"], cwd=repo, stderr=subprocess.DEVNULL
     )
     try:
-        time.sleep(_READY)
+        settle(repo, child)
         yield child
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(20)
+
+
+def settle(repo: Path, child: subprocess.Popen[bytes]) -> None:
+    """Wait until a watcher that was started serves and has come to rest."""
+    lock = locate(repo).watch_lock
+    while held_by(lock) != child.pid:
+        time.sleep(0.05)
+    spent = -1.0
+    while spent != (spent := _cpu(child.pid)):
+        time.sleep(_READY)
 
 
 def _records(repo: Path) -> Iterator[dict[str, object]]:
@@ -237,9 +248,12 @@ def _synced_create_and_rename(folder: Path, number: int) -> float:
 def _commit_to_event(repo: Path) -> Row:
     with watcher(repo):
         made: dict[str, float] = {}
+        asked = []
         for _ in range(_COMMITS):
             _commit(repo)
+            at = time.time()
             made[_run(repo, "git", "rev-parse", "HEAD")] = (repo / ".git/refs/heads/main").stat().st_mtime
+            asked.append(time.time() - at)
             time.sleep(0.3)
         time.sleep(2)
     seen = {
@@ -298,7 +312,7 @@ def _idle_without_inotify(repo: Path) -> Row:
     )
     child = subprocess.Popen([PYTHON, "-c", code], cwd=repo, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(_READY)
+        settle(repo, child)
         return _idling("idle without inotify, by polling alone, of one processor", child.pid, most=0.5)
     finally:
         child.send_signal(signal.SIGTERM)
