@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import Locked, SixthError
+from sixthbot.core.errors import HomeGone, Locked, SixthError
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.times import format_time
 from sixthbot.engine import housekeeping
@@ -20,10 +20,12 @@ from sixthbot.engine.following import FollowerWatch
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
+from sixthbot.engine.rebuild import come_back
 from sixthbot.engine.recovery import is_needed, recover, tidy_up
 from sixthbot.engine.reloading import changes
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
+from sixthbot.engine.saving import keeper
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
@@ -36,12 +38,14 @@ from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.locks import Held, hold
 from sixthbot.store.logs import write_report
-from sixthbot.store.paths import refuse_links
+from sixthbot.store.paths import home_stamp, refuse_links
 from sixthbot.store.presence import Presence
 from sixthbot.store.runlog import logged
+from sixthbot.store.setup import make_folders
+from sixthbot.store.state.home import mark_home, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -86,9 +90,20 @@ class Bot:
 
     def __init__(self, services: LiveServices) -> None:
         self.services = services
-        self._last = self._announced = services()
-        self._presence = Presence(self._last.places)
+        self._announced = services()
         self._stop = threading.Event()
+        self._unsaved: list[str] = []
+        self._compose()
+
+    def _compose(self) -> None:
+        """Put together what works on `.sixth` as it is now; again when it was taken away and came back."""
+        self._last = self.services()
+        places = self._last.places
+        make_folders(places)
+        if standing(places) == "new":
+            mark_home(places)
+        self._presence = Presence(places)
+        self._home = home_stamp(places)
         self._woken = Woken()
         self._trouble = ""
         self._intake = Intake(
@@ -141,13 +156,17 @@ class Bot:
         Raise Locked when another `watch` runs on this repository, NoRepository when it is gone meanwhile.
         """
         self._stop = stop
+        self._at_home(lambda: self._watch_here(turns, began))
+
+    def _watch_here(self, turns: Turns | None, began: Callable[[], object]) -> None:
         places = self.services().places
         with (
             hold(places.watch_lock, what="watch") as held,
             logged(places, self._last.loaded.config.log),
+            self._kept(),
         ):
             self._begin(announce=True)
-            waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=stop)
+            waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=self._stop)
             self._say("bot.started", f"watches, process {os.getpid()}")
             waker.start()
             pool.start()
@@ -169,14 +188,8 @@ class Bot:
         queue, done = self.services().store.queue, self.services().places.queue / "done"
         failed_before = {task.id for task in queue.all(states=("failed",))}
         over_before = set(task_names(done))
-        self._begin(announce=False)
-        pool = WorkerPool(self.services, stop=self._stop)
-        with logged(self._last.places, self._last.loaded.config.log):
-            pool.start()
-            try:
-                self._drain(pool)
-            finally:
-                pool.stop()
+        self._at_home(self._run_here)
+        queue = self._last.store.queue
         return RunReport(
             events=self._intake.events,
             over=len(set(task_names(done)) - over_before),
@@ -220,6 +233,40 @@ class Bot:
         with suppress(OSError):
             self._last.store.journal.append(kind, message, level=level, data={"pid": os.getpid()})
 
+    def _run_here(self) -> None:
+        with self._kept():
+            self._begin(announce=False)
+            pool = WorkerPool(self.services, stop=self._stop)
+            with logged(self._last.places, self._last.loaded.config.log):
+                pool.start()
+                try:
+                    self._drain(pool)
+                finally:
+                    pool.stop()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Save the state while a block goes on; remember what of it was not saved when `.sixth` was taken away."""
+        saving = keeper(self._last)
+        try:
+            with saving:
+                yield
+        finally:
+            self._unsaved = saving.changes.pending()
+
+    def _at_home(self, work: Callable[[], None]) -> None:
+        """Do the work, and begin it again each time that `.sixth` was taken away under it and is back."""
+        while True:
+            try:
+                work()
+            except HomeGone:
+                if not come_back(self._last, self._stop, lost=self._unsaved):
+                    return
+                self.services.reload()
+                self._compose()
+            else:
+                return
+
     def _interrupted(self) -> bool:
         return self._stop.is_set()
 
@@ -254,12 +301,19 @@ class Bot:
     def _serve(self, waker: Waker, pool: WorkerPool, held: Held) -> None:
         woken = _EVERYTHING
         while not self._stop.is_set():
+            self._require_home()  # before anything is made anew in it
             self._keep(held)
             pause = self.tick(woken)
             pool.wake()
             waker.also = self._files.watched
             waker.refresh()
             woken = self._wait(waker, min(pause, _POLL))
+
+    def _require_home(self) -> None:
+        self._presence.require()
+        refuse_links(self._last.places)
+        if home_stamp(self._last.places) != self._home:
+            raise HomeGone(f"{self._last.places.home} was taken away")
 
     def _keep(self, held: Held) -> None:
         """Take the lock anew where `.sixth/local` was removed; raise Locked where another bot began meanwhile."""
@@ -310,11 +364,11 @@ class Bot:
     def _fresh(self) -> Services:
         """Return the services as the files say now, or as they said last while those cannot be used.
 
-        Raise Refused when a part of `.sixth` became a symbolic link, which a checkout can bring, NoRepository when
-        a person took it away: nothing may be written there, so that the bot has to end.
+        Raise Refused when a part of `.sixth` became a symbolic link, which a checkout can bring: nothing may be
+        written through it, so that the bot has to end. Raise HomeGone when `.sixth` was taken away, or is another one,
+        NoRepository when the whole repository is gone.
         """
-        self._presence.require()
-        refuse_links(self._last.places)
+        self._require_home()
         try:
             services = self.services()
         except (SixthError, OSError) as error:

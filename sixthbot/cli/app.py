@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "on-checkout": ("on_hook", _HOOKS, "Leave a note: something was checked out"),
     "on-merge": ("on_hook", _HOOKS, "Leave a note: something was merged"),
     "on-rewrite": ("on_hook", _HOOKS, "Leave a note: commits were rewritten"),
+    "sync": ("sync", _DRAFTS, "Bring issues, plans, drafts and tasks to a remote and back"),
     "doctor": ("doctor", _SETUP, "Look for what keeps the bot from working well"),
 }
 """Every command: its module, its section of `sixthbot --help`, and its line there. A new one costs a file and a line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
-from sixthbot.core.errors import NoRepository
+from sixthbot.core.errors import HomeGone, NoRepository
 from sixthbot.store.counting import OPEN_DRAFTS, OPEN_ISSUES
 from sixthbot.store.rulesummary import load_note, told_by_note
 
@@ -56,6 +56,10 @@ def show_status(start: Path | str = ".", out: Output | None = None, *, as_json: 
     places = locate(start)
     try:
         require_initialised(places)
+    except HomeGone:
+        from sixthbot.cli.comeback import bring_home_back  # noqa: PLC0415 - as below
+
+        bring_home_back(places, out, from_stash_too=False)
     except NoRepository:
         from sixthbot.cli.foreign import refuse_foreign  # noqa: PLC0415 - only a failure pays for it
 

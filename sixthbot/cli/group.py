@@ -15,7 +15,6 @@ from sixthbot.cli.session import Session
 
 _ELSEWHERE = {
     "undo": "it is not there yet",
-    "sync": "it is not there yet",
     "changelog": "it is not there yet; the bot writes the changelog of each branch",
     "rebase": "it is not there yet; the bot rebases the branches of issues",
     "cancel": "there are: sixthbot issue cancel ID, sixthbot queue cancel ID",
@@ -110,3 +109,4 @@ def cli(ctx: click.Context, directory: Path | None, verbose: int, *, quiet: bool
         verbosity=-1 if quiet else verbose,
     )
     ctx.obj = Session(start=directory or Path(), out=out, color=color)
+    ctx.call_on_close(ctx.obj.close)

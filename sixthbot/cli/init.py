@@ -28,6 +28,7 @@ def command(session: Session, *, hooks: bool | None) -> None:
 
     What exists now is the baseline: the bot works on what happens from here on, and on files already in the inbox.
     """
+    from sixthbot.engine.rebuild import is_saved_only  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.paths import locate  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.setup import check_tracked, initialise  # noqa: PLC0415 - lazy, see app
@@ -36,6 +37,8 @@ def command(session: Session, *, hooks: bool | None) -> None:
     places = locate(session.start)
     repo = open_repository(places.top, places.git_dir)
     check_tracked(repo.tracked_under(".sixth"))
+    if is_saved_only(places, repo):
+        session.bring_home_back(places, from_stash_too=True)
     made = initialise(places)
     baseline = _store_baseline(session, repo)
     for name in made:

@@ -43,11 +43,13 @@ def command(session: Session, *, autostarted: bool) -> int:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("running the bot")
+    session.require_home()
     if autostarted:
         from sixthbot.cli.autostart import run_alone  # noqa: PLC0415 - lazy, see app
 
         return run_alone(session)
     tell_settings(session.out, session.services())  # before anything is done
+    session.leave_saving()
     bot = Bot.open(session.start, env=os.environ)
     follower = Follower(bot.services().store.journal)
     listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks, exit_code=ExitCode.INTERRUPTED)

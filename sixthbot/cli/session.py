@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
 from sixthbot.cli.foreign import refuse_foreign
-from sixthbot.core.errors import NoRepository, Refused
+from sixthbot.core.errors import HomeGone, NoRepository, Refused, SixthError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.store.open import Store
     from sixthbot.store.paths import Places
+    from sixthbot.store.state.changes import Changes
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Session:
     start: Path
     out: Output
     color: str | None = None
+    _changes: Changes | None = field(default=None, init=False)
+    _opened: Services | None = field(default=None, init=False)
 
     def places(self) -> Places:
         """Return where the repository and its `.sixth` are; raise NoRepository when not initialised."""
@@ -35,10 +38,57 @@ class Session:
         places = locate(self.start)
         try:
             require_initialised(places)
+        except HomeGone:
+            self.bring_home_back(places)
         except NoRepository:
             refuse_foreign(places)
             raise
+        self._remember_changes(places)
         return places
+
+    def _remember_changes(self, places: Places) -> None:
+        if self._changes is None:
+            from sixthbot.store.state.changes import Changes  # noqa: PLC0415 - lazy, see app
+
+            self._changes = Changes(places)
+            self._changes.__enter__()
+
+    def require_home(self, start: Path | None = None) -> None:
+        """Make sure that `.sixth` is there for a bot that is about to run, also where a stash holds it."""
+        from sixthbot.store.paths import locate, refuse_links  # noqa: PLC0415 - lazy, see app
+        from sixthbot.store.state.home import standing  # noqa: PLC0415 - lazy, see app
+
+        places = locate(self.start if start is None else start)
+        if standing(places) in {"gone", "foreign"}:
+            refuse_links(places)
+            self.bring_home_back(places, from_stash_too=True)
+
+    def bring_home_back(self, places: Places, *, from_stash_too: bool = False) -> None:
+        """Make a `.sixth` that was taken away anew from the state ref, and say so; see `comeback`."""
+        from sixthbot.cli.comeback import bring_home_back  # noqa: PLC0415 - lazy, see app
+
+        bring_home_back(places, self.out, from_stash_too=from_stash_too)
+
+    def leave_saving(self) -> None:
+        """Leave it to the bot that this command runs to save the state."""
+        if self._changes is not None:
+            self._changes.__exit__(None, None, None)
+            self._changes.take()
+
+    def close(self) -> None:
+        """Save what this command changed to the state ref; where that fails, the next bot does it."""
+        if self._changes is None:
+            return
+        self._changes.__exit__(None, None, None)
+        paths = self._changes.take()
+        if not paths:
+            return
+        from sixthbot.engine.saving import save_changes  # noqa: PLC0415 - lazy, see app
+
+        try:
+            save_changes(self.places(), paths, opened=self._opened)
+        except (SixthError, OSError) as error:
+            self.out.talk(f"the state is not saved yet: {error}; the bot does that when it runs")
 
     def store(self) -> Store:
         """Open the files alone: enough for reading and steering, and independent of a broken configuration."""
@@ -51,10 +101,16 @@ class Session:
         """Open everything: repository, store, configuration, rules. Expensive; `status` does without."""
         from sixthbot.engine.services import open_services  # noqa: PLC0415 - lazy, see app
 
-        services = open_services(self.start, env=os.environ)
+        try:
+            services = open_services(self.start, env=os.environ)
+        except HomeGone:
+            self.places()
+            services = open_services(self.start, env=os.environ)
         setting = services.loaded.config.display.color
         if self.color is None and setting != "auto" and not _color_is_in_environment():
             self.out.color_out = self.out.color_err = setting == "always"
+        self._opened = services
+        self._remember_changes(services.places)
         return services
 
     def looking(self) -> Services:

@@ -54,6 +54,8 @@ def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> N
     """
     refuse_inside_task("starting the bot")
     starts = _different([session.start / folder for folder in folders] or [session.start])
+    for start in starts:
+        session.require_home(start)
     bots: dict[Path, Bot] = {}
     listening = until_told(
         on_hangup=lambda: _each(bots, lambda bot: bot.reload()),

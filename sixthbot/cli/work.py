@@ -34,10 +34,12 @@ def command(session: Session, lane: str) -> int:
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.saving import keeper  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.runlog import logged  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("starting a worker")
     tell_settings(session.out, session.services())  # before anything starts
+    session.leave_saving()
     bot = Bot(LiveServices(session.start, env=os.environ))
     live = bot.services
     with ExitStack() as stack:
@@ -45,6 +47,7 @@ def command(session: Session, lane: str) -> int:
         stack.enter_context(logged(live().places, live().loaded.config.log))
         pool = WorkerPool(live, workers=1, lanes={Lane(lane)}, stop=stop)
         stack.enter_context(told(session.out, live().store))
+        stack.enter_context(keeper(live()))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
         while not stop.wait(_LOOK):

@@ -47,6 +47,10 @@ class NoRepository(SixthError):
     exit_code = ExitCode.NO_REPOSITORY
 
 
+class HomeGone(NoRepository):
+    """The bot was at home here, and its folder has been taken away; the state ref has what was saved of it."""
+
+
 class Refused(SixthError):
     """The bot will not do this: untrusted, not approved, moved since review, or called from inside a task."""
 

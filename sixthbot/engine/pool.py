@@ -19,6 +19,7 @@ from sixthbot.engine.stopping import Stopping
 from sixthbot.engine.worker import Worker
 from sixthbot.git.held import sharing
 from sixthbot.store.locks import WorkerLease
+from sixthbot.store.paths import home_is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -85,6 +86,8 @@ class WorkerPool:
         self._ring()
 
     def _keep_leases(self) -> None:
+        if home_is_gone(self._opened.places):
+            return  # whoever takes `.sixth` away shall not find it half made anew
         for lease, held in list(self._leases.items()):
             with suppress(
                 OSError, SixthError

@@ -87,10 +87,10 @@ def _upstream_remote(git: Git, base: BranchName) -> str:
 
 def remote_tip(git: Git, target: PushTarget, branch: BranchName) -> Oid | None:
     """Ask the place of a push where the branch is there, None when it has none; raise WorkFailed when it cannot say."""
-    _require_trusted(git)
+    require_trusted(git)
     done = git.run(
         "ls-remote", "--quiet", "--", target.url, branch.ref,
-        network=True, env=_ssh(git), check=False, timeout=_TIMEOUT,
+        network=True, env=ssh_environment(git), check=False, timeout=_TIMEOUT,
     )  # fmt: skip
     if done.status:
         raise _remote_failed(target, done)
@@ -121,7 +121,7 @@ def push(git: Git, approved: ApprovedDraft, *, expected: Oid | None) -> PushRepo
         f"--force-with-lease={draft.branch.ref}:{expected or ''}", "--no-force-if-includes",
         "--", target.remote, f"{draft.head}:{draft.branch.ref}",
     )  # fmt: skip
-    done = git.run(*argv, network=True, env=_ssh(git), check=False, timeout=_TIMEOUT)
+    done = git.run(*argv, network=True, env=ssh_environment(git), check=False, timeout=_TIMEOUT)
     if done.status:
         if "(stale info)" in done.text:
             raise _moved_there(approved, remote_tip(git, target, draft.branch))
@@ -162,7 +162,7 @@ def _moved_there(approved: ApprovedDraft, there: Oid | None) -> Refused:
     )
 
 
-def _require_trusted(git: Git) -> None:
+def require_trusted(git: Git) -> None:
     """Refuse to speak to remotes while the repository's settings name programs nobody trusted: git would run them."""
     if not git.settings_trusted():
         raise Refused(
@@ -171,7 +171,7 @@ def _require_trusted(git: Git) -> None:
         )
 
 
-def _ssh(git: Git) -> Mapping[str, str]:
+def ssh_environment(git: Git) -> Mapping[str, str]:
     """Return what keeps ssh from asking questions, unless the user has a way of their own to call it."""
     own = any(name in os.environ for name in ("GIT_SSH", "GIT_SSH_COMMAND"))
     if own or git.run("config", "--get", "core.sshCommand", check=False).status == 0:

@@ -17,15 +17,16 @@ _SAVE = point("actor.save")
 _ID = re.compile(r"a[0-9a-f]{12}")
 
 
-def actor_id(local: Path) -> str:
-    """Return the actor of the clone whose `.sixth/local` is given, made on first use.
+def actor_id(folder: Path) -> str:
+    """Return the actor of the clone whose own folder in the git directory is given, made on first use.
 
-    It is bound to host, path and folder: two copies of a clone never write under one name.
+    It is bound to host, path and folder: two copies of a clone never write under one name. It is kept where no
+    cleaning of the work tree reaches, so that a clone whose `.sixth` was taken away is still the same one.
     """
     bound: dict[str, Any] = {
-        "host": os.uname().nodename, "path": os.path.realpath(local), "inode": local.stat().st_ino,
+        "host": os.uname().nodename, "path": os.path.realpath(folder), "inode": folder.stat().st_ino,
     }  # fmt: skip
-    path = local / "actor"
+    path = folder / "actor"
     known = load_json(path) or {}
     name = known.get("id")
     if isinstance(name, str) and _ID.fullmatch(name) and bound.items() <= known.items():

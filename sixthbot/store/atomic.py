@@ -58,6 +58,9 @@ _WRITTEN_WITHIN = 5.0  # seconds
 _TEMPORARY = re.compile(r"\.([1-9][0-9]{0,9})-[0-9]+-[0-9a-f]{6}\.tmp")
 
 
+_NOT_OURS_TO_MAKE = frozenset({HOME, ".git"})
+
+
 def point(name: str) -> str:
     """Declare a write point, once, where the module that writes is loaded; return its name."""
     WRITE_POINTS.add(name)
@@ -78,9 +81,9 @@ def _reached(point: str, moment: str) -> None:
 def make_dirs(path: Path, *, mode: int = 0o777) -> None:
     """Make a folder and what is missing above it, all with `mode`; one that is there is fine.
 
-    Never makes `.sixth` itself: where a person took it away, a bot that is still at work must not begin it anew.
+    Never makes `.sixth` or `.git` itself: where a person took it away, a bot that is still at work must not begin it anew.
     """
-    if path.name == HOME and not path.is_dir():
+    if path.name in _NOT_OURS_TO_MAKE and not path.is_dir():
         raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
     try:
         disk.make_dir(path, mode)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
-    "Disk", "StrPath", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename", "rename_exclusive", "sync", "sync_many", "truncate",
-    "use", "write",
+    "Disk", "StrPath", "listen", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename",
+    "rename_exclusive", "sync", "sync_many", "truncate", "unlisten", "use", "write",
 ]  # fmt: skip
 
 
@@ -102,11 +104,32 @@ _MANY = 8
 
 SYSTEM: Final[Disk] = _System()
 _disks = [SYSTEM]
+_Listener = Callable[[str, bool], None]
+_listeners: list[_Listener] = []
 
 
 def use(disk: Disk | None) -> None:
     """Let all calls of this process go to `disk` from now on; None: to the system, as at first."""
     _disks[:] = [SYSTEM if disk is None else disk]
+
+
+def listen(listener: _Listener) -> None:
+    """Tell `listener` of every name that this process gives to a file from now on, or takes away (True).
+
+    It is called in the middle of everything: it must be quick and never raise.
+    """
+    _listeners.append(listener)
+
+
+def unlisten(listener: _Listener) -> None:
+    """Tell it no more."""
+    with suppress(ValueError):
+        _listeners.remove(listener)
+
+
+def _tell(path: StrPath, *, gone: bool) -> None:
+    for listener in tuple(_listeners):
+        listener(os.fspath(path), gone)
 
 
 def _again(call: Callable[[*_Asked], _Answer], *asked: *_Asked) -> _Answer:
@@ -156,16 +179,20 @@ def truncate(descriptor: int, size: int) -> None:
 def rename(source: StrPath, target: StrPath) -> None:
     """Rename a file, replacing what is there."""
     _again(_disks[0].rename, source, target)
+    _tell(target, gone=False)
 
 
 def rename_exclusive(source: StrPath, target: StrPath) -> None:
     """Rename a file; FileExistsError when something is there, FileNotFoundError when `source` is gone."""
     _again(_disks[0].rename_exclusive, source, target)
+    _tell(source, gone=True)
+    _tell(target, gone=False)
 
 
 def remove(path: StrPath) -> None:
     """Remove a file's name; FileNotFoundError when it is gone."""
     _again(_disks[0].remove, path)
+    _tell(path, gone=True)
 
 
 def make_dir(path: StrPath, mode: int) -> None:

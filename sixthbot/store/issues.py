@@ -30,6 +30,7 @@ from sixthbot.store.counting import folder_names
 from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.rows import RECORD_TEXTS, record_row
+from sixthbot.store.state.arrived import mark_where_dropped
 from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
 from sixthbot.store.unchanged import Unchanged
 
@@ -153,7 +154,9 @@ class Issues:
 
     def _begin(self, dropped: Dropped, now: datetime) -> _Begun:
         """Decide on the record of an inbox file and on what is to be written for it; write nothing."""
-        mark = _mark(dropped.path, dropped.data)
+        mark = mark_where_dropped(
+            self._folder.parent / "local", dropped.path, _mark(dropped.path, dropped.data)
+        )
         issue = dropped.issue
         issue_id = issue.id or f"{slug(issue.title, limit=40) or 'issue'}-{short_hash(*mark.values())}"
         folder = self._folder / parse_issue_id(issue_id)

@@ -38,10 +38,10 @@ class Journal:
     """All actors' files in one folder; this clone's own is the one that grows."""
 
     def __init__(
-        self, folder: Path, local: Path, *, durability: Durability, clock: Callable[[], datetime]
+        self, folder: Path, beside: Path, *, durability: Durability, clock: Callable[[], datetime]
     ) -> None:
         self._folder = folder
-        self._local = local
+        self._beside = beside
         self._durability: Durability = durability
         self._clock = clock
         self._guard = threading.Lock()
@@ -151,8 +151,8 @@ class Journal:
 
     def _own_actor(self) -> str:
         if not self._actor:
-            make_dirs(self._local)
-            self._actor = actor_id(self._local)
+            make_dirs(self._beside)
+            self._actor = actor_id(self._beside)
         return self._actor
 
     def _next(self, descriptor: int) -> int:

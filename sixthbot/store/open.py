@@ -58,7 +58,7 @@ def open_store(
         drafts=Drafts(places.drafts, durability),
         approvals=Approvals(places.data_dir / "approvals", durability),
         trust=Trust(places.data_dir),
-        journal=Journal(places.journal, places.local, durability=durability, clock=clock),
+        journal=Journal(places.journal, places.beside, durability=durability, clock=clock),
         operations=Operations(places.operations, durability),
         cursors=Cursors(places.cursors, durability),
         traces=Traces(places.local / "traces"),

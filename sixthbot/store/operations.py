@@ -134,3 +134,8 @@ def _from_json(data: dict[str, Any]) -> Operation:
 
 def _oid(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def refs_in(operations: Sequence[Operation]) -> frozenset[str]:
+    """Return every ref that some operation moved."""
+    return frozenset(ref for operation in operations for ref, _, _ in operation.refs)

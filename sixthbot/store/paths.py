@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from sixthbot.core.errors import NoRepository, Refused
+from sixthbot.core.errors import HomeGone, NoRepository, Refused
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -195,6 +195,11 @@ class Places:
         return self.local / "cache"
 
     @property
+    def beside(self) -> Path:
+        """In the git directory, where no cleaning of the work tree reaches: who writes here, and what was saved."""
+        return self.git_dir / "sixth"
+
+    @property
     def exclude_file(self) -> Path:
         """Git's own ignore file of this clone."""
         return self.git_dir / "info" / "exclude"
@@ -346,18 +351,45 @@ def _core_settings(git_dir: str) -> tuple[bool, str]:
 def require_initialised(places: Places) -> None:
     """Check that `sixthbot init` was run here and that nothing of `.sixth` leads out of it.
 
-    Raises NoRepository when it was not, Refused when `.sixth` or one of its components is a symbolic link.
+    Raises NoRepository when it was not, HomeGone when it was and `.sixth` has been taken away since, Refused when
+    `.sixth` or one of its components is a symbolic link.
     """
     refuse_links(places)
+    if home_is_gone(places):
+        raise HomeGone(
+            f"{places.home} was taken away", hint="sixthbot init brings back what the state ref has of it"
+        )
     if not (os.path.isdir(f"{places.home}/queue") and os.path.isdir(f"{places.home}/local")):
         raise NoRepository(
             f"sixthbot is not initialised in {os.path.dirname(places.home)}", hint="sixthbot init"
         )
 
 
+HOME_MARK = ".home"
+"""In `.sixth` a file that goes when the folder is cleaned; its twin in the git directory stays."""
+
+
+def home_is_gone(places: Places) -> bool:
+    """Tell whether the bot was at home here and `.sixth`, all of it or its core, has been taken away since."""
+    if os.path.lexists(f"{places.home}/{HOME_MARK}") and os.path.isdir(f"{places.home}/queue"):
+        return False
+    return os.path.exists(f"{places.git_home}/sixth/home")
+
+
+def home_stamp(places: Places) -> tuple[int, int]:
+    """Return what tells this `.sixth` from another one in its place, cheaply; zeros while it is not whole."""
+    if home_is_gone(places):
+        return (0, 0)
+    try:
+        mark = os.lstat(f"{places.home}/{HOME_MARK}")
+    except OSError:
+        return (0, 0)
+    return (mark.st_ino, mark.st_mtime_ns)
+
+
 def refuse_links(places: Places) -> None:
     """Raise Refused when `.sixth` or one of its components is a symbolic link."""
-    for name in ("", *COMPONENTS, "queue/.moving"):
+    for name in ("", *COMPONENTS, "queue/.moving", HOME_MARK):
         path = f"{places.home}/{name}".rstrip("/")
         try:
             mode = os.lstat(path).st_mode

@@ -1,4 +1,4 @@
-"""Tells whether a repository and its `.sixth` are still the folders that they were: not deleted, moved or made anew."""
+"""Tells whether a repository is still the one that it was: not deleted, moved or made anew. `.sixth` has a mark for that."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Presence:
-    """The folders of one repository as they were when this was made."""
+    """The git directory of one repository as it was when this was made."""
 
     def __init__(self, places: Places) -> None:
-        self._folders = {folder: _identity(folder) for folder in (places.sixth, places.git_dir)}
+        self._folders = {folder: _identity(folder) for folder in (places.git_dir,)}
 
     def require(self) -> None:
         """Raise NoRepository when a folder is gone, or another one is in its place.
 
-        Whoever goes on all the same would make half of a `.sixth` anew where a person took it away.
+        A `.sixth` alone that is gone comes back, see `engine.rebuild`; without the repository nothing can.
         """
         for folder, identity in self._folders.items():
             now = _identity(folder)

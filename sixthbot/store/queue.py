@@ -115,6 +115,10 @@ class Queue(Switches):
         # a task that is moved while folders are read may be missed once
         return self._files.search(task_id) or self._files.search(task_id)
 
+    def paths_of(self, task_id: str) -> list[str]:
+        """Return where a file of that task is: one place, but for copies made by hand."""
+        return list(self._files.paths(ending=f"-{task_id}.json")) if is_task_id(task_id) else []
+
     def all(self, states: Collection[str] | None = None) -> Iterator[Task]:
         """Yield all tasks in the given states (by default all), once each, in order of state, then deadline.
 

@@ -178,6 +178,17 @@ class PushSettings(Section):
     )
 
 
+class SyncSettings(Section):
+    """Where the state of issues, plans, drafts and tasks travels with `sixthbot sync`."""
+
+    remote: str = Field("", description="A remote's name; none: `origin`, else the only one.")
+    branches: bool = Field(
+        default=True,
+        description="Carry the branches of open issues, too, so that another clone can go on with them.",
+    )
+    timeout: Duration = _span("2m", "How long one exchange with the remote may take.")
+
+
 class NotifySettings(Section):
     """How a person is told."""
 
@@ -265,6 +276,7 @@ class Config(Section):
     health: HealthSettings = HealthSettings()
     worktree: WorktreeSettings = WorktreeSettings()
     push: PushSettings = PushSettings()
+    sync: SyncSettings = SyncSettings()
     notify: NotifySettings = NotifySettings()
     changelog: ChangelogSettings = ChangelogSettings()
     rebase: RebaseSettings = RebaseSettings()

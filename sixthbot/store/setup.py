@@ -11,6 +11,7 @@ from sixthbot.core.names import clean_line
 from sixthbot.store import disk
 from sixthbot.store.atomic import make_dirs, point, write_file
 from sixthbot.store.paths import FOLDERS, refuse_links
+from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.trust import Trust, items_of
 
 if TYPE_CHECKING:
@@ -77,22 +78,28 @@ def initialise(places: Places) -> list[str]:
     The configuration written here is trusted. Raises Refused when a part of `.sixth` is a symbolic link.
     """
     refuse_links(places)
-    made = []
-    missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
-    if missing:
-        made.append(".sixth/")
-        with suppress(FileExistsError):
-            disk.make_dir(places.sixth, 0o777)
-    for name in missing:
-        make_dirs(places.sixth / name)
+    made = [".sixth/"] if make_folders(places) else []
     if _write_new(places.sixth / "README.md", _README_TEXT, point=_README):
         made.append(".sixth/README.md")
     if _write_new(places.config_file, _CONFIG_TEXT, point=_CONFIG):
         made.append(".sixth/config.toml")
     _trust_own_config(places)
+    if standing(places) == "new":
+        mark_home(places)
     if _exclude(places.exclude_file):
         made.append(f"entries in {_shown(places.exclude_file, places)}")
     return made
+
+
+def make_folders(places: Places) -> bool:
+    """Make the folders of `.sixth` that are missing, such as empty ones that git did not bring back; tell whether any was."""
+    missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
+    if missing:
+        with suppress(FileExistsError):
+            disk.make_dir(places.sixth, 0o777)
+    for name in missing:
+        make_dirs(places.sixth / name)
+    return bool(missing)
 
 
 def check_tracked(paths: Iterable[str]) -> None:

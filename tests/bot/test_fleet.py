@@ -125,13 +125,15 @@ def test_a_repository_that_is_gone_is_told_of_and_served_again_once_it_is_back(h
     assert "is gone" in said[0]
 
 
-def test_sixth_taken_away_is_told_of_and_never_made_anew(homes: list[Home]) -> None:
+def test_sixth_taken_away_comes_back_and_stops_nobody(homes: list[Home]) -> None:
     with Serving(paths(homes[:2])) as serving:
         until(lambda: len(serving.began) == 2)
         homes[0].places.sixth.rename(homes[0].repo.path.with_name("taken"))
-        until(lambda: any("sixthbot init" in line for _, line in serving.lines))
-        time.sleep(0.3)
-        assert not homes[0].places.sixth.exists()
+        until(lambda: "state.rebuilt" in homes[0].kinds())
+        for home in homes[:2]:
+            home.configure(CONFIG)
+            home.drop("a.md", ISSUE.format(id="a"))
+        until(lambda: [parked(home) for home in homes[:2]] == [{"a"}, {"a"}])
 
 
 def test_one_that_another_process_watches_is_served_once_that_ends(homes: list[Home]) -> None:

@@ -58,7 +58,7 @@ def test_a_typo_names_the_nearest_command() -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("undo", "it is not there yet"), ("sync", "it is not there yet"), ("changelog", "it is not there yet"),
+        ("undo", "it is not there yet"), ("changelog", "it is not there yet"),
         ("cancel", "sixthbot issue cancel ID"), ("list", "sixthbot issue list"), ("retry", "sixthbot queue retry ID"),
     ],
 )  # fmt: skip

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sixthbot.cli.app import main as command_line
 from sixthbot.core.names import BranchName
 from sixthbot.engine.services import open_services
 from sixthbot.store.logs import write_report
@@ -175,6 +177,41 @@ def odds_and_ends(life: Life) -> int:
     return 0
 
 
+def keep_a_copy(life: Life) -> int:
+    """They keep a copy of `.sixth`, as a backup does."""
+    if not (life.folder / "copy").exists():
+        shutil.copytree(life.repo.path / ".sixth", life.folder / "copy")
+    return 0
+
+
+def take_away(life: Life) -> int:
+    """They clean the repository of all that git does not know."""
+    life.repo.git("clean", "-ffdxq")
+    return 0
+
+
+def come_back(life: Life) -> int:
+    """The next command finds `.sixth` gone."""
+    return life.say("status", "--json")
+
+
+def put_the_copy_back(life: Life) -> int:
+    """They put their copy back: it is older than what was saved."""
+    shutil.rmtree(life.repo.path / ".sixth")
+    shutil.copytree(life.folder / "copy", life.repo.path / ".sixth")
+    return 0
+
+
+def pause_and_look(life: Life) -> int:
+    """They pause a lane, and it is saved what is theirs alone."""
+    return max(life.say("queue", "pause", "low"), life.say("run"))
+
+
+def go_on(life: Life) -> int:
+    """They resume it; what was kept of the pause goes."""
+    return max(life.say("queue", "resume"), life.say("run"))
+
+
 def leave(life: Life) -> int:
     """They take the hooks out again."""
     return life.say("init", "--no-hooks")
@@ -237,9 +274,40 @@ def check_end(life: Life) -> int:
     return 0
 
 
+def another_clone(life: Life) -> int:
+    """Somebody else has a clone with a bot of their own; they drop an issue there and let it travel."""
+    other = life.folder / "other"
+    if not other.exists():
+        life.repo.git("clone", "--quiet", str(life.folder / "remote.git"), str(other))
+        command_line(["-C", str(other), "-q", "init"])
+        (other / ".sixth/inbox/travelled.md").write_text("# Travelled\n")
+        return command_line(["-C", str(other), "-q", "sync", "--no-branches"])
+    return 0
+
+
+def sync(life: Life) -> int:
+    """They let the state of both come together."""
+    return life.say("sync")
+
+
+def check_synced(life: Life) -> int:
+    """Look that what travelled is there, and that all is at the remote."""
+    assert (life.repo.path / ".sixth/inbox/travelled.md").read_text() == "# Travelled\n"
+    assert RepoDir(life.folder / "remote.git").tip("refs/sixth/state") == life.repo.tip("refs/sixth/state")
+    assert "error" not in life.repo.git("fsck", "--strict")
+    return 0
+
+
 STEPS: tuple[Callable[[Life], int], ...] = (
     init, trust, pause, drop, run, move_by_hand, resume, run, do_by_hand, done, run, edit_the_draft, done, run,
-    check_drafts, approve, reject, push, merge, run, odds_and_ends, leave, run, check_end,
+    check_drafts, pause_and_look, keep_a_copy, take_away, come_back, go_on, check_drafts, approve, reject, push, merge, run,
+    put_the_copy_back, run, odds_and_ends, leave, run, check_end, another_clone, sync,
+    check_synced,
 )  # fmt: skip
-PERSONS = frozenset({drop, move_by_hand, do_by_hand, edit_the_draft, merge, check_drafts, check_end})
+PERSONS = frozenset(
+    {
+        drop, move_by_hand, do_by_hand, edit_the_draft, merge, check_drafts, check_end, keep_a_copy, take_away,
+        put_the_copy_back, another_clone, check_synced,
+    }
+)  # fmt: skip
 """Steps that are no work of the bot's: nothing strikes them."""

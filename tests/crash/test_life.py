@@ -59,6 +59,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@pytest.mark.timeout(400)  # five whole lives side by side with all other tests
 @pytest.mark.parametrize("mode", MODES)
 def test_a_life_struck_at_every_write_ends_as_it_should(tmp_path: Path, mode: str) -> None:
     done = subprocess.run(

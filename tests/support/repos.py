@@ -68,7 +68,9 @@ class RepoDir:
         self.write(files or {})
         self.git("add", "--all")
         if date is None:
-            count = self.try_git("rev-list", "--count", "--all").stdout.strip() or "0"
+            count = (
+                self.try_git("rev-list", "--count", "--exclude=refs/sixth/*", "--all").stdout.strip() or "0"
+            )
             date = _EPOCH + 60 * int(count)
         stamp = f"{date} +0000"
         dates = {"GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}

@@ -1,0 +1,78 @@
+"""`sixthbot sync`: brings the state of issues, plans, drafts and tasks to a remote and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sixthbot.cli.output import one_line, paint, plural
+from sixthbot.cli.session import Session, pass_session, refuse_inside_task
+from sixthbot.cli.verbs import verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sixthbot.engine.syncing import Synced
+
+
+@verb(
+    ("sixthbot sync", "with `origin`, or the only remote"),
+    ("sixthbot sync backup", "with the remote of that name"),
+    ("sixthbot sync --dry-run", "say what would go and come"),
+)
+@click.argument("remote", metavar="[REMOTE]", default="")
+@click.option("--dry-run", is_flag=True, help="Change nothing here and push nothing.")
+@click.option(
+    "--no-branches",
+    is_flag=True,
+    help="Leave the branches of open issues where they are; the state alone travels.",
+)
+@click.option(
+    "--root", type=click.Choice(["ours", "theirs"]), help="Which one counts where two states began apart."
+)
+@pass_session
+def command(session: Session, remote: str, *, dry_run: bool, no_branches: bool, root: str | None) -> None:
+    """Bring the state of this clone and that of a remote together: issues, plans, drafts, tasks and their history.
+
+    What two clones did apart is merged without a conflict. Of two edits of one plan or draft both are kept; of two
+    claims on one task the earlier counts, and the other clone's commits are kept under a name.
+    """
+    from sixthbot.engine.syncing import sync  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.statesync import choose_state_remote  # noqa: PLC0415 - lazy, see app
+
+    refuse_inside_task("syncing")
+    services = session.services()
+    session.leave_saving()
+    settings = services.loaded.config.sync
+    seconds = settings.timeout.total_seconds()
+    chosen = choose_state_remote(services.repo.git, remote, settings.remote, seconds=seconds)
+    branches = settings.branches and not no_branches
+    result = sync(services, chosen, root=root or "", branches=branches, dry_run=dry_run)
+    for line in _story(result, dry_run=dry_run):
+        session.out.say(line)
+
+
+def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
+    merged, carried = result.merged, result.carried
+    would = "would sync" if dry_run else "synced"
+    yield f"{would} with {one_line(result.remote)}: {plural(result.sent, 'operation')} sent, {merged.came} came"
+    for name in carried.made:
+        yield f"{paint('branch', 'cyan')} {name} came along"
+    for name in carried.moved:
+        yield f"{paint('branch', 'cyan')} {name} moved on"
+    for issue, actor in sorted(merged.elsewhere.items()):
+        yield f"{paint('claimed', 'yellow')} {one_line(issue)}: the work of {actor} counts, which claimed it first"
+    for name, ref in carried.aside:
+        yield f"{paint('kept', 'yellow')} your commits on {name}, as {ref} (git log {ref})"
+    for key, kept in merged.kept:
+        where = f": the other version is .sixth/{one_line(kept)}" if kept else ""
+        yield f"{paint('kept both', 'yellow')} versions of .sixth/{one_line(key)}{where}"
+    for line in carried.left:
+        yield f"{paint('left', 'yellow')} {one_line(line, 300)}"
+    for name in carried.missing:
+        yield f"{paint('missing', 'yellow')} branch {name}: its issue waits for you (sixthbot status)"
+    for task in merged.later:
+        yield f"{paint('later', 'yellow')} task {task} is being done here; the next sync settles it"
+    for reason in (*merged.refused, *(f"{path} is too long to travel" for path in result.left_out)):
+        yield f"{paint('left out', 'yellow')} {one_line(reason, 300)}"

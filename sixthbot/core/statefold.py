@@ -1,0 +1,183 @@
+"""Folds operations of any number of clones into one state: a pure function of the set of them, in whatever order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sixthbot.core.stateops import APPEND, DROP, JOIN, PUT, SPEND, Op
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What a key is: the operation that counts, and those that lost against it and were not settled yet.
+
+    `ids` are all operations that say the same as the winner: what comes next replaces every one of them.
+    """
+
+    winner: Op
+    ids: tuple[str, ...]
+    losers: tuple[Op, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A task that several clones worked on without knowing of each other: whose work counts, and whose was set aside."""
+
+    task: str
+    group: str
+    winner: str
+    losers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """The state. `chunks` are the pieces of files that only grow, `lamport` the latest logical time.
+
+    `numbers` is each actor's last number, `spent` the task ids that are used up, `hashes` every content a key ever had.
+    """
+
+    entities: Mapping[str, Entity] = field(default_factory=dict)
+    chunks: Mapping[str, tuple[Op, ...]] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    spent: frozenset[str] = frozenset()
+    lamport: int = 0
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def fold(ops: Iterable[Op]) -> Folded:
+    """Return the state that a set of operations makes; doubled ones count once."""
+    unique = sorted({op.id: op for op in ops}.values(), key=lambda op: op.order)
+    by_key: dict[str, list[Op]] = defaultdict(list)
+    chunks: dict[str, list[Op]] = defaultdict(list)
+    numbers: dict[str, int] = {}
+    spent: set[str] = set()
+    for op in unique:
+        numbers[op.actor] = max(numbers.get(op.actor, 0), op.n)
+        if op.kind == SPEND:
+            spent.add(op.key.partition("/")[2])
+        elif op.kind == APPEND:
+            chunks[op.key].append(op)
+        else:
+            by_key[op.key].append(op)
+    heads = {key: found for key, history in by_key.items() if (found := _heads(history))}
+    claims, owners = _claims({key: (heads[key], by_key[key]) for key in heads if key.startswith("queue/")})
+    return Folded(
+        entities={key: _entity(found, by_key[key], owners) for key, found in heads.items()},
+        chunks={key: tuple(found) for key, found in chunks.items()},
+        claims=claims,
+        spent=frozenset(spent),
+        lamport=max((op.lamport for op in unique), default=0),
+        numbers=numbers,
+        hashes={key: frozenset(op.hash for op in history if op.hash) for key, history in by_key.items()},
+    )
+
+
+def _heads(history: Sequence[Op]) -> list[Op]:
+    """Return the operations on a key that no other one knew of and replaced, in order."""
+    replaced = {one for op in history for one in op.prev}
+    return [op for op in history if op.kind in {PUT, DROP} and op.id not in replaced]
+
+
+def _entity(heads: Sequence[Op], history: Sequence[Op], owners: Mapping[str, str]) -> Entity:
+    if len(heads) == 1:
+        return Entity(heads[0], (heads[0].id,))
+    heads = _without_outdated(heads, history)
+    if heads[0].key.startswith("queue/"):
+        winner = min(heads, key=lambda op: _rank(op, history))
+    else:
+        # work is kept rather than dropped; of one issue, all is taken from the clone whose claim counts; else the last
+        winner = max(heads, key=lambda op: (op.kind == PUT, owners.get(op.group) == op.actor, op.order))
+    same = [op for op in heads if op.outcome == winner.outcome]
+    losers = tuple(op for op in heads if op.outcome != winner.outcome)
+    return Entity(same[0], tuple(op.id for op in same), losers)
+
+
+def _without_outdated(heads: Sequence[Op], history: Sequence[Op]) -> Sequence[Op]:
+    """Leave out heads that say what another one built on: two clones may save the same thing under two names."""
+    by_id = {op.id: op for op in history}
+    passed = {
+        head.id: {op.outcome for op in _way(head, by_id) if op is not head and op.outcome != head.outcome}
+        for head in heads
+    }
+    left = [
+        head
+        for head in heads
+        if not any(head.outcome in passed[other.id] for other in heads if other is not head)
+    ]
+    return left or heads
+
+
+def _rank(head: Op, history: Sequence[Op]) -> tuple[bool, bool, tuple[int, str, int, str]]:
+    """Return what to sort the heads of a task by: what is over is over; then work; then the earliest claim."""
+    claim = _claim(head, history)
+    return (not _is_over(head), claim is None, (claim or head).order)
+
+
+def _claim(head: Op, history: Sequence[Op]) -> Op | None:
+    """Return the first operation with which the actor of a head took its task out of the ready ones."""
+    way = _way(head, {op.id: op for op in history})
+    own = [op for op in way if op.actor == head.actor and _is_work(op)]
+    return min(own, key=lambda op: op.order, default=None)
+
+
+def _way(head: Op, by_id: Mapping[str, Op]) -> list[Op]:
+    """Return an operation with all that it builds on, on the same key."""
+    found, todo = {}, [head]
+    while todo:
+        op = todo.pop()
+        if op.id not in found:
+            found[op.id] = op
+            todo += [by_id[one] for one in op.prev if one in by_id and by_id[one].kind != JOIN]
+    return list(found.values())
+
+
+def _is_over(op: Op) -> bool:
+    return op.kind == DROP or op.place == "done"
+
+
+def _is_work(op: Op) -> bool:
+    return op.kind == DROP or not op.place.startswith("ready/")
+
+
+def _claims(tasks: Mapping[str, tuple[list[Op], list[Op]]]) -> tuple[tuple[Claim, ...], dict[str, str]]:
+    """Return the tasks that were worked on in several clones at once, and of each issue the actor whose way counts."""
+    claims, owners = [], {}
+    for key, (found, history) in sorted(tasks.items()):
+        heads = _without_outdated(found, history)
+        # two that ended alike are two all the same: each has made commits of its own
+        if len({op.actor for op in heads}) == 1:
+            continue
+        winner = min(heads, key=lambda op: _rank(op, history))
+        losers = sorted({op.actor for op in heads if _is_work(op)} - {winner.actor})
+        group = winner.group or next((op.group for op in heads if op.group), "")
+        if group:
+            owners[group] = winner.actor
+        if losers:
+            claims.append(Claim(key.partition("/")[2], group, winner.actor, tuple(losers)))
+    return tuple(claims), owners
+
+
+def builds_on(op: Op, ids: Collection[str], by_id: Mapping[str, Op]) -> bool:
+    """Tell whether an operation is one of those, or knew of one of them."""
+    return any(one.id in ids for one in _way(op, by_id))
+
+
+def assemble(chunks: Collection[Op]) -> list[tuple[Op, int]]:
+    """Return which pieces make up a file that only grows, each with how many of its first bytes to leave out.
+
+    Pieces that several clones saved of the same file overlap; a gap ends it.
+    """
+    taken: list[tuple[Op, int]] = []
+    end = 0
+    rest = sorted(chunks, key=lambda op: (op.at, -op.size, op.order))
+    for op in rest:
+        if op.at <= end < op.at + op.size:
+            taken.append((op, end - op.at))
+            end = op.at + op.size
+    return taken

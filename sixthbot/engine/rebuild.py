@@ -1,0 +1,281 @@
+"""Brings `.sixth` back from the state ref after somebody took it away, or puts one right that came from elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import SixthError
+from sixthbot.core.names import clean_line
+from sixthbot.core.statefold import assemble
+from sixthbot.core.stateops import DROP, PUT
+from sixthbot.engine.saving import State
+from sixthbot.git.repository import open_repository
+from sixthbot.git.stateref import StateRef, stash_holds
+from sixthbot.store import clock as store_clock
+from sixthbot.store.open import open_store
+from sixthbot.store.setup import check_tracked, initialise
+from sixthbot.store.state.home import clear_the_way, mark_home, standing
+from sixthbot.store.state.index import Row
+from sixthbot.store.state.keep import forget_cursors, restore_local
+from sixthbot.store.state.lay import CannotLay, Layer, mark_of
+from sixthbot.store.state.layout import Spot, is_setting, path_of, task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from threading import Event
+
+    from sixthbot.core.names import Oid
+    from sixthbot.core.statefold import Entity, Folded
+    from sixthbot.engine.services import Services
+    from sixthbot.git.repository import Repository
+    from sixthbot.store.open import Store
+    from sixthbot.store.paths import Places
+
+_SLICE = 500
+"""Contents that are read at once, so that memory stays small."""
+_STASH_PATIENCE = 10.0
+_LOOK_AGAIN = 0.2
+_TRY_AGAIN = 2.0  # all three in seconds
+_log = logging.getLogger("sixthbot.engine")
+_ACCEPTED = re.compile(rb'^(mtime_ns|inode) = "(\d+)"', re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What was brought back: how many files below each folder, when they were saved, and what could not be used.
+
+    `lost` names what came after the last save, as far as anybody knows.
+    """
+
+    saved: datetime | None
+    restored: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+    def story(self) -> list[str]:
+        """Return it in lines for people."""
+        if self.saved is None:
+            return [".sixth was taken away and made anew; nothing of it had been saved"]
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.restored.items()))
+        when = self.saved.strftime("%Y-%m-%d %H:%M:%S UTC")
+        lines = [
+            f".sixth was taken away and is brought back as it was saved on {when}: {counts or 'nothing'}"
+        ]
+        if self.lost:
+            more = f" and {len(self.lost) - 10} more" if len(self.lost) > 10 else ""  # noqa: PLR2004 - a line's worth
+            lines.append(f"not saved yet, and gone: {clean_line(', '.join(self.lost[:10]), limit=500)}{more}")
+        lines += [f"left out: {clean_line(reason, limit=300)}" for reason in self.refused[:10]]
+        return lines
+
+
+def bring_back(
+    places: Places, *, clock: Callable[[], datetime] = store_clock.now, lost: Sequence[str] = ()
+) -> Rebuilt | None:
+    """Make `.sixth` whole again; return what came of it, None when it is whole, as when another process was faster.
+
+    `lost` are paths below `.sixth` that had not been saved. Safe to be cut off anywhere: it is begun again.
+    """
+    repo = open_repository(places.top, places.git_dir)
+    check_tracked(repo.tracked_under(".sixth"))
+    state = State(places, repo, clock=clock)
+    with state.alone():
+        before = standing(places)
+        if before == "whole" and places.queue.is_dir():
+            return None
+        tip = state.ref.tip()
+        folded = state.folded(tip)
+        saved = datetime.fromtimestamp(state.ref.saved_at(tip), UTC) if tip is not None else None
+        report = Rebuilt(saved, lost=[path for path in lost if not path.startswith("journal/")])
+        if before == "foreign":
+            forget_cursors(places)
+        store = open_store(places, durability="process", clock=clock)
+        laying = _Laying(state, store, folded, tip, report)
+        laying.settings()
+        initialise(places)  # makes the folders, and a first configuration only where there is none
+        rows = laying.everything()
+        restore_local(places)
+        with state.index() as index:
+            index.clear()
+            index.put(rows)
+            state.remember(index, tip, folded, spent="")
+        mark_home(places)
+    for line in report.story():
+        store.journal.append("state.rebuilt", line, level="warning", data={"restored": dict(report.restored)})
+    return report
+
+
+def is_saved_only(places: Places, repo: Repository) -> bool:
+    """Tell whether the state ref has what `.sixth`, which is not there or not whole, should be."""
+    if standing(places) == "gone":
+        return True
+    return not (places.queue.is_dir() and places.local.is_dir()) and StateRef(repo.git).tip() is not None
+
+
+def in_stash(places: Places) -> bool:
+    """Tell whether the newest stash holds `.sixth`, so that `git stash pop` brings it back as it was."""
+    return stash_holds(open_repository(places.top, places.git_dir).git, ".sixth/queue")
+
+
+def come_back(services: Services, stop: Event, *, lost: Sequence[str]) -> bool:
+    """Bring back the `.sixth` of a bot that works on it, trying again while that fails; return false when told to stop.
+
+    One that the newest stash holds is waited for a little: git does not pop it once files of the same names are there.
+    """
+    places = services.places
+    until = time.monotonic() + _STASH_PATIENCE
+    told = ""
+    while not stop.is_set():
+        try:
+            if standing(places) == "gone" and time.monotonic() < until and in_stash(places):
+                clear_the_way(places)
+                stop.wait(_LOOK_AGAIN)
+                continue
+            bring_back(places, clock=services.clock, lost=lost)
+        except (SixthError, OSError) as error:
+            if str(error) != told:
+                told = str(error)
+                _log.error("%s cannot be brought back: %s; it is tried again", places.home, error)
+            stop.wait(_TRY_AGAIN)
+        else:
+            return True
+    return False
+
+
+@dataclass(slots=True)
+class _Laying:
+    """One rebuilding: lays every content of a state where nothing, or something the state knows, is."""
+
+    state: State
+    store: Store
+    folded: Folded
+    tip: Oid | None
+    report: Rebuilt
+
+    def settings(self) -> None:
+        """Lay configuration, rules and templates that git does not carry; what is there stays as it is."""
+        tracked = self.state.tracked(anew=True)
+        wanted = [
+            entity
+            for key, entity in self.folded.entities.items()
+            if is_setting(key)
+            and entity.winner.kind == PUT
+            and key not in tracked
+            and not (self.store.places.sixth / key).exists()
+        ]
+        for _ in self._lay(wanted):
+            pass
+
+    def everything(self) -> list[Row]:
+        """Lay the rest; return the rows of the index for all that is there as the state says."""
+        rows: list[Row] = []
+        rows += self._lay(self._wanted())
+        self._drop_outdated()
+        rows += self._grow()
+        spent = self.folded.spent | {
+            task
+            for key, one in self.folded.entities.items()
+            if one.winner.kind == DROP and (task := task_of(key))
+        }
+        unknown = sorted(task for task in spent if not self.store.queue.knows(task))
+        for task in unknown:
+            self.store.queue.spend(task)
+        return rows
+
+    def _wanted(self) -> list[Entity]:
+        accepted = self._accepted()
+        return [
+            entity
+            for key, entity in self.folded.entities.items()
+            if entity.winner.kind == PUT
+            and not (key.startswith("inbox/") and mark_of(entity.winner) in accepted)
+        ]
+
+    def _accepted(self) -> set[tuple[str, str]]:
+        """Return the marks of inbox files that were accepted: one that was saved before that must not come again."""
+        records = [
+            entity.winner.hash
+            for key, entity in self.folded.entities.items()
+            if key.startswith("issues/") and key.endswith("/issue.toml") and entity.winner.kind == PUT
+        ]
+        marks = set()
+        for data in self._contents(records).values():
+            found = dict(_ACCEPTED.findall(data))
+            marks.add((found.get(b"mtime_ns", b"").decode(), found.get(b"inode", b"").decode()))
+        return marks
+
+    def _lay(self, entities: Sequence[Entity]) -> Iterator[Row]:
+        layer = Layer(self.store)
+        for start in range(0, len(entities), _SLICE):
+            piece = entities[start : start + _SLICE]
+            contents = self._contents(entity.winner.hash for entity in piece)
+            for entity in piece:
+                row = self._lay_one(layer, entity, contents)
+                if row is not None:
+                    yield row
+
+    def _lay_one(self, layer: Layer, entity: Entity, contents: Mapping[str, bytes]) -> Row | None:
+        op = entity.winner
+        spot, ids = Spot(op.key, op.place), " ".join(entity.ids)
+        unsaid = Row(op.key, path_of(spot), op.place, op.hash, op.size, 0, 0, ids, op.group, task_of(op.key))
+        here = self._here(layer, spot)
+        if here == op.hash or (here and here not in self.folded.hashes.get(op.key, ())):
+            return unsaid  # as it should be; or newer than anything that was saved, so that it counts
+        data = contents.get(op.hash)
+        if data is None:
+            self.report.refused.append(f"{op.key}: its content is not in the state")
+            return None
+        try:
+            row = layer.put(spot, data, ids=ids, group=op.group)
+        except CannotLay as error:
+            self.report.refused.append(error.message)
+            return None
+        self.report.restored[_counted(op.key)] += 1
+        return row
+
+    def _here(self, layer: Layer, spot: Spot) -> str:
+        """Return the hash of the file that is there under a key, empty when there is none."""
+        task = task_of(spot.key)
+        if not task:
+            return layer.digest(spot.key)
+        paths = self.store.queue.paths_of(task) if self.store.queue.knows(task) else []
+        return layer.digest(paths[0].removeprefix(f"{self.store.places.home}/")) if paths else ""
+
+    def _drop_outdated(self) -> None:
+        """Take away what an older `.sixth`, put back by hand, has of files that were taken away since."""
+        layer = Layer(self.store)
+        for key, entity in self.folded.entities.items():
+            here = self._here(layer, Spot(key)) if entity.winner.kind == DROP else ""
+            if here and here in self.folded.hashes.get(key, ()):
+                try:
+                    layer.take(key, key)
+                except SixthError as error:
+                    self.report.refused.append(error.message)
+
+    def _grow(self) -> Iterator[Row]:
+        layer = Layer(self.store)
+        for key, chunks in self.folded.chunks.items():
+            pieces = assemble(chunks)
+            contents = self._contents(op.hash for op, _ in pieces)
+            data = bytearray()
+            for op, skip in pieces:
+                if op.hash not in contents:
+                    break
+                data += contents[op.hash][skip:]
+            yield layer.grow(key, bytes(data))
+            self.report.restored[_counted(key)] += 1
+
+    def _contents(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        return {} if self.tip is None else self.state.contents(self.tip, hashes)
+
+
+def _counted(key: str) -> str:
+    """Return the word under which a restored file is counted."""
+    top, _, rest = key.partition("/")
+    words = {"queue": "tasks", "issues": "issue files", "inbox": "inbox files", "journal": "journals"}
+    return words.get(top, top if rest else "settings")

@@ -1,0 +1,326 @@
+"""Saves what changed in `.sixth` to the state ref: at most every second while the bot works, and when it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import RefMoved, SixthError
+from sixthbot.core.names import clean_line, parse_oid
+from sixthbot.core.statefold import Folded, assemble, fold
+from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, make_op, parse_batch
+from sixthbot.core.times import format_time
+from sixthbot.git.repository import open_repository
+from sixthbot.git.stateref import StateRef, blob_path
+from sixthbot.store import clock as store_clock
+from sixthbot.store.actor import actor_id
+from sixthbot.store.atomic import make_dirs
+from sixthbot.store.locks import hold
+from sixthbot.store.state.changes import Changes
+from sixthbot.store.state.collect import Change, Collector
+from sixthbot.store.state.home import mark_home, standing
+from sixthbot.store.state.index import Index, Row, open_index
+from sixthbot.store.state.keep import keep_local
+from sixthbot.store.state.layout import Spot, path_of, task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from types import TracebackType
+    from typing import Self
+
+    from sixthbot.core.names import Oid
+    from sixthbot.engine.services import Services
+    from sixthbot.git.repository import Repository
+    from sixthbot.store.locks import Held
+    from sixthbot.store.paths import Places
+
+_SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
+"""How much goes into one commit of the state at most, so that memory stays small whatever waits to be saved."""
+_PATIENCE = 30.0  # seconds to wait for another process that saves
+_EVERY = 1.0  # seconds between two savings, at least
+_SHARE = 20.0  # at least so many times as long as a saving took
+_LONGEST = 30.0
+_LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
+_FORMAT = b"The state of sixthbot, format 1. See docs/state.md.\n"
+_log = logging.getLogger("sixthbot.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a saving did: how many operations it wrote, and files that are too long to travel.
+
+    `whole` is false when nothing was looked at, because `.sixth` is gone or is not this clone's own.
+    """
+
+    ops: int
+    left_out: tuple[str, ...] = ()
+    whole: bool = True
+
+
+class State:
+    """The saved state of one repository. Its writing methods need the lock of `alone`, which is theirs to take."""
+
+    def __init__(self, places: Places, repo: Repository, *, clock: Callable[[], datetime]) -> None:
+        self.places = places
+        self.repo = repo
+        self.ref = StateRef(repo.git)
+        self.clock = clock
+        self._tracked: frozenset[str] | None = None
+
+    def alone(self, *, patience: float = _PATIENCE) -> AbstractContextManager[Held]:
+        """Keep all other processes from saving; raise Locked when one does for longer than `patience` seconds."""
+        make_dirs(self.places.beside)
+        return hold(self.places.beside / "saving", what="saving the state", patience=patience)
+
+    def index(self) -> AbstractContextManager[Index]:
+        """Lend the index of what was saved."""
+        return open_index(self.places.beside / "saved.db")
+
+    def folded(self, commit: Oid | None) -> Folded:
+        """Return the state at a commit, of the operations that are sound."""
+        return fold(self.ops(commit))
+
+    def ops(self, commit: Oid | None) -> Iterator[Op]:
+        """Yield the operations in a state; what is forged or of a newer kind is passed over."""
+        if commit is not None:
+            for batch, data in self.ref.read_batches(self.ref.batches(commit)):
+                yield from parse_batch(data, actor=batch.actor)
+
+    def contents(self, commit: Oid, hashes: Iterable[str]) -> dict[str, bytes]:
+        """Return contents by hash; what is missing, too long or not what its name says is left out."""
+        found = self.ref.contents(commit, hashes, limit=SIZE_LIMIT)
+        return {one: data for one, data in found.items() if hashlib.sha256(data).hexdigest() == one}
+
+    def save(self, paths: Mapping[str, bool] | None = None) -> Saved:
+        """Save the files named, or everything that changed; return what was done. Nothing while `.sixth` is not whole.
+
+        `paths` are below `.sixth`, each with whether the bot took it away.
+        """
+        if not self.places.sixth.is_dir():
+            return Saved(0, whole=False)
+        if standing(self.places) == "new":
+            mark_home(self.places)
+        if standing(self.places) != "whole":
+            return Saved(0, whole=False)
+        with self.alone(), self.index() as index:
+            if self.caught_up(index):
+                paths = None
+            collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
+            changes = collector.everything() if paths is None else collector.these(paths)
+            count = sum(self.write(index, piece) for piece in _slices(changes))
+            index.put(collector.seen_again)
+        keep_local(self.places)
+        return Saved(count, tuple(collector.left_out))
+
+    def tracked(self, *, anew: bool) -> frozenset[str]:
+        """Return what git carries below `.sixth`, as paths below it."""
+        if anew or self._tracked is None:
+            prefix = ".sixth/"
+            found = self.repo.tracked_under(".sixth")
+            self._tracked = frozenset(path.removeprefix(prefix) for path in found)
+        return self._tracked
+
+    def caught_up(self, index: Index) -> bool:
+        """Make the index anew if the state is not where it goes with; tell whether that was so."""
+        tip, actor = self.ref.tip(), actor_id(self.places.beside)
+        if index.get("commit") == (tip or "") and index.get("actor") == actor:
+            return False
+        state = self.folded(tip)
+        spent = index.get("spent") if index.get("actor") == actor else ""
+        index.clear()
+        index.put(rows_of(state))
+        self.remember(index, tip, state, spent=spent)
+        return True
+
+    def remember(self, index: Index, tip: Oid | None, state: Folded, *, spent: str) -> None:
+        """Note in the index which state it goes with."""
+        actor = actor_id(self.places.beside)
+        index.set(
+            commit=tip or "",
+            actor=actor,
+            lamport=str(state.lamport),
+            n=str(state.numbers.get(actor, 0)),
+            spent=spent,
+        )
+
+    def write(self, index: Index, changes: list[Change]) -> int:
+        """Add changes to the state as operations of this clone, and note them in the index; return how many."""
+        now = self.clock()
+        ops, rows, gone, files = [], [], [], {}
+        actor, lamport, n = index.get("actor"), int(index.get("lamport") or 0), int(index.get("n") or 0)
+        for change in changes:
+            lamport, n = lamport + 1, n + 1
+            op = _op_of(change, lamport=lamport, actor=actor, n=n, time=format_time(now))
+            ops.append(op)
+            if op.hash and change.data:
+                files[blob_path(op.hash)] = change.data
+            if change.kind == DROP:
+                gone.append(change.row.key)
+            elif change.kind in {PUT, APPEND}:
+                rows.append(change.row._replace(ids=op.id if change.kind == PUT else ""))
+        if not ops:
+            return 0
+        new = self.add(index, ops, files, now=now)
+        index.put(rows)
+        index.drop(gone)
+        index.set(commit=new, lamport=str(lamport), n=str(n))
+        return len(ops)
+
+    def add(self, index: Index, ops: list[Op], files: dict[str, bytes], *, now: datetime) -> Oid:
+        """Put operations with their contents on top of the state; return the new commit."""
+        data = batch_of(ops)
+        files[batch_path(ops[0], data)] = data
+        old = index.get("commit")
+        if not old:
+            files["FORMAT"] = _FORMAT
+        message = f"{len(ops)} of {ops[0].actor}"
+        return self.ref.add(files, old=parse_oid(old) if old else None, now=now, message=message)
+
+
+def batch_path(first: Op, data: bytes) -> str:
+    """Return where in the tree a file of operations goes: its name has its hash, so that no two files share one."""
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    return f"ops/{first.actor}/{first.n // 1000:06d}/{first.n:09d}-{digest}.jsonl"
+
+
+def rows_of(state: Folded) -> Iterator[Row]:
+    """Yield the rows of an index that goes with a state, of files that were not looked at yet."""
+    for key, entity in state.entities.items():
+        op = entity.winner
+        if op.kind == PUT:
+            path = path_of(Spot(key, op.place))
+            ids = " ".join(entity.ids)
+            yield Row(key, path, op.place, op.hash, op.size, 0, 0, ids, op.group, task_of(key))
+    for key, chunks in state.chunks.items():
+        yield Row(key, key, size=end_of(chunks))
+
+
+def end_of(chunks: Iterable[Op]) -> int:
+    """Return how many bytes the pieces of a growing file make up."""
+    return max((op.at + op.size for op, _ in assemble(tuple(chunks))), default=0)
+
+
+def _op_of(change: Change, *, lamport: int, actor: str, n: int, time: str) -> Op:
+    row = change.row
+    if change.kind == APPEND:
+        digest, size = hashlib.sha256(change.data).hexdigest(), len(change.data)
+    else:
+        digest, size = (row.hash, row.size) if change.kind == PUT else ("", 0)
+    return make_op(
+        lamport=lamport, actor=actor, n=n, kind=change.kind, key=row.key, time=time, hash=digest, size=size,
+        at=change.at, prev=row.known, place=row.place if change.kind == PUT else "", group=row.group,
+        mark=change.mark,
+    )  # fmt: skip
+
+
+def _slices(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Yield changes in pieces for one commit each, of each key the last one: a file can move while folders are read."""
+    piece: list[Change] = []
+    places: dict[str, int] = {}
+    size = 0
+    for change in changes:
+        at = places.get(change.row.key) if change.kind in {PUT, DROP} else None
+        if at is not None:
+            piece[at] = change
+            continue
+        if change.kind in {PUT, DROP}:
+            places[change.row.key] = len(piece)
+        piece.append(change)
+        size += len(change.data)
+        if len(piece) >= _SLICE_OPS or size >= _SLICE_BYTES:
+            yield piece
+            piece, places, size = [], {}, 0
+    if piece:
+        yield piece
+
+
+def save_changes(places: Places, paths: Mapping[str, bool], *, opened: Services | None) -> Saved:
+    """Save what one command changed; `opened` are its services if it needed any."""
+    if opened is not None:
+        state = State(places, opened.repo, clock=opened.clock)
+    else:
+        state = State(places, open_repository(places.top, places.git_dir), clock=store_clock.now)
+    return state.save(paths)
+
+
+def keeper(services: Services) -> Keeper:
+    """Return what saves the state of a repository while a bot works on it."""
+
+    def tell(trouble: str) -> None:
+        services.store.journal.append("bot.trouble", f"state: {trouble}", level="warning")
+
+    return Keeper(State(services.places, services.repo, clock=services.clock), tell)
+
+
+class Keeper:
+    """Saves in the background for the length of a block: what changed, soon; everything, at first, now and then, and at the end."""
+
+    def __init__(self, state: State, told: Callable[[str], None]) -> None:
+        self.changes = Changes(state.places)
+        self._state = state
+        self._told = told
+        self._trouble = ""
+        self._ending = threading.Event()
+        self._all_at = float("-inf")
+        self._all_took = 0.0
+        self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.changes.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._thread.join(_LONGEST)
+        self.changes.__exit__(kind, error, trace)
+
+    def _keep(self) -> None:
+        pause = 0.0
+        while not self._ending.wait(pause):
+            began = time.monotonic()
+            self._save(everything=began - self._all_at >= max(_LOOK_AT_ALL, 100 * self._all_took))
+            pause = min(max(_EVERY, _SHARE * (time.monotonic() - began)), _LONGEST)
+            while not (self._ending.is_set() or self.changes.wait(_EVERY / 2)) and self._rested():
+                continue
+        self._save(everything=False)
+
+    def _rested(self) -> bool:
+        return time.monotonic() - self._all_at < max(_LOOK_AT_ALL, 100 * self._all_took)
+
+    def _save(self, *, everything: bool) -> None:
+        everything |= self.changes.everything
+        paths = self.changes.take()
+        began = time.monotonic()
+        try:
+            saved = self._state.save(None if everything else paths)
+        except RefMoved:
+            self.changes.give_back(paths, everything=everything)
+        except (SixthError, OSError) as error:
+            self.changes.give_back(paths, everything=everything)
+            self._tell(clean_line(str(error), limit=300))
+        else:
+            self._trouble = ""
+            if not saved.whole:
+                self.changes.give_back(paths, everything=everything)
+            elif everything:
+                self._all_at, self._all_took = began, time.monotonic() - began
+                if saved.left_out:
+                    names = clean_line(", ".join(saved.left_out[:5]), limit=300)
+                    self._tell(f"too long to travel, kept here only: {names}")
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:  # the same thing again and again is told once
+            self._trouble = trouble
+            try:
+                self._told(trouble)
+            except OSError as error:
+                _log.error("%s; and the journal cannot be written: %s", trouble, error)

@@ -1,0 +1,35 @@
+"""Remembers by which marks inbox files came from another clone, so that both clones make the same issue of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from sixthbot.store.atomic import point
+from sixthbot.store.jsonfile import load_json, save_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOTE = point("inbox.arrived")
+
+
+def note_arrival(local: Path, path: Path, data: bytes, *, mtime: str, inode: str) -> None:
+    """Note what an inbox file was called by where it was dropped; `local` is `.sixth/local`."""
+    digest = hashlib.sha256(data).hexdigest()
+    marks = {"sha256": digest, "mtime_ns": mtime, "inode": inode, "here": str(os.lstat(path).st_mtime_ns)}
+    save_json(_note(local, path.name), marks, point=_NOTE, durability="process")
+
+
+def mark_where_dropped(local: Path, path: Path, mark: dict[str, str]) -> dict[str, str]:
+    """Return the mark that a file has where it was dropped: `mark`, unless it came from another clone as it is."""
+    known = load_json(_note(local, path.name)) or {}
+    if known.get("sha256") != mark["sha256"] or known.get("here") != mark["mtime_ns"]:
+        return mark
+    return {name: str(known.get(name, "")) for name in ("sha256", "mtime_ns", "inode")}
+
+
+def _note(local: Path, name: str) -> Path:
+    stem = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return local / "arrived" / f"{stem}.json"

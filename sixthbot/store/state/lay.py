@@ -1,0 +1,157 @@
+"""Puts contents of the state where they belong below `.sixth`; what cannot be what it says is refused, with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import Refused, SixthError
+from sixthbot.core.tasks import Ready, Running, Task
+from sixthbot.store import taskfile
+from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file
+from sixthbot.store.locks import exclusive, is_free, lease_file
+from sixthbot.store.state.index import Row
+from sixthbot.store.state.layout import path_of, spot_of, task_of
+from sixthbot.store.taskfile import BadTaskFile
+
+if TYPE_CHECKING:
+    from sixthbot.core.stateops import Op
+    from sixthbot.store.open import Store
+    from sixthbot.store.state.layout import Spot
+
+_LAY = point("state.lay")
+_TAKE = point("state.take")
+_READ_LIMIT = 64 << 20
+
+
+class CannotLay(SixthError):
+    """A content that is refused; the message says why."""
+
+
+class InHand(CannotLay):
+    """A task that a living worker of this clone is doing; it is left alone until that is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Writes below one `.sixth`, in the way that everything else there is written."""
+
+    store: Store
+
+    def put(self, spot: Spot, data: bytes, *, ids: str, group: str) -> Row:
+        """Write a content over what is there; return its row. Raise CannotLay where it may not be."""
+        if spot.key.startswith("queue/"):
+            path = self._put_task(spot, data)
+            found = spot_of(path)
+            spot = spot if found is None else found
+        else:
+            path = self._put_file(spot.key, data)
+        status = os.lstat(self.store.places.sixth / path)
+        return Row(
+            spot.key, path, spot.place, hashlib.sha256(self._read(path)).hexdigest(), status.st_size,
+            status.st_mtime_ns, status.st_ino, ids, group, task_of(spot.key),
+        )  # fmt: skip
+
+    def row_of(self, task: Task, path: str, *, ids: str, group: str) -> Row:
+        """Return the row of a task's file as it is now."""
+        status = os.lstat(path)
+        below = path.removeprefix(f"{self.store.places.home}/")
+        spot = spot_of(below)
+        place = spot.place if spot is not None else ""
+        return Row(
+            f"queue/{path.rpartition('/')[2]}", below, place, self.digest(below), status.st_size, status.st_mtime_ns,
+            status.st_ino, ids, group, task.id,
+        )  # fmt: skip
+
+    def take(self, key: str, path: str) -> None:
+        """Take a file away that the state does not have any more; one that is gone is fine. Raise InHand."""
+        task_id = task_of(key)
+        if task_id:
+            found = self.store.queue.find(task_id)
+            if found is not None:
+                self._require_free(found)
+            self.store.queue.spend(task_id)
+            for place in self.store.queue.paths_of(task_id):
+                remove(Path(place), point=_TAKE)
+            return
+        remove(self.store.places.sixth / path, point=_TAKE)
+
+    def grow(self, key: str, data: bytes) -> Row:
+        """Make a growing file at least what `data` is; lines that it has beyond are kept behind it."""
+        path = self.store.places.sixth / key
+        make_dirs(path.parent)
+        here = self._read(key)
+        whole = data
+        if here and not data.startswith(here):
+            whole = here if here.startswith(data) else data + here
+        elif here == data:
+            whole = here
+        if whole != here:
+            write_file(path, whole, point=_LAY, durability=self.store.durability)
+        status = path.lstat()
+        return Row(key, key, "", "", len(data), status.st_mtime_ns, status.st_ino)
+
+    def digest(self, path: str) -> str:
+        """Return the hash of a file as it is, empty when there is none."""
+        data = self._read(path) if path and os.path.lexists(self.store.places.sixth / path) else None
+        return "" if data is None else hashlib.sha256(data).hexdigest()
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return read_small(self.store.places.sixth / path, _READ_LIMIT)
+        except (OSError, Refused):
+            return b""
+
+    def _put_file(self, key: str, data: bytes) -> str:
+        path: Path = self.store.places.sixth / key
+        try:
+            make_dirs(path.parent)
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+                raise CannotLay(f"{key}: something that is no file is in its place")
+            if not key.startswith("issues/"):
+                write_file(path, data, point=_LAY, durability=self.store.durability)
+                return key
+            folder = self.store.places.issues / key.split("/")[1]
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                with exclusive(descriptor):  # as whoever changes a record or a plan does
+                    write_file(path, data, point=_LAY, durability=self.store.durability)
+            finally:
+                os.close(descriptor)
+        except (NotADirectoryError, FileExistsError) as error:
+            raise CannotLay(f"{key}: {error.strerror}") from None
+        return key
+
+    def _put_task(self, spot: Spot, data: bytes) -> str:
+        name = spot.key.partition("/")[2]
+        try:
+            content = taskfile.decode(data, name)
+        except BadTaskFile as error:
+            raise CannotLay(f"{spot.key}: {error.message}") from None
+        lane = spot.place.partition("/")[2] or content.lane.value
+        task = taskfile.in_folder(content, spot.place.partition("/")[0], lane=lane)
+        if isinstance(task.state, Running):
+            task = replace(task, state=Ready())  # its worker is on another machine, or gone
+        found = self.store.queue.find(task.id)
+        if found is None:
+            laid = self.store.queue.put(task)
+        else:
+            self._require_free(found)
+            laid = found == task or self.store.queue.settle(found, task)
+        if not laid:
+            raise CannotLay(f"{spot.key}: its task is over here, or was moved this moment")
+        place = f"ready/{task.lane.value}" if isinstance(task.state, Ready) else task.state.name
+        return path_of(spot._replace(place=place))
+
+    def _require_free(self, task: Task) -> None:
+        if isinstance(task.state, Running) and not is_free(lease_file(self.store.places, task.state.worker)):
+            raise InHand(f"task {task.id} is being done here")
+
+
+def mark_of(op: Op) -> tuple[str, str]:
+    """Return time and number of the file that an operation on the inbox saved."""
+    mtime, _, inode = op.mark.partition("-")
+    return mtime, inode

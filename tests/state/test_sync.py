@@ -1,0 +1,183 @@
+"""`sync`: what one clone did, another goes on with; what two did apart comes together, and nothing is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.state.clones import Machine, machine, make_remote
+from tests.support.repos import RepoDir, make_bare
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> RepoDir:
+    return make_remote(tmp_path)
+
+
+@pytest.fixture
+def one(remote: RepoDir, tmp_path: Path) -> Machine:
+    return machine(remote, tmp_path / "one")
+
+
+@pytest.fixture
+def other(remote: RepoDir, tmp_path: Path) -> Machine:
+    return machine(remote, tmp_path / "other")
+
+
+def test_a_fresh_clone_goes_on_where_the_first_one_was(one: Machine, remote: RepoDir, tmp_path: Path) -> None:
+    one.drop("a")
+    one.do("run")
+    one.drop("pending")
+    assert one.do("sync").out.startswith("synced with origin: ")
+    tip = one.repo.tip("sixth/issue-a")
+    fresh = machine(remote, tmp_path / "fresh")
+    said = fresh.do("sync")
+    assert "branch sixth/issue-a came along" in said.out
+    assert fresh.repo.tip("sixth/issue-a") == tip
+    assert fresh.states() == {"a": "parked"}
+    assert fresh.plans() == {"a": ["done", "waiting"]}
+    assert (fresh.repo.path / ".sixth/inbox/pending.md").exists()
+    fresh.do("done", "a")
+    fresh.do("run")
+    assert fresh.repo.subjects("main..sixth/issue-a").count("chore: sort") == 1
+    assert fresh.plans() == {"a": ["done", "done"], "pending": ["done", "waiting"]}
+    assert len(list(fresh.services.store.drafts.list())) == 1
+    assert "task.claimed" in {record.kind for record in fresh.services.store.journal.read()}
+    fresh.do("sync")
+    one.do("sync")
+    assert one.plans() == fresh.plans()
+    assert one.states() == fresh.states()
+    assert one.repo.tip("sixth/issue-a") == fresh.repo.tip("sixth/issue-a")
+    assert one.do("run").code == 0
+    assert one.plans() == fresh.plans()
+    assert remote.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
+
+
+def test_two_that_worked_apart_come_together(one: Machine, other: Machine) -> None:
+    for each, name in ((one, "a"), (other, "b")):
+        each.drop(name)
+        each.do("run")
+    for each in (one, other, one):
+        each.do("sync")
+    assert one.plans() == other.plans() == {"a": ["done", "waiting"], "b": ["done", "waiting"]}
+    assert one.states() == other.states() == {"a": "parked", "b": "parked"}
+    for each in (other, one):
+        each.do("sync")  # by now only the records of these very syncs are news
+    assert one.do("sync").out == "synced with origin: 0 operations sent, 0 came\n"
+    assert one.repo.tip("refs/sixth/state") == other.repo.tip("refs/sixth/state")
+    assert len(one.repo.git("rev-list", "--max-parents=0", "refs/sixth/state").split()) == 1
+
+
+def test_one_issue_claimed_by_two_is_done_once_and_the_other_s_commits_are_kept(
+    one: Machine, other: Machine
+) -> None:
+    one.do("queue", "pause")
+    one.drop("a")
+    one.do("run")
+    assert one.states() == {"a": "ready"}
+    one.do("sync")
+    other.do("sync")
+    assert other.states() == {"a": "ready"}
+    one.do("queue", "resume")
+    one.do("run")
+    other.do("run")
+    tips = {one.repo.tip("sixth/issue-a"), other.repo.tip("sixth/issue-a")}
+    assert len(tips) == 2
+    one.do("sync")
+    said = [other.do("sync").out, one.do("sync").out, other.do("sync").out]
+    assert one.repo.tip("sixth/issue-a") == other.repo.tip("sixth/issue-a")
+    kept = [
+        each.repo.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/sixth/kept")
+        for each in (one, other)
+    ]
+    assert sorted(map(bool, kept)) == [False, True], "one of them gave way"
+    (line,) = [text for text in kept if text]
+    assert {line.split()[0], one.repo.tip("sixth/issue-a")} == tips
+    told = next(text for text in said if line.split()[1] in text)
+    assert "claimed a: the work of" in told, told
+    for each in (one, other):
+        each.do("done", "a")
+        each.do("run")
+        assert each.repo.subjects("main..sixth/issue-a").count("chore: sort") == 1
+        each.do("sync")
+    assert one.plans() == other.plans() == {"a": ["done", "done"]}
+
+
+def test_an_inbox_file_that_both_have_becomes_one_issue(one: Machine, other: Machine) -> None:
+    one.drop("x", "# The same\n")
+    one.do("sync")
+    other.do("sync")
+    one.do("run")
+    other.do("run")
+    for each in (one, other, one):
+        each.do("sync")
+    assert list(one.plans()) == list(other.plans())
+    assert len(one.plans()) == 1
+
+
+def test_edits_of_one_plan_and_one_draft_are_both_kept(one: Machine, other: Machine) -> None:
+    one.drop("a", "---\nid: a\n---\n# Issue a\n\n- [ ] Sort `do: sort-words`\n")
+    one.do("run")
+    for each in (one, other, one):
+        each.do("sync")
+    for each, word in ((one, "first"), (other, "second")):
+        plan = each.repo.path / ".sixth/issues/a/plan.toml"
+        plan.write_text(plan.read_text().replace('text = "Sort"', f'text = "Sort {word}"'))
+        draft = each.repo.path / ".sixth/drafts/sixth%2Fissue-a.md"
+        draft.write_text(draft.read_text() + f"\n{word} words\n")
+        each.do("sync")
+    one.do("sync")
+    for each in (one, other):
+        for folder, name in (("issues/a", "plan.toml"), ("drafts", "sixth%2Fissue-a.md")):
+            found = sorted((each.repo.path / ".sixth" / folder).glob(f"{name}*"))
+            assert len(found) == 2, found
+            texts = [path.read_text() for path in found]
+            assert [("first" in text, "second" in text) for text in texts] in (
+                [(True, False), (False, True)],
+                [(False, True), (True, False)],
+            )
+    assert len(other.services.store.drafts.list()) == 1
+
+
+def test_two_beginnings_are_refused_once_both_went_somewhere(
+    one: Machine, other: Machine, tmp_path: Path
+) -> None:
+    make_bare(tmp_path / "second.git")
+    for each in (one, other):
+        each.repo.git("remote", "add", "second", str(tmp_path / "second.git"))
+    one.drop("a")
+    other.drop("b")
+    one.do("sync", "origin")
+    other.do("sync", "second")
+    said = one.say("sync", "second")
+    assert said.code == 4
+    assert "no beginning in common" in said.err
+    assert one.plans() == {}
+    one.do("sync", "second", "--root", "theirs")
+    assert sorted(path.name for path in (one.repo.path / ".sixth/inbox").glob("*.md")) == ["a.md", "b.md"]
+    other.do("sync", "second")
+    assert sorted(path.name for path in (other.repo.path / ".sixth/inbox").glob("*.md")) == ["a.md", "b.md"]
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(one: Machine, remote: RepoDir) -> None:
+    one.drop("a")
+    one.do("run")
+    said = one.do("sync", "--dry-run")
+    assert said.out.startswith("would sync with origin: ")
+    assert remote.tip("refs/sixth/state") == ""
+
+
+def test_remotes_that_cannot_be_are_one_line_each(one: Machine, tmp_path: Path) -> None:
+    assert one.say("sync", "nowhere").code == 2
+    one.repo.git("remote", "add", "gone", str(tmp_path / "gone.git"))
+    said = one.say("sync", "gone")
+    assert said.code == 1
+    assert "gone said no" in said.err
+    assert "Traceback" not in said.err
+    one.repo.git("remote", "remove", "origin")
+    one.repo.git("remote", "remove", "gone")
+    assert "no remote" in one.say("sync").err

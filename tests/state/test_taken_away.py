@@ -1,0 +1,126 @@
+"""`.sixth` taken away, by whatever means: brought back from the state ref, with what was not saved named."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bot.home import Home, Watching, make_home, until
+from tests.cli.support import sixthbot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.repos import RepoDir
+
+ISSUE = "---\nid: {id}\n---\n# Issue {id}\n\n- [ ] Sort `do: sort-words`\n- [ ] By hand\n"
+
+
+@pytest.fixture
+def home(repo: RepoDir) -> Home:
+    return make_home(repo)
+
+
+def git_clean(repo: RepoDir) -> None:
+    repo.try_git("clean", "-ffdxq")  # which grumbles when the bot makes a file at that moment
+
+
+def git_stash(repo: RepoDir) -> None:
+    repo.try_git("stash", "--all", "--quiet")
+    repo.git("stash", "drop", "--quiet")
+
+
+def remove_all(repo: RepoDir) -> None:
+    shutil.rmtree(repo.path / ".sixth", ignore_errors=True)
+    repo.git("checkout", "--quiet", ".")
+
+
+def remove_the_core(repo: RepoDir) -> None:
+    (repo.path / ".sixth/.home").unlink()
+    shutil.rmtree(repo.path / ".sixth/queue")
+
+
+WAYS = (git_clean, git_stash, remove_all, remove_the_core)
+
+
+def subjects(home: Home, name: str) -> list[str]:
+    return home.repo.subjects(f"main..sixth/issue-{name}")
+
+
+def work_on(home: Home, *names: str) -> None:
+    for name in names:
+        home.drop(f"{name}.md", ISSUE.format(id=name))
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_while_nobody_runs_the_next_command_brings_it_back(
+    home: Home, way: Callable[[RepoDir], None]
+) -> None:
+    work_on(home, "a")
+    before = {task.id: task.state.name for task in home.tasks()}
+    way(home.repo)
+    said = sixthbot("status", cwd=home.repo.path)
+    assert said.code == 0
+    assert "brought back" in said.err
+    assert "waits for you: 2. By hand" in said.out
+    assert {task.id: task.state.name for task in home.tasks()} == before
+    assert home.repo.git("status", "--porcelain") == ""
+    assert sixthbot("done", "a", cwd=home.repo.path).code == 0
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert subjects(home, "a").count("chore: sort") == 1
+    assert "state.rebuilt" in home.kinds()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_while_a_bot_watches_it_notices_and_goes_on(home: Home, way: Callable[[RepoDir], None]) -> None:
+    with Watching(home.bot()) as watching:
+        home.drop("a.md", ISSUE.format(id="a"))
+        until(lambda: {task.issue for task in home.tasks("parked")} == {"a"})
+        until(lambda: saved_state(home, "parked"))
+        way(home.repo)
+        until(lambda: "state.rebuilt" in home.kinds())
+        assert {task.issue for task in home.tasks("parked")} == {"a"}
+        home.drop("b.md", ISSUE.format(id="b"))
+        until(lambda: {task.issue for task in home.tasks("parked")} == {"a", "b"})
+        assert sixthbot("status", "--json", cwd=home.repo.path).json["watcher"]["running"]
+    assert watching.left_after < 5
+    assert [subjects(home, name).count("chore: sort") for name in "ab"] == [1, 1]
+
+
+def saved_state(home: Home, place: str) -> bool:
+    tree = home.repo.try_git("grep", "-h", f'"place":"{place}"', "refs/sixth/state", "--", "ops")
+    return bool(tree.stdout)
+
+
+def test_a_program_that_runs_is_ended_and_its_subtask_is_one_commit(home: Home) -> None:
+    with Watching(home.bot()):
+        home.drop(
+            "a.md", "---\nid: a\n---\n# Issue a\n\n- [ ] Sort `do: sort-words`\n- [ ] Wait `do: slow`\n"
+        )
+        until(lambda: saved_state(home, "running"))
+        until(lambda: subjects(home, "a"))
+        git_clean(home.repo)
+        until(lambda: "state.rebuilt" in home.kinds())
+        until(lambda: home.tasks("running"))
+    assert subjects(home, "a") == ["chore: sort"]
+
+
+def test_a_stash_that_is_popped_soon_is_waited_for(home: Home) -> None:
+    with Watching(home.bot()):
+        home.drop("a.md", ISSUE.format(id="a"))
+        until(lambda: {task.issue for task in home.tasks("parked")} == {"a"})
+        home.repo.write({"a.txt": "mine\n"})
+        until(lambda: saved_state(home, "parked"))
+        home.repo.try_git(
+            "stash", "--all", "--quiet"
+        )  # which grumbles when the bot makes a file at that moment
+        time.sleep(1.2)
+        home.repo.git("stash", "pop", "--quiet")
+        assert home.repo.git("status", "--porcelain") == "M a.txt"
+        until(home.places.inbox.is_dir)  # an empty folder is nothing to git
+        home.drop("b.md", ISSUE.format(id="b"))
+        until(lambda: {task.issue for task in home.tasks("parked")} == {"a", "b"})
