@@ -26,6 +26,7 @@ from sixthbot.engine.reloading import changes
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.saving import keeper
+from sixthbot.engine.soundness import put_torn_aside
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
@@ -285,6 +286,8 @@ class Bot:
         """Take up what an earlier process, that may have died anywhere, left behind."""
         services = self._last
         take_in_strays(services)  # before anybody asks which tasks there are
+        with suppress(OSError):  # on a disk that takes nothing, the next start does it
+            put_torn_aside(services)
         self._intake.begin(services.store, services.clock())
         if services.trusted:
             trust_resumed(

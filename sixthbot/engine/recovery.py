@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import REF_MOVED, record_move
+from sixthbot.core.names import Oid
 from sixthbot.core.tasks import Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.strays import Orphans
@@ -159,6 +160,7 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
         locks += removed
         if young:
             continue  # only while it is unfinished does anything tell that the lock is ours
+        _mend_torn_refs(services, operation)
         if _moved(services, operation):
             _journal_moves(services, operation)
             services.store.operations.finish(operation.id)
@@ -167,6 +169,24 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
             services.store.operations.revert(operation.id)
             reverted.append(operation.id)
     return locks, finished, reverted
+
+
+def _mend_torn_refs(services: Services, operation: Operation) -> None:
+    """Put refs of an unfinished operation back to where they were that a power cut left as empty files.
+
+    Git fails over such a file for ever, and nothing is in it that could be lost.
+    """
+    for ref, old, _ in operation.refs:
+        path = services.places.git_dir / ref
+        try:
+            torn = not path.read_bytes().strip(b"\0\n")
+        except OSError:
+            continue
+        if torn and ref.startswith("refs/"):
+            path.unlink(missing_ok=True)
+            if old is not None:
+                move = refs.RefMove(ref, None, Oid(old))
+                refs.move_refs(services.repo.git, [move], message=f"sixthbot: {operation.reason}: torn")
 
 
 def _may_be_at_work(services: Services, operation: Operation, running: set[str]) -> bool:

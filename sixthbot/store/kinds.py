@@ -26,6 +26,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "task.pause.requested": "a person asked a running one to pause",
         "task.cancelled": "it was given up on a person's word, or because its issue ended",
         "task.recovered": "its worker died; it is back in the queue, `data.crashes` counts",
+        "object.torn": "objects that a power cut tore were put aside, `data.objects` names them",
         "task.failed": "it was given up; the message says why",
         "task.succeeded": "it is over",
         "task.retired": "it is over for long and left the queue; `data.task` is what is kept of it",

@@ -81,7 +81,7 @@ def pause(life: Life) -> int:
 
 
 def move_by_hand(life: Life) -> int:
-    """They move tasks into another lane, or none, by hand; somebody's editor leaves broken files."""
+    """They move tasks into another lane, or none, by hand; somebody's editor leaves broken files, a power cut an empty one."""
     queue = life.repo.path / ".sixth/queue"
     for number, path in enumerate(sorted((queue / "ready/normal").glob("*.json"))):
         path.rename(queue / ("ready/high" if number else "ready") / path.name)
@@ -89,6 +89,9 @@ def move_by_hand(life: Life) -> int:
     operations = life.repo.path / ".sixth/operations"
     operations.mkdir(exist_ok=True)
     (operations / "20200101T000000000000Z-abc.json").write_text("{")
+    torn = life.repo.git_dir / "objects/ab" / ("c" * 38)
+    torn.parent.mkdir(exist_ok=True)
+    torn.touch()
     return 0
 
 
