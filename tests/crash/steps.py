@@ -32,6 +32,7 @@ _RULE = """\
 [[rule]]
 name = "look at the code"
 on = "commit"
+settle = "50ms"
 do = [{ use = "report", insight = "complexity" }, { use = "health", job = "tests" }, { use = "clean-up" }]
 """
 _GOOD = """\
