@@ -250,6 +250,8 @@ class Queue(Switches):
         seen = _seen_in_folder_of(after, content)
         # the second: what was never read from a file has times of more digits than a file has
         plain = seen == after or taskfile.encode(seen) == taskfile.encode(after)
+        if isinstance(after.state, Ready) and content.state.name in {"parked", "failed"}:
+            plain = False  # a worker that dies over its claim must not find in the content that it waits for a person
         try:
             if plain:
                 self._files.move(source, self._files.path_for(after), point=_SETTLE)

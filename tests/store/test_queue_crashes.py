@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,10 +63,16 @@ def settled(queue: Queue, task: Task, fact: lifecycle.Fact) -> Task:
     return after
 
 
+def place(folder: Path) -> Path:
+    """Return where a queue may be in a folder: nobody but `init` makes `.sixth`."""
+    (folder / ".sixth").mkdir(parents=True)
+    return folder / ".sixth" / "queue"
+
+
 def moments(tmp_path: Path) -> int:
     counter = Bomb(0)
     observe(counter)
-    a_day_in_the_life(Queue(tmp_path / "dry" / ".sixth" / "queue", "process"))
+    a_day_in_the_life(Queue(place(tmp_path / "dry"), "process"))
     observe(None)
     return -counter.left
 
@@ -91,7 +98,7 @@ def test_no_crash_loses_or_doubles_a_task(tmp_path: Path) -> None:
     assert total > 30
     visited = set()
     for at in range(1, total + 1):
-        root = tmp_path / str(at) / ".sixth" / "queue"
+        root = place(tmp_path / str(at))
         bomb = Bomb(at)
         observe(bomb)
         with pytest.raises(Crash):
@@ -113,7 +120,7 @@ def test_no_crash_loses_or_doubles_a_task(tmp_path: Path) -> None:
 
 def test_no_full_disk_loses_or_doubles_a_task(tmp_path: Path) -> None:
     for at in range(1, moments(tmp_path) + 1):
-        root = tmp_path / str(at) / ".sixth" / "queue"
+        root = place(tmp_path / str(at))
         bomb = Bomb(at, error=OSError(28, "No space left on device"))
         observe(bomb)
         with pytest.raises(OSError, match="No space"):
@@ -122,3 +129,30 @@ def test_no_full_disk_loses_or_doubles_a_task(tmp_path: Path) -> None:
         finish(root)
         names = sorted((path.parent.name, path.name[-17:-5]) for path in root.rglob("*.json"))
         assert names == [("done", make_task(number).id[1:]) for number in range(3)], bomb.where
+
+
+@pytest.mark.parametrize(
+    ("fact", "word"),
+    [
+        (lifecycle.PersonNeeded("review", "look"), lifecycle.Answered()),
+        (lifecycle.AttemptFailed("no", retries=0), lifecycle.Retried()),
+    ],
+    ids=["answered", "retried"],
+)
+def test_what_a_person_said_holds_when_the_worker_dies_over_its_claim(
+    tmp_path: Path, fact: lifecycle.Fact, word: lifecycle.Fact
+) -> None:
+    for at in range(1, 9):  # every moment of a claim
+        root = place(tmp_path / str(at))
+        queue = Queue(root, "process")
+        queue.put(make_task(1))
+        task = queue.claim("w1")
+        assert task is not None
+        settled(queue, settled(queue, task, fact), word)
+        observe(Bomb(at))
+        with suppress(Crash):
+            queue.claim("w1")
+        observe(None)
+        again = Queue(root, "process")
+        again.recover_worker("w1")
+        assert [one.state.name for one in again.all()] == ["ready"], at
