@@ -93,9 +93,9 @@ def _entity(heads: Sequence[Op], history: Sequence[Op], owners: Mapping[str, str
     else:
         # work is kept rather than dropped; of one issue, all is taken from the clone whose claim counts; else the last
         winner = max(heads, key=lambda op: (op.kind == PUT, owners.get(op.group) == op.actor, op.order))
-    same = [op for op in heads if op.outcome == winner.outcome]
+    alike = tuple(op.id for op in heads if op.outcome == winner.outcome and op is not winner)
     losers = tuple(op for op in heads if op.outcome != winner.outcome)
-    return Entity(same[0], tuple(op.id for op in same), losers)
+    return Entity(winner, (winner.id, *alike), losers)
 
 
 def _without_outdated(heads: Sequence[Op], history: Sequence[Op]) -> Sequence[Op]:

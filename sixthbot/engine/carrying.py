@@ -59,10 +59,10 @@ def take_over(services: Services, index: Index, remote: Remote, folded: Folded) 
     """
     result = Carried()
     own, in_use = index.get("actor"), checked_out(services.repo.git)
+    owners = _owners(folded)
     for record, branch in open_branches(services):
         here, there = tip(services.repo.git, branch), carried(services.repo.git, remote, branch)
-        entity = folded.entities.get(f"issues/{record.id}/issue.toml")
-        owner = entity.winner.actor if entity is not None else own
+        owner = owners.get(record.id, own)
         wanted = there.get(owner) or _only(there)
         if here is None and wanted is None:
             wanted = _pushed(services, remote, branch)
@@ -75,6 +75,14 @@ def take_over(services: Services, index: Index, remote: Remote, folded: Folded) 
         elif here is not None and wanted is not None and owner != own:
             _follow(services, result, record, branch, here, wanted, in_use)
     return result
+
+
+def _owners(folded: Folded) -> dict[str, str]:
+    """Return whose work on each issue counts: that of the clone which had its task in hand last."""
+    tasks = [
+        one.winner for key, one in folded.entities.items() if key.startswith("queue/") and one.winner.group
+    ]
+    return {op.group: op.actor for op in sorted(tasks, key=lambda op: op.order)}
 
 
 def _only(there: Mapping[str, Oid]) -> Oid | None:

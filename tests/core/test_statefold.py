@@ -53,7 +53,7 @@ def test_the_last_of_two_edits_counts_and_the_other_is_named() -> None:
 def test_the_same_edit_made_twice_is_one() -> None:
     ours, theirs = op(A, 2, content="1"), op(B, 3, content="1")
     entity = fold([ours, theirs]).entities[PLAN]
-    assert (entity.winner, entity.losers, set(entity.ids)) == (ours, (), {ours.id, theirs.id})
+    assert (entity.winner, entity.losers, entity.ids) == (theirs, (), (theirs.id, ours.id))
     later = op(A, 4, content="2", prev=(ours.id,))
     assert fold([ours, theirs, later]).entities[PLAN].losers == (), "theirs is what the later one builds on"
 
@@ -87,6 +87,19 @@ def test_of_two_claims_the_earliest_counts_with_all_that_belongs_to_it() -> None
         "the plan of the clone whose claim counts, though it is older"
     )
     assert [(claim.group, claim.winner, claim.losers) for claim in state.claims] == [("x", B, (A,))]
+
+
+def test_two_that_ended_alike_are_two_claims_all_the_same() -> None:
+    ready = task(A, 1, "ready/normal")
+    ours, theirs = task(A, 5, "running", ready), task(B, 3, "running", ready)
+    ends = [
+        op(one.actor, 7, key=TASK, content="7", place="parked", group="x", prev=(one.id,))
+        for one in (ours, theirs)
+    ]
+    state = fold([ready, ours, theirs, *ends])
+    assert state.entities[TASK].winner == ends[1]
+    assert state.entities[TASK].ids == (ends[1].id, ends[0].id)
+    assert [(claim.winner, claim.losers) for claim in state.claims] == [(B, (A,))]
 
 
 def test_who_only_moved_a_task_gives_way_to_who_works_on_it() -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bot.home import until
 from tests.state.clones import Machine, machine, make_remote
 from tests.support.repos import RepoDir, make_bare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -84,6 +91,7 @@ def test_one_issue_claimed_by_two_is_done_once_and_the_other_s_commits_are_kept(
     assert other.states() == {"a": "ready"}
     one.do("queue", "resume")
     one.do("run")
+    time.sleep(1.1)  # within one second both would make the very same commit
     other.do("run")
     tips = {one.repo.tip("sixth/issue-a"), other.repo.tip("sixth/issue-a")}
     assert len(tips) == 2
@@ -181,3 +189,60 @@ def test_remotes_that_cannot_be_are_one_line_each(one: Machine, tmp_path: Path) 
     one.repo.git("remote", "remove", "origin")
     one.repo.git("remote", "remove", "gone")
     assert "no remote" in one.say("sync").err
+
+
+@pytest.fixture
+def daemon(remote: RepoDir) -> Iterator[str]:
+    """Serve the remote with `git daemon` on loopback; return its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served = subprocess.Popen(
+        [
+            "git", "daemon", "--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1",
+            f"--port={port}", f"--base-path={remote.path.parent}", str(remote.path.parent),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    url = f"git://127.0.0.1:{port}/{remote.path.name}"
+    try:
+        until(lambda: remote.try_git("ls-remote", url).returncode == 0)
+        yield url
+    finally:
+        os.killpg(served.pid, signal.SIGKILL)
+        served.wait()
+
+
+def test_over_a_daemon_it_is_the_same(one: Machine, other: Machine, daemon: str) -> None:
+    for each in (one, other):
+        each.repo.git("remote", "set-url", "origin", daemon)
+    one.drop("a")
+    one.do("run")
+    for each in (one, other):
+        each.do("sync")
+    assert other.plans() == one.plans() == {"a": ["done", "waiting"]}
+    assert other.repo.tip("sixth/issue-a") == one.repo.tip("sixth/issue-a")
+
+
+def test_a_remote_that_refuses_or_hangs_is_said_and_nothing_is_lost(
+    one: Machine, remote: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = remote.path / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    one.drop("a", "# A\n")
+    said = one.say("sync")
+    assert said.code == 1
+    assert "origin said no" in said.err
+    hook.unlink()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one.repo.git("remote", "add", "silent", f"git://127.0.0.1:{silent.getsockname()[1]}/x.git")
+        monkeypatch.setenv("SIXTHBOT_SYNC__TIMEOUT", "1s")
+        said = one.say("sync", "silent")
+        assert said.code == 1
+        assert "longer than 1 s" in said.err
+    monkeypatch.delenv("SIXTHBOT_SYNC__TIMEOUT")
+    one.do("sync", "origin")
+    assert remote.tip("refs/sixth/state") == one.repo.tip("refs/sixth/state")

@@ -1,0 +1,129 @@
+"""Saving: what changed and nothing else, whatever happens to the ref, to the index, or beside it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sixthbot.engine.saving import State
+from sixthbot.store.state.layout import Spot, spot_of
+from tests.bot.home import Home, make_home
+from tests.support.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from tests.support.repos import RepoDir
+
+
+@pytest.fixture
+def home(repo: RepoDir) -> Home:
+    return make_home(repo)
+
+
+@pytest.fixture
+def state(home: Home) -> State:
+    services = home.bot().services()
+    one = State(home.places, services.repo, clock=lambda: datetime.now(UTC))
+    one.save()
+    return one
+
+
+def keys(state: State) -> dict[str, str]:
+    """Return what the state says of each key: its place, or the kind of its last operation."""
+    folded = state.folded(state.ref.tip())
+    return {key: one.winner.place or one.winner.kind for key, one in folded.entities.items()}
+
+
+def test_only_what_changed_is_saved_and_nothing_of_yours_is_touched(home: Home, state: State) -> None:
+    before = fingerprint(home.repo.path)
+    home.drop("a.md", "# A\n")
+    assert state.save().ops == 1
+    assert state.save().ops == 0
+    assert state.save({"inbox/a.md": False}).ops == 0
+    home.drop("a.md", "# B\n")
+    assert state.save({"inbox/a.md": False}).ops == 1
+    assert keys(state)["inbox/a.md"] == "put"
+    (home.places.inbox / "a.md").unlink()
+    assert state.save({"inbox/a.md": True}).ops == 1
+    assert keys(state)["inbox/a.md"] == "drop"
+    assert fingerprint(home.repo.path) == before
+    assert "error" not in home.repo.git("fsck", "--strict")
+
+
+def test_what_never_travels_stays(home: Home, state: State) -> None:
+    for path in (
+        "local/config.toml",
+        "local/logs/x",
+        ".hidden",
+        "queue/.ids",
+        "queue/ready/normal/x.tmp",
+        "README.md",
+    ):
+        assert spot_of(path) is None, path
+    assert spot_of("queue/running/123-ab/20260101T000000000Z-t1.json") == Spot(
+        "queue/20260101T000000000Z-t1.json", "running"
+    )
+    (home.places.local / "secret").write_text("x")
+    home.drop("a.md", "# A\n")
+    state.save()
+    tree = home.repo.git("ls-tree", "-r", "--name-only", "refs/sixth/state").splitlines()
+    assert {path.split("/")[0] for path in tree} <= {"FORMAT", "ops", "blobs"}
+    assert "config.toml" not in keys(state), "git carries it"
+
+
+def test_a_file_that_somebody_takes_away_counts_only_after_a_while(home: Home, state: State) -> None:
+    home.drop("a.md", "# A\n")
+    state.save()
+    (home.places.inbox / "a.md").unlink()
+    assert state.save().ops == 0
+    with state.alone(), state.index() as index:
+        row = index.row("inbox/a.md")
+        assert row is not None
+        index.put([row._replace(missed=row.missed - 120)])
+    assert state.save().ops == 1
+    assert keys(state)["inbox/a.md"] == "drop"
+
+
+@pytest.mark.parametrize("damage", ["garbage", "gone", "another state"])
+def test_an_index_that_does_not_fit_is_made_anew(home: Home, state: State, damage: str) -> None:
+    home.drop("c.md", "# C\n")
+    state.save()
+    home.drop("a.md", "# A\n")
+    state.save()
+    saved = home.places.beside / "saved.db"
+    if damage == "garbage":
+        saved.write_bytes(b"not a database" * 100)
+    elif damage == "gone":
+        saved.unlink()
+    else:
+        home.repo.git("update-ref", "refs/sixth/state", f"{home.repo.tip('refs/sixth/state')}~1")
+    home.drop("b.md", "# B\n")
+    state.save()
+    assert {"inbox/a.md", "inbox/b.md"} <= set(keys(state))
+    assert state.save().ops == 0
+
+
+def test_two_that_save_at_once_lose_nothing(home: Home, state: State) -> None:
+    def work(name: str) -> None:
+        services = home.bot().services()
+        own = State(home.places, services.repo, clock=lambda: datetime.now(UTC))
+        for number in range(3):
+            home.drop(f"{name}{number}.md", f"# {name} {number}\n")
+            own.save({f"inbox/{name}{number}.md": False})
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "xy"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {f"inbox/{name}{number}.md" for name in "xy" for number in range(3)} <= set(keys(state))
+    ops = list(state.ops(state.ref.tip()))
+    assert len({op.n for op in ops}) == len(ops), "each has a number of its own"
+
+
+def test_a_file_that_is_too_long_stays_and_is_named(home: Home, state: State) -> None:
+    (home.places.artifacts / "big.bin").write_bytes(b"x" * (5 << 20))
+    assert state.save().left_out == ("artifacts/big.bin",)
+    assert "artifacts/big.bin" not in keys(state)
