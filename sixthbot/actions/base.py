@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sixthbot.actions.progress import Progress, Saved
     from sixthbot.core.events import Event
     from sixthbot.core.issues import IssueRecord
+    from sixthbot.core.names import Oid
     from sixthbot.core.rules import Rule
     from sixthbot.core.tasks import Outcome, Task
     from sixthbot.git.repository import Repository
@@ -180,13 +181,15 @@ class Repair(Generic[ArgsT]):
     """A built-in repair that an issue may ask for by name (`do: NAME key=value`).
 
     `run` gets a worktree of the bot's own, the tracked files in it as paths relative to that, and the arguments; it
-    changes files in place and returns one line saying what it did.
+    changes files in place and returns one line saying what it did. `with_history`, where there is one, is called
+    instead, with the context, the worktree and the commit it is at: for what is known from the history only.
     """
 
     name: str
     summary: str
     Args: type[ArgsT]
     run: Callable[[Path, Sequence[str], ArgsT], str]
+    with_history: Callable[[Context, Path, Oid], str] | None = None
 
 
 def run_step(action: Action[Any], ctx: Context, raw: Mapping[str, Any]) -> Outcome:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import commit_as_bot, guarded_move, look
+from sixthbot.actions.changelog_places import changelog_file, fragments_of
 from sixthbot.actions.rewriting import heal_plan, without_changelog
 from sixthbot.actions.templating import fill
-from sixthbot.core.changelog import entries_from, sections
-from sixthbot.core.changelogfile import find_changelog, update_bytes
+from sixthbot.core.changelog import Style, entries_from, sections
+from sixthbot.core.changelogfile import update_bytes
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER
 from sixthbot.core.names import clean_line
@@ -36,10 +38,18 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     settings = ctx.config.changelog
     if not settings.enabled:
         return _outcome(settings.file, reason="changelog.enabled is false")
-    file = settings.file or _there(ctx, branch.base_tip)
+    if not settings.file and (tool := fragments_of(ctx.repo.git, branch.base_tip)):
+        return _outcome(
+            "", reason=f"{tool[0]} makes the changelog from the files in {clean_line(tool[1], limit=80)}"
+        )
+    file = settings.file or changelog_file(ctx.repo.git, branch.base_tip)
     stripped = without_changelog(ctx, record, branch)
     own = log(ctx.repo.git, tip=stripped.tip, not_in=[branch.base_tip])
-    entries = entries_from(own, issue=record.id)
+    style = Style(hide=frozenset(settings.hide), issue_url=settings.issue_url)
+    # what an issue did is worth a line, even where all of it is of a kind that is hidden elsewhere
+    entries = entries_from(own, issue=record.id, style=style) or entries_from(
+        own, issue=record.id, style=replace(style, hide=frozenset())
+    )
     tree = _tree_with(ctx, stripped.tip, file, fill(ctx, _TEMPLATE, {"sections": sections(entries)}))
     if tree is None:
         if stripped.tip != branch.tip:
@@ -60,14 +70,6 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     heal_plan(ctx, record, own)
     ctx.tell(f"{file}: {counted(len(entries), 'entry', 'entries')}")
     return _outcome(file, written=True, entries=len(entries))
-
-
-def _there(ctx: Context, base: Oid) -> str:
-    """Return the changelog that stands at the top of the base, else the name of one to begin."""
-    entries = list_tree(ctx.repo.git, base)
-    return find_changelog(
-        entry.path for entry in entries if "/" not in entry.path and entry.mode.startswith("100")
-    )
 
 
 def _tree_with(ctx: Context, tip: Oid, file: str, rendered: str) -> Oid | None:

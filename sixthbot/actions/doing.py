@@ -36,7 +36,7 @@ def make_tree(
             if isinstance(doer, ByRecipe):
                 failure = _run_recipe(ctx, record, place, subtask, doer, branch.tip)
             else:
-                failure = _run_repair(ctx, place, subtask, doer)
+                failure = _run_repair(ctx, place, subtask, doer, branch.tip)
             return failure or result_tree(ctx, place)
     except (GitFailed, OSError) as error:
         # a recipe can do anything to the worktree it is given, remove its `.git` for one
@@ -75,10 +75,13 @@ def _recipe_env(ctx: Context, record: IssueRecord, subtask: Subtask) -> dict[str
     return env
 
 
-def _run_repair(ctx: Context, place: Place, subtask: Subtask, doer: ByRepair) -> Failure | None:
+def _run_repair(ctx: Context, place: Place, subtask: Subtask, doer: ByRepair, tip: Oid) -> Failure | None:
     repair = doer.repair
     try:
         args = parse_args(repair.Args, subtask.asked.args if subtask.asked else {}, where=repair.name)
+        if repair.with_history is not None:
+            ctx.tell(f"subtask {subtask.n}: {repair.with_history(ctx, place.path, tip)}")
+            return None
         listed = ctx.repo.git.run("ls-files", "-z", cwd=place.path).stdout
         files = [part.decode("utf-8", "surrogateescape") for part in listed.split(b"\0") if part]
         ctx.tell(f"subtask {subtask.n}: {repair.run(place.path, files, args)}")

@@ -35,11 +35,13 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
         "notify": "sixthbot.actions.notify",
         "health": "sixthbot.actions.health",
         "clean-up": "sixthbot.actions.cleanup",
+        "refresh": "sixthbot.actions.refresh",
     }
 )
 
 _REPAIRS: Mapping[str, str] = MappingProxyType(
     {
+        "changelog.refresh": "sixthbot.actions.repairs.changelog",
         "format.whitespace": "sixthbot.actions.repairs.whitespace",
         "text.sort": "sixthbot.actions.repairs.sort_lines",
     }

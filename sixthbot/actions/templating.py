@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import ConfigError
@@ -57,6 +58,7 @@ def fill_text(text: str, values: Mapping[str, Any], *, origin: str) -> str:
     return "".join(parts)
 
 
+@lru_cache(maxsize=8)  # a changelog fills one template for each of its releases
 def _compiled(text: str) -> Template:
     from jinja2 import StrictUndefined  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415

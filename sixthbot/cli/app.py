@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "reject": ("reject", _DRAFTS, "Turn a draft down, saying why"),
     "push": ("push", _DRAFTS, "Push approved drafts to the remote"),
     "rebase": ("rebase", _DRAFTS, "Put a branch onto its base, check it and make its draft anew"),
+    "changelog": ("changelog", _DRAFTS, "Print, check or write the changelog of the history"),
     "release": ("release", _DRAFTS, "Let the bot rewrite a branch that you changed"),
     "rules": ("rules", _SETUP, "List, check, test or replay rules"),
     "trust": ("trust", _SETUP, "Trust this repository's configuration, rules and templates"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +14,6 @@ from sixthbot.core.checkboxes import without_do_spans
 from sixthbot.core.errors import UsageError
 from sixthbot.core.names import clean_line, slug
 from sixthbot.core.tasks import Lane
-
-if TYPE_CHECKING:
-    from sixthbot.store.paths import Places
 
 _LIMIT = 256 * 1024  # what the inbox accepts
 _TITLE_LIMIT = 1500  # a title may have a `do:` span
@@ -49,7 +45,9 @@ def command(
     data = text.encode("utf-8")
     if len(data) > _LIMIT:
         raise UsageError(f"the issue would have {len(data)} bytes", hint=f"the inbox takes at most {_LIMIT}")
-    path = _drop(places, slug(without_do_spans(heading)) or "issue", data)
+    from sixthbot.store.inboxfile import drop  # noqa: PLC0415 - lazy, see app
+
+    path = drop(places, slug(without_do_spans(heading)) or "issue", data)
     session.out.say(f"wrote {path.relative_to(places.top)}")
     session.out.talk("a running watch takes it up at once; otherwise: sixthbot run")
 
@@ -77,22 +75,3 @@ def _front_matter(labels: tuple[str, ...], priority: str | None) -> str:
     import tomli_w  # noqa: PLC0415 - most issues need none
 
     return f"+++\n{tomli_w.dumps(keys)}+++\n\n"
-
-
-def _drop(places: Places, stem: str, data: bytes) -> Path:
-    """Write the file beside its place and move it in; the inbox never shows half of it, and nothing is replaced."""
-    from sixthbot.store.atomic import move, write_temporary  # noqa: PLC0415 - lazy, see app
-
-    # under a name that nobody else has: two people, or a script, may say the same title at the same moment
-    draft = write_temporary(places.inbox, data, point="inbox.write", durability="power")
-    try:
-        for count in range(1, 10_000):
-            path = places.inbox / (f"{stem}.md" if count == 1 else f"{stem}-{count}.md")
-            try:
-                move(draft, path, point="inbox.drop", durability="power")
-            except FileExistsError:
-                continue
-            return path
-    finally:
-        Path(draft).unlink(missing_ok=True)
-    raise UsageError(f"the inbox is full of {stem}-N.md", hint="is a watch running? sixthbot status")

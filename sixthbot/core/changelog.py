@@ -8,11 +8,11 @@ a template (`changelog.md.j2`, given `sections`, each with `group` and `entries`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from sixthbot.core.conventional import KNOWN_TYPES, Parsed, parse_revert, parse_subject
+from sixthbot.core.conventional import KNOWN_TYPES, Parsed, parse_revert, parse_subject, squashed_subjects
 from sixthbot.core.messages import ISSUE_TRAILER, own_trailers
 from sixthbot.core.names import clean_line
 
@@ -25,20 +25,60 @@ GROUPS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 CHANGELOG_SCOPE = "changelog"
 """A commit `docs(changelog): ...` is the changelog itself and never an entry of it."""
 
+DEFAULT_HIDDEN = ("build", "chore", "ci", "style", "test")
+"""Types of commits that say nothing to those who use the software."""
+
 _DESCRIPTION_LIMIT = 300
 _GROUP_OF_TYPE: Mapping[str, str] = MappingProxyType(
     {
         "feat": "Added", "fix": "Fixed", "security": "Security", "remove": "Removed", "deprecate": "Deprecated",
     }
 )  # fmt: skip
-_GROUP_OF_VERB: Mapping[str, str] = MappingProxyType(
+_VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "remove": "Removed", "removes": "Removed", "removed": "Removed", "drop": "Removed", "drops": "Removed",
-        "deprecate": "Deprecated", "deprecates": "Deprecated", "deprecated": "Deprecated",
+        "Removed": ("remove", "removes", "removed", "removing", "drop", "drops", "dropped", "delete", "deletes", "deleted"),
+        "Deprecated": ("deprecate", "deprecates", "deprecated"),
+        "Added": ("add", "adds", "added", "adding", "introduce", "introduces", "introduced", "implement",
+                  "implements", "implemented", "new", "support", "supports"),
+        "Fixed": ("fix", "fixes", "fixed", "fixing", "bugfix", "hotfix", "correct", "corrects", "repair", "resolve",
+                  "resolves", "resolved"),
+        "Security": ("cve", "security"),
     }
 )  # fmt: skip
-_INTERMEDIATE = re.compile(r"(?:fixup|squash|amend)! ")
-_CODE_OR_TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z/!?])")
+_GROUP_OF_VERB: Mapping[str, str] = MappingProxyType(
+    {verb: group for group, verbs in _VERBS.items() for verb in verbs}
+)
+_SURE_VERBS = frozenset((*_VERBS["Removed"], *_VERBS["Deprecated"]))
+"""Verbs that count for more than the type in front of them."""
+_INTERMEDIATE = ("fixup! ", "squash! ", "amend! ")
+_NOISE = re.compile(
+    r"(?:wip\b|merge (?:branch|pull request|remote|tag|commit)\b|bump (?:the )?version\b|version bump\b"
+    r"|(?:prepare |cut |tag |start )?(?:for )?(?:the )?(?:release |version |release version )v?\d[\w.-]*\W*$"
+    r"|v?\d+\.\d+[\w.-]*\W*$|(?:bump|increment) (?:to )?v?\d|back to (?:dev|development)\b"
+    r"|(?:add |update |updated |edit |fix |missing |a |the |more )*(?:change ?log|changes|history|news)\b"
+    r"|(?:add |fix |update |more |improve |some |a |the |failing |broken |missing |small )*(?:unit )?tests?(?:$|[ :])"
+    r"|(?:fix |fixes |fixed |a |some |small |minor )*(?:typos?|nits?|lint|linting|formatting|whitespace)\b"
+    r"|initial commit\W*$|\W*$)",
+    re.IGNORECASE,
+)
+"""Subjects in no form that tell about the work and not about its result."""
+_CODE_OR_TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z/!?])|!(?=\[)")
+_REFERENCE = re.compile(r"(`[^`]*`)|(?<![\w/&\[#])#(\d{1,9})\b")
+_SKIPPED = re.compile(r"^Changelog:[ \t]*(?:none|skip|no)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a changelog shows: `hide` are types of commits it leaves out unless they break something.
+
+    `issue_url` is where an issue is found, with `{id}` for its number or id; empty for no links.
+    """
+
+    hide: frozenset[str] = frozenset(DEFAULT_HIDDEN)
+    issue_url: str = ""
+
+
+ALL_TYPES = Style(hide=frozenset())
 
 
 class CommitText(Protocol):
@@ -61,8 +101,7 @@ class CommitText(Protocol):
         """The ids of its parents, two or more of a merge."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a changelog. `issue` is empty where no issue is known; `commits` are those that made it."""
 
     group: str
@@ -89,21 +128,23 @@ class Section:
     entries: tuple[Entry, ...]
 
 
-def entries_from(commits: Iterable[CommitText], *, issue: str = "") -> tuple[Entry, ...]:
+def entries_from(
+    commits: Sequence[CommitText], *, issue: str = "", style: Style = ALL_TYPES
+) -> tuple[Entry, ...]:
     """Return the entries that commits, oldest first, give.
 
-    Left out are merges, the changelog's own commits, `fixup!` and the like, and a commit together with its revert.
-    A revert of something older is an entry under Removed. The issue of an entry is the commit's trailer, else `issue`.
+    Left out are merges, the changelog's own commits, `fixup!` and the like, a commit together with its revert, types
+    that the style hides, subjects that only tell about the work (`WIP`, `Release 1.2`), and what says
+    `Changelog: none` in a line of its own. A revert of something older is an entry under Removed. A squashed commit
+    gives an entry for each subject its body lists. The issue of an entry is the commit's trailer, else `issue`.
     Commits that say the same are one entry.
     """
     entries: dict[tuple[str, str, str], Entry] = {}
     for commit in _without_reverted([commit for commit in commits if len(commit.parents) < 2]):  # noqa: PLR2004
-        entry = _entry(commit, issue)
-        if entry is None:
-            continue
-        same = (entry.group, entry.scope, entry.description)
-        before = entries.get(same)
-        entries[same] = entry if before is None else _joined(before, entry)
+        for entry in _entries(commit, issue, style):
+            before = entries.setdefault(entry[:3], entry)
+            if before is not entry:
+                entries[entry[:3]] = _joined(before, entry)
     return tuple(entries.values())
 
 
@@ -120,53 +161,95 @@ def sections(entries: Iterable[Entry]) -> tuple[Section, ...]:
 
 
 def _joined(before: Entry, after: Entry) -> Entry:
-    return replace(
-        before, breaking=before.breaking or after.breaking, commits=(*before.commits, *after.commits)
+    return before._replace(
+        breaking=before.breaking or after.breaking, commits=(*before.commits, *after.commits)
     )
 
 
-def _without_reverted(commits: Sequence[CommitText]) -> list[CommitText]:
+def _without_reverted(commits: Sequence[CommitText]) -> Sequence[CommitText]:
     """Leave out every commit that a later one reverts, with its revert; reverting a revert brings it back."""
-    gone: set[str] = set()
-    for at in range(len(commits) - 1, -1, -1):
-        commit = commits[at]
-        reverted = parse_revert(commit.subject, commit.body)
-        if commit.id in gone or reverted is None:
+    reverts = [at for at, commit in enumerate(commits) if commit.body.lstrip("\n").startswith(("R", "r"))]
+    reverts = [at for at in reverts if commits[at].subject[:6].lower() == "revert"]
+    if not reverts:
+        return commits
+    by_subject: dict[str, list[int]] = {}
+    for at, commit in enumerate(commits):
+        by_subject.setdefault(commit.subject.strip(), []).append(at)
+    by_id = {commit.id: at for at, commit in enumerate(commits)}
+    gone: set[int] = set()
+    for at in reversed(reverts):
+        reverted = parse_revert(commits[at].subject, commits[at].body)
+        if at in gone or reverted is None:
             continue
-        target = _find_reverted(commits[:at], reverted.commit, reverted.subject, gone)
+        named = by_id.get(reverted.commit)
+        if named is None and reverted.commit:
+            named = next((by_id[one] for one in by_id if one.startswith(reverted.commit)), None)
+        same = [] if reverted.commit else by_subject.get(reverted.subject, [])
+        target = next(
+            (
+                one
+                for one in (*([] if named is None else [named]), *reversed(same))
+                if one < at and one not in gone
+            ),
+            None,
+        )
         if target is not None:
-            gone |= {target.id, commit.id}
-    return [commit for commit in commits if commit.id not in gone]
+            gone |= {target, at}
+    return [commit for at, commit in enumerate(commits) if at not in gone]
 
 
-def _find_reverted(
-    earlier: Sequence[CommitText], commit_id: str, subject: str, gone: set[str]
-) -> CommitText | None:
-    """Return the last commit before a revert that it takes back: by id where it names one, else by subject."""
-    for commit in reversed(earlier):
-        named = commit.id.startswith(commit_id) if commit_id else commit.subject.strip() == subject
-        if named and commit.id not in gone:
-            return commit
-    return None
+def _entries(commit: CommitText, issue: str, style: Style) -> Sequence[Entry]:
+    """Return the entries of one commit: its subject's, and those of the subjects that a squashed one lists.
+
+    Most commits of a large history pass here to be left out: the cheap questions come first.
+    """
+    body = commit.body
+    subject = _cleaned(commit.subject)
+    parsed = parse_subject(subject, body)
+    listed = squashed_subjects(body)
+    if not listed and parsed.type in style.hide and not parsed.breaking:
+        return ()
+    if subject.startswith(_INTERMEDIATE) or ("Changelog:" in body and _SKIPPED.search(body)):
+        return ()
+    if "Sixth-" in body:
+        issue = own_trailers(body).get(ISSUE_TRAILER, issue)
+    own = _entry(commit, parsed, subject, issue=issue, style=style)
+    if not listed:
+        return () if own is None else (own,)
+    inner = [_cleaned(line) for line in listed]
+    found = [_entry(commit, parse_subject(line), line, issue=issue, style=style) for line in inner]
+    return [entry for entry in (own if parsed.type in KNOWN_TYPES else None, *found) if entry is not None]
 
 
-def _entry(commit: CommitText, issue: str) -> Entry | None:
-    subject = clean_line(commit.subject, limit=_DESCRIPTION_LIMIT)
-    parsed = parse_subject(subject, commit.body)
-    if _INTERMEDIATE.match(subject) or (parsed.type == "docs" and parsed.scope == CHANGELOG_SCOPE):
+def _cleaned(text: str) -> str:
+    """Do as `clean_line` does, at once for a line that needs nothing done, as nearly all do."""
+    if len(text) <= _DESCRIPTION_LIMIT and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
+    return clean_line(text, limit=_DESCRIPTION_LIMIT)
+
+
+def _entry(commit: CommitText, parsed: Parsed, subject: str, *, issue: str, style: Style) -> Entry | None:
+    if parsed.type == "docs" and parsed.scope == CHANGELOG_SCOPE:
+        return None
+    if not parsed.breaking and parsed.type in style.hide:
+        return None
+    if parsed.type not in KNOWN_TYPES and (_NOISE.match(parsed.description) or _NOISE.match(subject)):
         return None
     reverted = parse_revert(subject, commit.body)
     described = parse_subject(reverted.subject) if reverted else parsed
-    text = _sentence(described.description)
+    if reverted and not described.breaking and described.type in style.hide:
+        return None
+    text = _sentence(described.description, style)
     if not text:
         return None
+    note = _sentence(_cleaned(parsed.note), style) if parsed.note else ""
     return Entry(
-        group="Removed" if reverted else _group(described),
-        description=f"Revert: {text}" if reverted else text,
-        scope=_escaped(_scope(described)),
-        breaking=parsed.breaking,
-        issue=_escaped(clean_line(own_trailers(commit.body).get(ISSUE_TRAILER, issue), limit=64)),
-        commits=(commit.id,),
+        "Removed" if reverted else _group(described),
+        f"Revert: {text}" if reverted else (f"{text}. {note}" if note and note != text else text),
+        _escaped(_scope(described)),
+        parsed.breaking,
+        _issue_link(issue, style),
+        (commit.id,),
     )
 
 
@@ -176,19 +259,42 @@ def _scope(parsed: Parsed) -> str:
 
 
 def _group(parsed: Parsed) -> str:
+    first = parsed.description.split(" ", 1)[0].rstrip(":,").lower()
     if parsed.type == "fix":
         return "Security" if parsed.scope == "security" else "Fixed"
-    first = parsed.description.split(" ", 1)[0].lower()
-    return _GROUP_OF_VERB.get(first) or _GROUP_OF_TYPE.get(parsed.type, "Changed")
+    by_verb = _GROUP_OF_VERB.get(first)
+    if by_verb and (parsed.type not in KNOWN_TYPES or first in _SURE_VERBS):
+        return by_verb
+    return _GROUP_OF_TYPE.get(parsed.type, "Changed")
 
 
-def _sentence(description: str) -> str:
-    """Return the description for a list: a capital first, no full stop, no markup that could swallow the file."""
-    text = _escaped(clean_line(description, limit=_DESCRIPTION_LIMIT).rstrip("."))
-    first = text.split(" ", 1)[0]
-    return text[:1].upper() + text[1:] if first == first.lower() and first.isalpha() else text
+def _sentence(description: str, style: Style) -> str:
+    """Return a clean line for a list: a capital first, no full stop, no markup that could swallow the file."""
+    text = description
+    if text.endswith(".") and not text.endswith(".."):
+        text = text[:-1]
+    text = _escaped(text)
+    if style.issue_url and "#" in text:
+        text = _REFERENCE.sub(lambda found: found[1] or _link(f"#{found[2]}", found[2], style), text)
+    first = text.split(" ", 1)[0].rstrip(",")
+    return text[:1].upper() + text[1:] if first.islower() and first.replace("'", "").isalpha() else text
+
+
+def _issue_link(issue: str, style: Style) -> str:
+    if not issue:
+        return ""
+    shown = clean_line(issue, limit=64)
+    return _link(_escaped(shown), shown, style) if shown and style.issue_url else _escaped(shown)
+
+
+def _link(text: str, name: str, style: Style) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - only where there are links
+
+    return f"[{text}]({style.issue_url.replace('{id}', quote(name, safe=''))})"
 
 
 def _escaped(text: str) -> str:
-    # an HTML comment opened in a subject would hide every entry below it
-    return _CODE_OR_TAG.sub(lambda found: found[1] or "\\<", text)
+    # an HTML comment opened in a subject would hide every entry below it, an image would be fetched by every reader
+    if "<" not in text and "![" not in text:
+        return text
+    return _CODE_OR_TAG.sub(lambda found: found[1] or f"\\{found[0]}", text)

@@ -17,6 +17,8 @@ from sixthbot.core.errors import WorkFailed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sixthbot.core.changelog import Entry
+
 HEADER = """\
 # Changelog
 
@@ -40,7 +42,7 @@ _CHANGELOG_NAME = re.compile(
 )
 # roles, links, literals and escapes of reStructuredText itself stay as they are
 _MARKDOWN = re.compile(
-    r":[A-Za-z][\w:.-]*:`[^`]+`|`[^`]+`__?|``.+?``|`(?P<code>[^`]+)`|\*\*[^*]+\*\*|\\(?P<escaped><)|\\[*_|`\\]"
+    r":[A-Za-z][\w:.-]*:`[^`]+`|`[^`]+`__?|``.+?``|`(?P<code>[^`]+)`|\*\*[^*]+\*\*|\\(?P<escaped>[<!])|\\[*_|`\\]|\[(?P<label>[^\]\n]+)\]\((?P<url>[^)\s]+)\)"
     r"|(?P<odd>[*|`\\]|_(?!\w))"
 )
 _ANCHOR = re.compile(r"<a (?:name|id)=|\.\. _")
@@ -164,7 +166,9 @@ def _piece_in_rst(found: re.Match[str]) -> str:
     if found["code"]:
         return f"``{found['code']}``"
     if found["escaped"]:
-        return "<"
+        return found["escaped"]
+    if found["label"]:
+        return f"`{found['label']} <{found['url']}>`__"
     return f"\\{found['odd']}" if found["odd"] else found[0]
 
 
@@ -219,10 +223,15 @@ def _section_heading(like: Heading | None) -> list[str]:
     if like is None:
         return ["## [Unreleased]"]
     title = "[Unreleased]" if like.title.startswith("[") or not like.release else "Unreleased"
+    return heading_lines(like, title if like.form == "hash" else "Unreleased")
+
+
+def heading_lines(like: Heading, title: str) -> list[str]:
+    """Return the lines of a heading of the same form and level as another one."""
     if like.form == "hash":
         return [f"{like.mark} {title}"]
-    rule = like.mark * len("Unreleased")
-    return [*([rule] if like.overlined else []), "Unreleased", rule]
+    rule = like.mark * len(title)
+    return [*([rule] if like.overlined else []), title, rule]
 
 
 def _group_lines(page: Page, block: _Block, like: Heading | None) -> list[str]:
@@ -255,6 +264,28 @@ def _item_lines(page: Page, items: Iterable[Sequence[str]]) -> list[str]:
         else:
             lines += [first, *rest]
     return lines
+
+
+def merge_into_section(text: str, title: str, rendered: str, *, rst: bool = False) -> str:
+    """Return the text with rendered items in the section under the heading `title`, which must be there."""
+    blocks = _read_rendered(rendered)
+    page = read_page(text)
+    section = next(heading for heading in page.headings if heading.title == title)
+    inserts = _Inserts()
+    _merge_into(page, section, [_in_rst(block) for block in blocks] if rst else blocks, inserts)
+    return _with_inserts(text, inserts)
+
+
+def missing_in(text: str, entries: Iterable[Entry], *, rst: bool = False) -> list[Entry]:
+    """Return the entries that the Unreleased section of a changelog's text does not have, in order."""
+    page = read_page(text.removeprefix(_BOM))
+    section = page.unreleased
+    present = set() if section is None else page.texts(section.end, _section_end(page, section))
+    return [
+        entry
+        for entry in entries
+        if _text_of([_line_in_rst(entry.line) if rst else entry.line]) not in present
+    ]
 
 
 def _merge_into(page: Page, section: Heading, blocks: Sequence[_Block], inserts: _Inserts) -> None:

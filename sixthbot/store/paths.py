@@ -263,6 +263,21 @@ def locate(start: Path | str) -> Places:
     raise NoRepository(f"no git repository at {here} or above it", hint="git init, then sixthbot init")
 
 
+def work_tree(start: Path | str) -> tuple[Path, Path]:
+    """Return the top of the work tree that `start` is in, and its own git directory: of a linked one not the main's.
+
+    Raises NoRepository outside of one.
+    """
+    for folder in _upwards(os.path.realpath(start)):
+        entry = os.path.join(folder, ".git")
+        if os.path.isdir(entry):
+            return _path(folder), _path(os.path.realpath(entry))
+        if os.path.isfile(entry):
+            named = _read_pointer(entry).removeprefix("gitdir:").strip()
+            return _path(folder), _path(os.path.realpath(os.path.join(folder, named)))
+    raise NoRepository(f"no git repository at {start} or above it")
+
+
 def _upwards(folder: str) -> Iterator[str]:
     while True:
         yield folder

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from sixthbot.core.changelog import DEFAULT_HIDDEN
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.times import format_duration, parse_duration
 
@@ -204,6 +205,23 @@ class ChangelogSettings(Section):
         "",
         description="The file, from the top of the repository; none: the changelog, changes, history, news or "
         "release_notes (.md, .rst, .txt) at the top of the base, else CHANGELOG.md.",
+    )
+    hide: list[Word] = Field(
+        default_factory=lambda: list(DEFAULT_HIDDEN),
+        description="Types of commits that are left out unless they break something; "
+        "a branch with nothing else shows them.",
+    )
+    paths: list[Word] = Field(
+        default_factory=list,
+        description="Files and folders that `sixthbot changelog` looks at; none: all of the repository.",
+    )
+    tag: Annotated[str, StringConstraints(pattern=r"^$|\{version\}")] = Field(
+        "",
+        description="How tags of releases are named, such as `core@{version}`; none: `v1.2.3` or `1.2.3`, or as the "
+        "folder that is looked at.",
+    )
+    issue_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^\s()<>]*\{id\}[^\s()<>]*$")] = Field(
+        "", description="Where issues are found, such as `https://example.com/issues/{id}`; none: no links."
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sixthbot.cli import new
+from sixthbot.store.inboxfile import drop
 from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
 
@@ -86,7 +86,7 @@ def test_the_same_title_from_many_at_once_loses_nothing(home: RepoDir) -> None:
     places = locate(home.path)
     texts = {f"# Tidy\n\n{number}\n" for number in range(24)}
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda text: new._drop(places, "tidy", text.encode()), texts))
+        list(pool.map(lambda text: drop(places, "tidy", text.encode()), texts))
     assert set(inbox(home).values()) == texts
     assert not any(name.startswith(".") for name in inbox(home))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sixthbot.core.changelog import GROUPS, entries_from, sections
+from sixthbot.core.changelog import GROUPS, Style, entries_from, sections
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,83 @@ def test_of_two_equal_subjects_only_the_reverted_commit_goes() -> None:
 def test_a_revert_of_something_older_is_told() -> None:
     old = Commit(commit_id("a"), "feat(ui): x")
     assert lines(revert_of("b", old)) == {"Removed": ["- **ui:** Revert: X"]}
+
+
+@pytest.mark.parametrize(
+    ("subject", "group"),
+    [
+        ("Add a button", "Added"),
+        ("Fixes the crash on start", "Fixed"),
+        ("parser: fix a crash", "Fixed"),
+        ("Deleted the old API", "Removed"),
+        ("CVE-2026-1: check the length", "Changed"),
+        ("Speed up the search", "Changed"),
+    ],
+)
+def test_a_subject_in_no_form_goes_by_its_verb(subject: str, group: str) -> None:
+    assert list(lines(Commit(commit_id("a"), subject))) == [group]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "WIP", "wip: x", "Merge branch 'main' into x", "Release 1.2.0", "v1.2.0", "Bump version to 2", "Start version 8.5.0",
+        "Update the changelog", "Add changelog entry", "Add tests for the parser", "Fix typos", "fix lint", "...",
+        "Initial commit",
+    ],
+)  # fmt: skip
+def test_what_only_tells_about_the_work_is_no_entry(subject: str) -> None:
+    assert lines(Commit(commit_id("a"), subject)) == {}
+
+
+def test_hidden_types_show_only_what_breaks() -> None:
+    commits = (
+        Commit(commit_id("a"), "chore: tidy"),
+        Commit(commit_id("b"), "ci!: another runner"),
+        Commit(commit_id("c"), 'Revert "test: more"'),
+        Commit(commit_id("d"), "feat: button"),
+    )
+    found = [entry.line for entry in entries_from(commits, style=Style())]
+    assert found == ["- **Breaking:** Another runner", "- Button"]
+
+
+def test_a_line_of_its_own_keeps_a_commit_out() -> None:
+    assert lines(Commit(commit_id("a"), "feat: inner thing", "Why.\n\nChangelog: none\n")) == {}
+
+
+def test_a_squashed_commit_gives_an_entry_for_each_subject_it_lists() -> None:
+    text = "* feat(ui): a button\n* fix: a crash\n* wip\n\nfeat: and a menu\nnot: this\n  fix: nor this\n"
+    conventional = Commit(commit_id("a"), "feat: the menu (#3)", text)
+    assert lines(conventional) == {
+        "Added": ["- The menu (#3)", "- **ui:** A button", "- And a menu"],
+        "Fixed": ["- A crash"],
+    }
+    titled = Commit(commit_id("a"), "The menu (#3)", text)
+    assert lines(titled) == {"Added": ["- **ui:** A button", "- And a menu"], "Fixed": ["- A crash"]}
+
+
+def test_what_breaks_is_said_in_the_words_of_its_footer() -> None:
+    text = "Why.\n\nBREAKING CHANGE: call `b`\n  and not `a`\nRefs: #2\n"
+    assert lines(Commit(commit_id("a"), "feat: names", text)) == {
+        "Added": ["- **Breaking:** Names. Call `b` and not `a`"]
+    }
+
+
+def test_issues_and_numbers_become_links_where_it_is_known_where_they_lead() -> None:
+    style = Style(issue_url="https://example.com/i/{id}")
+    commit = Commit(commit_id("a"), "fix: crash of `#1` (#12)", "Sixth-Issue: login one\n")
+    assert [entry.line for entry in entries_from([commit], style=style)] == [
+        "- Crash of `#1` ([#12](https://example.com/i/12)) ([login one](https://example.com/i/login%20one))"
+    ]
+
+
+def test_a_picture_in_a_subject_is_none_in_the_file() -> None:
+    assert lines(Commit(commit_id("a"), "feat: x ![a](http://example.com/a.png)")) == {
+        "Added": ["- X \\![a](http://example.com/a.png)"]
+    }
+
+
+def test_many_reverts_by_subject_take_time_in_proportion() -> None:
+    commits = [Commit(f"{number:040x}", "feat: same") for number in range(3000)]
+    commits += [Commit(f"{number:040x}", 'Revert "feat: same"') for number in range(3000, 6000)]
+    assert entries_from(commits) == ()

@@ -7,9 +7,11 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.changelog_places import write_page_file
 from sixthbot.cli.app import main as command_line
 from sixthbot.core.names import BranchName
 from sixthbot.engine.services import open_services
+from sixthbot.store.changelogcache import ChangelogCache
 from sixthbot.store.logs import write_report
 from tests.support.repos import RepoDir
 
@@ -161,7 +163,7 @@ def merge(life: Life) -> int:
 
 
 def odds_and_ends(life: Life) -> int:
-    """What no one meets on an ordinary day: a cancelled task, a paused one, a step of many items, an old one, a report about a mistake, a draft of nothing."""
+    """What no one meets on an ordinary day: a cancelled task, a paused one, a step of many items, an old one, a report about a mistake, a draft of nothing, a changelog asked for by hand."""
     services = open_services(life.repo.path)
     queue = services.store.queue
     for task in queue.all(states=("done",)):
@@ -178,6 +180,8 @@ def odds_and_ends(life: Life) -> int:
         services.store.drafts.remove(BranchName(OTHER))
     queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
     queue.compact(limit=0)
+    ChangelogCache(services.places).save("test", {})
+    write_page_file(services.places.local, "changelog-of-a-test.md", b"\n")
     return 0
 
 
