@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,8 @@ def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> N
     refuse_inside_task("starting the bot")
     starts = _different([session.start / folder for folder in folders] or [session.start])
     for start in starts:
-        session.require_home(start)
+        with suppress(SixthError):  # whoever opens it says what is wrong
+            session.require_home(start)
     bots: dict[Path, Bot] = {}
     listening = until_told(
         on_hangup=lambda: _each(bots, lambda bot: bot.reload()),
