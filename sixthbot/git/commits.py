@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FIELDS = ("%H", "%T", "%P", "%an", "%ae", "%ad", "%cn", "%ce", "%cd", "%B")
 _FORMAT = "--format=tformat:" + "%x00".join(_FIELDS)
+NUMBERS = ("-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
+"""Options of `diff-tree` that tell added and deleted lines by path, whatever the repository's settings are."""
 _SHA1 = 40
 _PERSON = re.compile(r"([^<>\n\0]*)<([^<>\n\0]*)>")
 
@@ -85,6 +87,24 @@ def read_commit(git: Git, commit: Oid) -> CommitInfo:
     if len(found) != 1:
         raise GitFailed(f"{commit} is not a commit")
     return found[0]
+
+
+def read_with_numbers(git: Git, commit: Oid) -> tuple[CommitInfo, list[str]] | None:
+    """Return a commit and what `diff-tree --numstat -z` says of its change, with one git call; None when it is none.
+
+    The change is against its first parent, of a first commit against nothing. An id of a tag or tree is no commit.
+    """
+    done = git.run(
+        "diff-tree", "--stdin", "--always", "--root", "--diff-merges=first-parent", *NUMBERS,
+        "--encoding=UTF-8", "--date=raw", _FORMAT, stdin=f"{commit}\n".encode(), check=False,
+    )  # fmt: skip
+    fields = done.text.split("\0")
+    size = len(_FIELDS)
+    if done.status or len(fields) <= size or fields[0] != commit:
+        return None
+    numbers = fields[size:-1]
+    # git puts an empty line between a message and a change
+    return _commit(fields[:size]), [numbers[0].removeprefix("\n"), *numbers[1:]] if numbers else []
 
 
 def read_commits(git: Git, commits: Sequence[Oid]) -> list[CommitInfo]:

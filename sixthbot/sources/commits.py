@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.conventional import parse_subject
 from sixthbot.core.names import Oid
+from sixthbot.git.commits import NUMBERS, read_with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,16 +27,21 @@ class Change:
     added: int = 0
     deleted: int = 0
 
+    def count(self, token: str) -> None:
+        """Take in `added TAB deleted TAB path` of one file."""
+        added, _, rest = token.partition("\t")
+        deleted, _, path = rest.partition("\t")
+        self.paths.append(path)
+        self.added += int(added) if added != "-" else 0  # git writes - for a binary file
+        self.deleted += int(deleted) if deleted != "-" else 0
+
 
 def changes_of(git: Git, commits: Sequence[CommitInfo]) -> dict[Oid, Change]:
     """Return the change of each commit; a merge's is against its first parent, a first commit's against nothing."""
     if not commits:
         return {}
     asked = "".join(" ".join((commit.id, *commit.parents[:1])) + "\n" for commit in commits)
-    done = git.run(
-        "diff-tree", "--stdin", "-r", "-z", "--root", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv",
-        stdin=asked.encode(),
-    )  # fmt: skip
+    done = git.run("diff-tree", "--stdin", "--root", *NUMBERS, stdin=asked.encode())
     return {commit.id: Change() for commit in commits} | _parse(os.fsdecode(done.stdout))
 
 
@@ -44,15 +50,31 @@ def _parse(text: str) -> dict[Oid, Change]:
     changes: dict[Oid, Change] = {}
     current = Change()
     for token in text.split("\0")[:-1]:
-        added, tab, rest = token.partition("\t")
-        if not tab:
+        if "\t" not in token:
             current = changes.setdefault(Oid(token), Change())
-            continue
-        deleted, _, path = rest.partition("\t")
-        current.paths.append(path)
-        current.added += int(added) if added != "-" else 0  # git writes - for a binary file
-        current.deleted += int(deleted) if deleted != "-" else 0
+        else:
+            current.count(token)
     return changes
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCommit:
+    """A commit together with what it changes."""
+
+    info: CommitInfo
+    change: Change
+
+
+def read_whole(git: Git, commit: Oid) -> WholeCommit | None:
+    """Return a commit and its change with one git call; None when git has no commit of that id."""
+    found = read_with_numbers(git, commit)
+    if found is None:
+        return None
+    info, numbers = found
+    change = Change()
+    for token in numbers:
+        change.count(token)
+    return WholeCommit(info, change)
 
 
 def commit_fields(branch: BranchName, commit: CommitInfo, change: Change, *, origin: str) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sixthbot.core.errors import GitFailed
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import Ending, IssueStatus
 from sixthbot.core.names import clean_line
@@ -188,6 +189,10 @@ class Intake:
     def _tell_refs(self, world: World, old: Snapshot, look: RefsLook) -> dict[str, str] | None:
         """Let in what happened between two snapshots; return the refs with trouble, None when it was not done to the end."""
         if not look.moves:
+            with suppress(GitFailed):  # whoever needs it is told
+                self._default.of(
+                    world.repo, came_or_went=False
+                )  # half a dozen calls, before the first commit
             return {}
         new = look.new
         came_or_went = any(at is None or ref not in old.refs for ref, at in look.moves.items())
@@ -197,6 +202,7 @@ class Intake:
             own=OwnMoves.of(world.store.operations.list()),
             own_email=world.own_email,
             time=world.now,
+            commits=look.commits,
         )
         causes = Causes(world.store, world.store.places.git_dir, new.refs)
         events = map(causes.told, events_between(context, old, new, look.moves))

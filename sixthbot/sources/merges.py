@@ -100,10 +100,10 @@ def _squashed(
 def _steps(git: Git, *, old: Oid, new: Oid, commits: Sequence[CommitInfo]) -> list[_Step]:
     """Return the steps of a move that changed something: the whole of it first, then single commits."""
     single = [commit for commit in commits if len(commit.parents) == 1][-_SQUASH_COMMITS:]
-    changes = changes_of(git, single)
     ends = {commit.id: commit.tree for commit in commits}
     steps = [_Step(old, ends[new], _paths(git, old, new))] if new in ends else []
     if len(commits) > 1:
+        changes = changes_of(git, single)
         steps += [
             _Step(commit.parents[0], commit.tree, frozenset(changes[commit.id].paths)) for commit in single
         ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sixthbot.git.commits import CommitInfo
     from sixthbot.git.run import Git
+    from sixthbot.sources.commits import WholeCommit
     from sixthbot.sources.snapshot import Snapshot
     from sixthbot.store.operations import Operation
 
@@ -74,7 +75,7 @@ class OwnMoves:
 class RefsContext:
     """What events are made with. `own_email` is the bot's committer address, `default` the default branch.
 
-    `troubles` is filled with the refs about which not everything could be told, and why.
+    `commits` are those that were read already, by id; `troubles` is filled with the refs about which not everything could be told, and why.
     """
 
     git: Git
@@ -82,6 +83,7 @@ class RefsContext:
     own: OwnMoves
     own_email: str
     time: datetime
+    commits: Mapping[Oid, WholeCommit] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
 
 
@@ -221,7 +223,7 @@ def _created(look: _Look, ref: str, tip: Oid) -> Iterator[tuple[int, Event]]:
 
 def _moved(look: _Look, ref: str, old: Oid, new: Oid) -> Iterator[tuple[int, Event]]:
     context, branch = look.context, BranchName(ref.removeprefix(HEADS))
-    commits = _brought(context.git, old, new)
+    commits = _brought(context, old, new)
     if commits is None:
         own = _origin(own=context.own.wrote(ref, new))
         fields = {"branch": branch.value, "old": old, "id": new, "origin": own}
@@ -233,8 +235,11 @@ def _moved(look: _Look, ref: str, old: Oid, new: Oid) -> Iterator[tuple[int, Eve
             yield commits[-1].committer.when_epoch, event
 
 
-def _brought(git: Git, old: Oid, new: Oid) -> list[CommitInfo] | None:
+def _brought(context: RefsContext, old: Oid, new: Oid) -> list[CommitInfo] | None:
     """Return the commits of a move, oldest first; None when the branch was rewritten, or its old commit is gone."""
+    git, read = context.git, context.commits.get(new)
+    if read is not None and read.info.parents == (old,):
+        return [read.info]
     try:
         commits = log(git, tip=new, not_in=[old])
     except GitFailed:
@@ -273,7 +278,8 @@ def _commits(
     own_branch = bool(context.own.written.get(branch.ref))
     for start in range(0, len(commits), _CHUNK):
         chunk = commits[start : start + _CHUNK]
-        changes = changes_of(context.git, chunk)
+        changes = {one: read.change for one, read in context.commits.items()}
+        changes |= changes_of(context.git, [commit for commit in chunk if commit.id not in changes])
         for commit in chunk:
             # on its own branches the bot also rewrites people's commits: those carry it as their committer
             by_bot = own_branch and commit.committer.email == context.own_email

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
+from sixthbot.core.names import Oid
 from sixthbot.git.refs import list_refs, peel
+from sixthbot.sources.commits import read_whole
+from sixthbot.store.reading import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from sixthbot.core.names import Oid
     from sixthbot.git.refs import Listing
     from sixthbot.git.run import Git
+    from sixthbot.sources.commits import WholeCommit
 
 HEADS = "refs/heads/"
 TAGS = "refs/tags/"
@@ -25,6 +29,8 @@ _RACY_NS = 1_000_000_000
 """A file changed less than this before a look could change again without a new time."""
 _SINGLY = 200
 """So many refs are asked for by name; of more, all are listed."""
+_ID_LIMIT = 100
+_ID = re.compile(r"[0-9a-f]+\n")
 _NOWHERE: Mapping[str, Oid] = MappingProxyType({})
 
 
@@ -67,6 +73,8 @@ class Reading:
     snapshot: Snapshot
     moves: Mapping[str, Oid | None] = field(hash=False)
     problems: tuple[str, ...] = ()
+    commits: Mapping[Oid, WholeCommit] = field(default_factory=dict, hash=False)
+    """Commits that were read on the way, by id."""
 
 
 def take_snapshot(
@@ -79,8 +87,10 @@ def take_snapshot(
     """
     last = before or Snapshot()
     if only is not None and len(only) <= _SINGLY:
-        listed = list_refs(git, sorted(only)) if only else None
-        there = {ref: listed.ids.get(ref) if listed else None for ref in only}
+        there: dict[str, Oid | None] = {ref: _plain(git_dir, ref, last.refs.get(ref)) for ref in only}
+        asked = sorted(ref for ref, at in there.items() if at is None)
+        listed = list_refs(git, asked) if asked else None
+        there.update((ref, listed.ids.get(ref) if listed else None) for ref in asked)
         moves = {ref: at for ref, at in there.items() if last.refs.get(ref) != at}
     else:
         listed = list_refs(git)
@@ -88,10 +98,34 @@ def take_snapshot(
     problems = [f"{line}: it keeps its last place until that is mended" for line in _broken(listed)]
     for ref in _still_there(git, git_dir, [ref for ref, at in moves.items() if at is None]):
         del moves[ref]
-    for ref in _unusable(git, moves):
+    commits = _one_commit(git, moves, last)
+    for ref in () if commits else _unusable(git, moves):
         problems.append(f"{ref} points to no commit that is here: it is followed again once it does")
         del moves[ref]
-    return Reading(last.moved(moves), moves, tuple(problems))
+    return Reading(last.moved(moves), moves, tuple(problems), commits)
+
+
+def _plain(git_dir: Path, ref: str, last: Oid | None) -> Oid | None:
+    """Return the id in the file of a ref that git listed before; None for all that only git can tell."""
+    if last is None:
+        return None  # whether its name will do is git's to say
+    try:
+        with open_plain(f"{git_dir}/{ref}") as file:
+            data = file.read(_ID_LIMIT)
+    except OSError:
+        return None
+    text = data.decode("ascii", "replace")
+    sound = len(text) == len(last) + 1 and _ID.fullmatch(text) and text.strip("0\n")
+    return Oid(text.rstrip("\n")) if sound else None
+
+
+def _one_commit(git: Git, moves: Mapping[str, Oid | None], last: Snapshot) -> dict[Oid, WholeCommit]:
+    """Read the tip of the one branch that moved, which is nearly always all there is to know; else nothing."""
+    if len(moves) != 1:
+        return {}
+    ((ref, at),) = moves.items()
+    whole = read_whole(git, at) if at is not None and ref.startswith(HEADS) and ref in last.refs else None
+    return {} if whole is None else {whole.info.id: whole}
 
 
 def _broken(listed: Listing | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sixthbot.core.names import Oid
     from sixthbot.git.run import Git
+    from sixthbot.sources.commits import WholeCommit
     from sixthbot.sources.snapshot import RefsMark
     from sixthbot.store.open import Store
 
@@ -25,6 +26,7 @@ class RefsLook:
     new: Snapshot
     moves: Mapping[str, Oid | None] = field(default_factory=dict, hash=False)
     problems: tuple[str, ...] = ()
+    commits: Mapping[Oid, WholeCommit] = field(default_factory=dict, hash=False)
 
     def without(self, refs: Iterable[str]) -> RefsLook:
         """Return the look with some refs where they were, so that they are looked at once more."""
@@ -63,7 +65,7 @@ class RefsTracker:
         only = mark.touched(self._mark) if known and self._mark is not None else None
         reading = take_snapshot(git, git_dir, before=old, only=only)
         self._mark, self._stored = mark, None
-        return RefsLook(old, reading.snapshot, reading.moves, reading.problems)
+        return RefsLook(old, reading.snapshot, reading.moves, reading.problems, reading.commits)
 
     def save(self, store: Store, look: RefsLook) -> None:
         """Store the new snapshot, once everything that follows from it is safely in the queue."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sixthbot.core.errors import GitFailed
 from sixthbot.git.repository import open_repository
+from sixthbot.git.run import Git, Result
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between
 from sixthbot.sources.snapshot import take_snapshot
 from sixthbot.sources.tracker import RefsTracker
@@ -74,6 +75,9 @@ class Eyes:
                 git=self.seen.git, default=default, own=OwnMoves(), own_email="sixthbot@localhost", time=NOW
             )
             events = list(events_between(context, look.old, look.new, look.moves))
+            if look.commits:  # what was read on the way tells the same as asking git for all of it
+                read = replace(context, commits=look.commits, troubles={})
+                assert list(events_between(read, look.old, look.new, look.moves)) == events
             look, self.troubles = look.without(context.troubles), context.troubles
         self.tracker.save(self.store, look)
         return events
@@ -386,3 +390,55 @@ def test_a_process_that_saved_meanwhile_takes_nothing_from_this_one(eyes: Eyes) 
         looking, late = (eyes, other) if number % 2 else (other, eyes)
         assert looking.short() == ["commit main", f"branch.created b{number}", f"commit b{number}"]
         assert late.short() == []
+
+
+@pytest.mark.parametrize("files", [{"one.txt": "1\n2\n", "sub/two.txt": "2\n"}, {}], ids=["files", "empty"])
+def test_a_plain_commit_costs_one_git_call(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    eyes.calm()
+    new = eyes.repo.commit("feat: more\n\nthe body", files)
+    calls: list[str] = []
+    real = Git.run
+
+    def counted(git: Git, *args: str, **options: Any) -> Result:
+        calls.append(args[0])
+        return real(git, *args, **options)
+
+    monkeypatch.setattr(Git, "run", counted)
+    look = eyes.tracker.look(eyes.store, eyes.seen.git)
+    context = RefsContext(
+        git=eyes.seen.git,
+        default=None,
+        own=OwnMoves(),
+        own_email="b@localhost",
+        time=NOW,
+        commits=look.commits,
+    )
+    assert look.old is not None
+    (event,) = events_between(context, look.old, look.new, look.moves)
+    assert calls == ["diff-tree"]
+    assert event.fields["id"] == new
+    assert set(files) <= set(event.fields["paths"])
+    assert event.fields["subject"] == "feat: more"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"0" * 40 + b"\n", b"ref: refs/heads/packed\n", b"g" * 40 + b"\n", b"\xff" * 41, b"a" * 200,
+        b"1234567890" * 4 + b"\n",
+    ],
+    ids=["torn", "null", "symbolic", "no hex", "no text", "long", "no such object"],
+)  # fmt: skip
+def test_a_ref_file_with_anything_but_a_commit_moves_nothing(eyes: Eyes, content: bytes) -> None:
+    eyes.calm()
+    file = eyes.repo.path / ".git/refs/heads/work"
+    was = file.read_bytes()
+    beside = file.with_name("work.lock")
+    beside.write_bytes(content)
+    beside.rename(file)
+    assert eyes.short() == (["branch.deleted work"] if content.startswith(b"ref:") else [])
+    beside.write_bytes(was)
+    beside.rename(file)
+    assert eyes.short() == (["branch.created work", "commit work"] if content.startswith(b"ref:") else [])
