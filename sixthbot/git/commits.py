@@ -158,8 +158,8 @@ def compose(*, tree: Oid, parents: Sequence[Oid], message: str, author: Person, 
     header = [
         f"tree {tree}",
         *(f"parent {parent}" for parent in parents),
-        f"author {_stamp(author)}",
-        f"committer {_stamp(committer)}",
+        f"author {stamp(author)}",
+        f"committer {stamp(committer)}",
     ]
     text = "\n".join(header) + "\n\n" + message.replace("\0", "")
     return text.encode("utf-8", "surrogateescape")
@@ -187,7 +187,8 @@ def write_composed(git: Git, commits: Sequence[bytes]) -> list[Oid]:
     return [parse_oid(line) for line in done.text.split()]
 
 
-def _stamp(person: Person) -> str:
+def stamp(person: Person) -> str:
+    """Return a person as a commit object names them; characters that cannot stand there are left out."""
     name, email = (re.sub(r"[<>\n\0]", "", part).strip() for part in (person.name, person.email))
     return f"{name} <{email}> {person.when_epoch} {person.tz}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import re
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,18 +11,21 @@ from typing import TYPE_CHECKING, TypeAlias
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
 from sixthbot.git.commits import compose, id_of, is_ancestor, log, write_commit, write_composed
+from sixthbot.git.disjoint import disjoint_replay
+from sixthbot.git.fastimport import import_commits
+from sixthbot.git.merging import Merger, NoAnswer, merger
 from sixthbot.git.run import failure
 from sixthbot.git.scratch import scratch_folder
-from sixthbot.git.trees import list_tree, read_blobs, tree_of
+from sixthbot.git.trees import read_blobs, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git, Result
 
-_ATTRIBUTES = ".gitattributes"
+_ATTRIBUTE_FILES = re.compile(r"100[0-7]{3} blob ([0-9a-f]+)\t((?:[^\0]*/)?\.gitattributes)\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,14 @@ class UpToDate:
 class Rebased:
     """The branch written anew, not yet moved. `mapping` leads from old to new commits.
 
-    `dropped` are commits that the new base already has, or that change nothing there.
+    `dropped` are commits that the new base already has, or that change nothing there. `merged` is false where no
+    merge was needed, as both sides changed other paths.
     """
 
     new_tip: Oid
     mapping: Mapping[Oid, Oid] = field(hash=False)
     dropped: tuple[Oid, ...] = ()
+    merged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +114,50 @@ def rebase_in_memory(
 
     The trees are those that `git rebase --onto ONTO UPSTREAM_BASE` gives. No ref moves: that is the caller's, last.
     """
-    plan = plan_rebase(git, tip=branch_tip, onto=onto, base=upstream_base, skip=skip)
-    if plan.up_to_date:
+    if onto == upstream_base and not skip and is_ancestor(git, onto, branch_tip):
         return UpToDate()
-    at, tree = onto, tree_of(git, onto)
+    short = _short_way(
+        git, branch_tip=branch_tip, upstream_base=upstream_base, onto=onto, committer=committer, skip=skip
+    )
+    if short is not None:
+        return short
+    plan = plan_rebase(git, tip=branch_tip, onto=onto, base=upstream_base, skip=skip)
+    return _merge_all(git, plan, committer=committer)
+
+
+def _short_way(
+    git: Git, *, branch_tip: Oid, upstream_base: Oid, onto: Oid, committer: Person, skip: Collection[Oid]
+) -> Rebased | None:
+    """Replay the branch without merging, where it is certain to come to the same; None elsewhere."""
+    branch = log(git, tip=branch_tip, not_in=[upstream_base], merges=False)
+    at, mapping = onto, dict[Oid, Oid]()
+    while branch and branch[0].id not in skip and branch[0].parents[:1] == (at,):
+        at = branch.pop(0).id
+        mapping[at] = at
+    if not branch:
+        return Rebased(new_tip=at, mapping=MappingProxyType(mapping), merged=False) if mapping else None
+    commits = disjoint_replay(git, branch=branch, onto=at, base=upstream_base, committer=committer, skip=skip)
+    if commits is None:
+        return None
+    try:
+        made = import_commits(git, onto=at, commits=commits)
+    except GitFailed:
+        return None  # what it does not take is merged; where something else is wrong, that fails too, and says so
+    kept = (commit.id for commit in branch if commit.id not in skip)
+    mapping.update(zip(kept, made, strict=True))
+    new_tip = made[-1] if made else at
+    return Rebased(new_tip=new_tip, mapping=MappingProxyType(mapping), merged=False)
+
+
+def _merge_all(git: Git, plan: RebasePlan, *, committer: Person) -> Rebased | Conflict:
+    """Merge commit after commit onto the new base."""
+    onto = at = plan.onto
+    tree = tree_of(git, onto)
     trees = _Trees(git, {commit.id: commit.tree for commit in plan.commits})
     mapping: dict[Oid, Oid] = {}
     dropped = list(plan.already_there)
     written: list[bytes] = []
-    with _attributes_of(git, onto) as attributes:
+    with _attributes_of(git, onto) as attributes, _merging(git, attributes, probe=onto) as merge:
         for commit in plan.commits:
             parent = commit.parents[0] if commit.parents else None
             if parent == at:
@@ -126,7 +167,7 @@ def rebase_in_memory(
             if parent is not None and trees.of(parent) == tree:
                 merged: Oid | Conflict = commit.tree
             else:
-                merged = _merge(git, attributes, commit, tree=tree)
+                merged = merge(commit, tree)
             if isinstance(merged, Conflict):
                 return merged
             if merged == tree and not trees.same(commit):
@@ -161,6 +202,36 @@ class _Trees:
         return bool(commit.parents) and self.of(commit.parents[0]) == commit.tree
 
 
+@contextmanager
+def _merging(
+    git: Git, attributes: Path, *, probe: Oid
+) -> Iterator[Callable[[CommitInfo, Oid], Oid | Conflict]]:
+    """Lend what merges a commit onto a tree: in one conversation where git can have one, else a process each.
+
+    The conversation begins with the first merge, as often there is none. A conflict is asked for once more, alone,
+    for its files and stages.
+    """
+    with ExitStack() as stack:
+        talk: list[Merger | None] = []
+
+        def merge(commit: CommitInfo, tree: Oid) -> Oid | Conflict:
+            if not talk:
+                try:
+                    talk.append(stack.enter_context(merger(git, attributes, probe=probe)))
+                except NoAnswer:
+                    talk.append(None)
+            if talk[0] is not None:
+                try:
+                    merged = talk[0].bring(commit, tree)
+                except NoAnswer:
+                    merged = talk[0] = None
+                if merged is not None:
+                    return merged
+            return _merge(git, attributes, commit, tree=tree)
+
+        yield merge
+
+
 def _merge(git: Git, attributes: Path, commit: CommitInfo, *, tree: Oid) -> Oid | Conflict:
     """Return the tree of `commit` brought onto `tree`, with the commit's parent as the base of the merge.
 
@@ -183,18 +254,22 @@ def _merge(git: Git, attributes: Path, commit: CommitInfo, *, tree: Oid) -> Oid 
     if done.status == 0:
         return parse_oid(done.text.split("\0", 1)[0].strip())
     if done.status == 1:
-        return _conflict(commit, done)
+        return _conflict(commit, done, ours)
     raise failure("merge-tree", done)
 
 
-def _conflict(commit: CommitInfo, done: Result) -> Conflict:
-    """Read `tree NUL (mode oid stage TAB path NUL)* NUL (count NUL path NUL... kind NUL text NUL)*`."""
+def _conflict(commit: CommitInfo, done: Result, ours: Oid) -> Conflict:
+    """Read `tree NUL (mode oid stage TAB path NUL)* NUL (count NUL path NUL... kind NUL text NUL)*`.
+
+    Where a file is in the way of a folder, git names it anew after the commit it is of; it is told by its own name.
+    """
     fields = done.text.split("\0")
     at = 1
     stages: dict[str, list[tuple[int, str, Oid]]] = {}
     while at < len(fields) and fields[at]:
         head, _, path = fields[at].partition("\t")
         mode, oid, stage = head.split(" ")
+        path = path.removesuffix(f"~{ours}").removesuffix(f"~{commit.id}")
         stages.setdefault(path, []).append((int(stage), mode, Oid(oid)))
         at += 1
     messages = []
@@ -203,7 +278,8 @@ def _conflict(commit: CommitInfo, done: Result) -> Conflict:
         at += 1 + int(fields[at])
         kind, text = fields[at], fields[at + 1]
         if kind.startswith("CONFLICT"):
-            messages.append(clean_line(text, limit=300))
+            told = text.replace(ours, "the new base").replace(commit.id, commit.id[:12])
+            messages.append(clean_line(told, limit=300))
         at += 2
     files = tuple(ConflictFile(path, tuple(found)) for path, found in stages.items())
     return Conflict(commit=commit, files=files, message="; ".join(messages))
@@ -215,16 +291,12 @@ def _attributes_of(git: Git, commit: Oid) -> Iterator[Path]:
 
     Merges obey attributes like `merge=union`, and git of this age reads them only from a work tree.
     """
-    entries = [
-        entry
-        for entry in list_tree(git, commit)
-        if (entry.path == _ATTRIBUTES or entry.path.endswith("/" + _ATTRIBUTES))
-        and entry.mode.startswith("100")
-    ]
-    blobs = read_blobs(git, [entry.oid for entry in entries])
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit).text
+    found = {path: Oid(oid) for oid, path in _ATTRIBUTE_FILES.findall(listed)}
+    blobs = read_blobs(git, list(found.values()))
     with scratch_folder() as folder:
-        for entry in entries:
-            place = folder / entry.path
+        for path, oid in found.items():
+            place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(blobs[entry.oid])
+            place.write_bytes(blobs[oid])
         yield folder

@@ -133,6 +133,48 @@ class Git:
         file. `write` makes new objects durable. `network` lets it speak to remotes. `timeout` is in seconds.
         Raise GitFailed when it fails (unless `check` is false) or takes longer, UsageError when git is missing or old.
         """
+        command, environment, place = self._call(
+            args, cwd=cwd, index=index, env=env, write=write, network=network
+        )
+        result = execute(command, cwd=place, env=environment, stdin=stdin, timeout=timeout, network=network)
+        if check and result.status:
+            raise failure(args[0], result)
+        return result
+
+    def start(
+        self,
+        *args: str,
+        prefix: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        write: bool = False,
+    ) -> Started:
+        """Start `git ARGS...` for a conversation over pipes; `prefix` goes before `git`.
+
+        Whoever asks for it ends it, and holds what is returned until then: without it the process is ended.
+        """
+        command, environment, place = self._call(args, env=env, write=write)
+        environment = {**_OWN_ENVIRONMENT, **environment}
+        return _git_class()(str(place)).execute(
+            [*_without_foreign(environment, network=False), *prefix, "git", *command],
+            istream=subprocess.PIPE,
+            as_process=True,
+            shell=False,
+            env=environment,
+            start_new_session=True,
+            pass_fds=shared(),
+        )
+
+    def _call(
+        self,
+        args: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        write: bool = False,
+        network: bool = False,
+    ) -> tuple[list[str], dict[str, str], Path | str]:
+        """Return the arguments, the environment and the folder for a command on this repository."""
         settings = (
             *_BASE_SETTINGS,
             *(_ONLINE if network else _OFFLINE),
@@ -144,17 +186,8 @@ class Git:
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         command = [part for setting in settings for part in ("-c", setting)]
-        result = execute(
-            [*command, *args],
-            cwd=environment.get("GIT_WORK_TREE", self._top if network else self.git_dir),
-            env=environment,
-            stdin=stdin,
-            timeout=timeout,
-            network=network,
-        )
-        if check and result.status:
-            raise failure(args[0], result)
-        return result
+        place = environment.get("GIT_WORK_TREE", self._top if network else self.git_dir)
+        return [*command, *args], environment, place
 
     @property
     def _top(self) -> Path:
@@ -302,7 +335,7 @@ def _without_foreign(own: Mapping[str, str], *, network: bool) -> list[str]:
     return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
 
 
-class _Started(Protocol):
+class Started(Protocol):
     """What GitPython wraps around a process."""
 
     @property
@@ -313,7 +346,7 @@ class _Started(Protocol):
 class _Runner(Protocol):
     """The part of GitPython that is used: an argument list in, a started process out."""
 
-    def execute(self, command: Sequence[str], **options: object) -> _Started: ...
+    def execute(self, command: Sequence[str], **options: object) -> Started: ...
 
 
 class _Versioned(Protocol):

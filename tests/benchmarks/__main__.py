@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = ("commands", "hooks", "intake", "queue", "state", "changelog")
+GROUPS = ("commands", "git", "hooks", "intake", "queue", "state", "changelog")
 """Modules beside this one; each has `rows(folder, *, rounds)`, which measures and yields its rows."""
 
 

@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sixthbot.core.errors import GitFailed
+from sixthbot.git import merging
 from sixthbot.git.commits import log, read_commit
 from sixthbot.git.rebase import Conflict, Rebased, UpToDate, plan_rebase, rebase_in_memory
+from sixthbot.git.run import git_version
 from tests.git.helpers import BOT, git_of, oid
-from tests.support.repos import RepoDir, make_repo
+from tests.git.histories import compare, make_sides, trees
+from tests.support.repos import RepoDir, clone, make_repo
 
 if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
     from sixthbot.git.rebase import RebaseResult
 
 
@@ -173,85 +183,188 @@ def test_the_plan_says_what_will_be_done(repo: RepoDir) -> None:
     assert (plan.commits, plan.already_there, plan.up_to_date) == ((), (one,), False)
 
 
-# --- equality with `git rebase` over small random histories
-
-_PATHS = ("a", "b", "d/c", "d/e", "f")
-_LINES = st.lists(st.sampled_from("wxyz"), min_size=1, max_size=6)
-_EDIT = st.one_of(
-    st.tuples(st.just("write"), st.sampled_from(_PATHS), _LINES),
-    st.tuples(st.just("line"), st.sampled_from(_PATHS), st.integers(0, 9), st.sampled_from("pqrs")),
-    st.tuples(st.just("delete"), st.sampled_from(_PATHS)),
-    st.tuples(st.just("move"), st.sampled_from(_PATHS), st.sampled_from(("m/n", "g"))),
-    st.tuples(st.just("nothing")),
-)
-_HISTORY = st.lists(st.lists(_EDIT, min_size=1, max_size=2), min_size=1, max_size=3)
-_START = {path: "".join(f"{path} {n}\n" for n in range(8)) for path in _PATHS}
+# --- equality with `git rebase` over random histories; many more: python -m tests.git.histories 500
 
 
-def _apply(repo: RepoDir, edit: tuple[object, ...]) -> None:
-    kind, *rest = edit
-    if kind == "nothing":
-        return
-    place = repo.path / str(rest[0])
-    if kind == "write":
-        assert isinstance(rest[1], list)
-        repo.write({str(rest[0]): "".join(f"{line}\n" for line in rest[1])})
-    elif not place.exists():
-        return
-    elif kind == "line":
-        lines = place.read_text().splitlines()
-        lines[int(str(rest[1])) % len(lines)] = str(rest[2])
-        place.write_text("".join(f"{line}\n" for line in lines))
-    elif kind == "delete":
-        place.unlink()
-    else:
-        target = repo.path / str(rest[1])
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            place.rename(target)
-
-
-def _play(repo: RepoDir, history: list[list[tuple[object, ...]]], name: str) -> None:
-    for number, edits in enumerate(history):
-        for edit in edits:
-            _apply(repo, edit)
-        repo.commit(f"{name} {number}")
-
-
-def _trees(repo: RepoDir, revisions: str) -> list[tuple[str, str]]:
-    listing = repo.git("log", "--reverse", "--topo-order", "--format=%T %s", revisions)
-    return [(tree, subject) for tree, _, subject in (line.partition(" ") for line in listing.splitlines())]
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(side=_HISTORY, main=_HISTORY, shared=st.booleans())
-def test_trees_are_those_of_git_rebase(
-    side: list[list[tuple[object, ...]]], main: list[list[tuple[object, ...]]], *, shared: bool
-) -> None:
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rng=st.randoms(use_true_random=False))
+def test_trees_are_those_of_git_rebase(rng: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         repo = make_repo(Path(folder) / "repo")
-        repo.commit("start", dict(_START))
-        _fork(repo)
-        _play(repo, side, "side")
-        repo.git("checkout", "-q", "main")
-        if shared:
-            repo.try_git("cherry-pick", "--allow-empty", "--keep-redundant-commits", "side~0")
-            repo.try_git("cherry-pick", "--abort")
-        _play(repo, main, "main")
-        done = _rebase(repo)
-        repo.git("checkout", "-q", "side")
-        real = repo.try_git("rebase", "--quiet", "main")
-        if isinstance(done, Conflict):
-            assert real.returncode == 1, real.stderr
-            stopped = repo.tip("REBASE_HEAD")
-            assert done.commit.id == stopped
-            unmerged = repo.git("ls-files", "-u", "-z").split("\0")
-            listed = {line.partition("\t")[2] for line in unmerged if line}
-            assert {file.path for file in done.files} >= listed
-        else:
-            assert real.returncode == 0, real.stderr
-            tip = done.new_tip if isinstance(done, Rebased) else repo.tip("side")
-            assert _trees(repo, f"main..{tip}") == _trees(repo, "main..side")
+        make_sides(repo, rng)
+        compare(repo)
+
+
+# --- the short way, and what takes it away
+
+
+def _apart(repo: RepoDir, mine: dict[str, str | None], theirs: dict[str, str | None]) -> RebaseResult:
+    repo.commit("base", {"d/a": "a\n" * 9, "d/b": "b\n" * 9, "e/c": "c\n" * 9, "f": "f\n" * 9})
+    _fork(repo)
+    repo.commit("mine", mine)
+    repo.git("checkout", "-q", "main")
+    repo.commit("theirs", theirs)
+    return _rebase(repo)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "short"),
+    [
+        ({"d/a": "1\n"}, {"d/b": "1\n"}, True),
+        ({"d/new": "1\n"}, {"d/b": "1\n", "e/c": None}, True),
+        ({"d/a": "a\n" * 10}, {"d/a": "0\n" + "a\n" * 9}, False),
+        ({"d/new": "1\n"}, {"d/a": None, "d/b": None, "g/a": "a\n" * 9, "g/b": "b\n" * 9}, False),
+        ({"d/a": None, "d/b": None, "g/a": "a\n" * 9, "g/b": "b\n" * 9}, {"d/new": "1\n"}, False),
+        ({"x": "1\n"}, {"x/y": "1\n"}, False),
+        ({"x/y": "1\n"}, {"x": "1\n"}, False),
+    ],
+)
+def test_merging_is_left_out_only_where_both_sides_cannot_meet(
+    repo: RepoDir, mine: dict[str, str | None], theirs: dict[str, str | None], *, short: bool
+) -> None:
+    done = _apart(repo, mine, theirs)
+    assert short == (isinstance(done, Rebased) and not done.merged)
+
+
+def test_a_picked_commit_that_was_taken_back_again_is_dropped_all_the_same(repo: RepoDir) -> None:
+    _fork(repo)
+    picked = repo.commit("picked", {"a": "1\n"})
+    repo.git("checkout", "-q", "main")
+    repo.git("cherry-pick", picked)
+    repo.git("revert", "--no-edit", "HEAD")
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    assert done.dropped == (picked,)
+
+
+@pytest.fixture
+def deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take away what makes an older git answer in a conversation."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/stdbuf").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin/stdbuf").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    yield
+    merging._unheard.clear()
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_git_that_cannot_be_spoken_with_is_asked_anew_for_each_commit(repo: RepoDir) -> None:
+    done = _apart(repo, {"d/a": "a\n" * 9 + "1\n"}, {"d/a": "0\n" + "a\n" * 9})
+    assert isinstance(done, Rebased)
+    assert repo.show(done.new_tip, "d/a") == "0\n" + "a\n" * 9 + "1\n"
+    assert merging._unheard or git_version() >= (2, 49)
+
+
+def test_stand_ins_for_merges_are_not_left_in_the_repository(repo: RepoDir) -> None:
+    done = _apart(repo, {"d/a": "a\n" * 9 + "1\n"}, {"d/a": "0\n" + "a\n" * 9})
+    assert isinstance(done, Rebased)
+    assert done.merged
+    loose = repo.git("cat-file", "--batch-all-objects", "--batch-check").splitlines()
+    commits = {line.split()[0] for line in loose if " commit " in line}
+    assert commits == {*repo.git("rev-list", "--all").split(), done.new_tip}
+
+
+# --- repositories of every kind
+
+
+def test_a_submodule_a_link_out_of_the_tree_and_a_pointer_to_a_large_file_go_along(repo: RepoDir) -> None:
+    _fork(repo)
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (repo.path / "out").symlink_to("../../etc/passwd")
+    repo.commit(
+        "links", {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": pointer}
+    )
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    repo.git("commit", "--quiet", "-m", "module")
+    repo.git("checkout", "-q", "-f", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    modes = {line.split("\t")[1]: line[:6] for line in repo.git("ls-tree", done.new_tip).splitlines()}
+    assert (modes["out"], modes["module"], modes["big.bin"]) == ("120000", "160000", "100644")
+    assert repo.show(done.new_tip, "big.bin") == pointer
+
+
+def test_a_file_of_100_megabytes_is_not_read(repo: RepoDir) -> None:
+    # git finds type and size in the first bytes, and would find out that there are no others
+    blob = "ab" * 20
+    (repo.git_dir / "objects/ab").mkdir(exist_ok=True)
+    (repo.git_dir / f"objects/ab/{blob[2:]}").write_bytes(zlib.compress(b"blob %d\0" % (100 << 20)))
+    _fork(repo)
+    repo.git("update-index", "--add", "--cacheinfo", f"100644,{blob},huge")
+    repo.git("commit", "--quiet", "-m", "huge")
+    repo.git("reset", "--quiet")
+    repo.git("checkout", "-q", "-f", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    assert not done.merged
+    assert repo.git("ls-tree", done.new_tip, "huge").split()[2] == blob
+
+
+def test_a_partial_clone_rebases_without_the_files_it_lacks_and_says_so_where_it_needs_one(
+    repo: RepoDir, tmp_path: Path
+) -> None:
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.commit("base", {"a": "1\n2\n3\n", "b": "1\n"})
+    _fork(repo)
+    repo.commit("side", {"a": "one\n2\n3\n"})
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"b": "2\n"})
+    partial = clone(RepoDir(repo.path), tmp_path / "p", "--no-local", "--filter=blob:none", "--no-checkout")
+    partial.git("branch", "side", "origin/side")
+    done = _rebase(partial)
+    assert isinstance(done, Rebased)
+    repo.commit("main", {"a": "1\n2\nthree\n"})
+    partial.git("fetch", "-q")
+    partial.git("update-ref", "refs/heads/main", "origin/main")
+    with pytest.raises(GitFailed):
+        _rebase(partial)
+
+
+def test_a_shallow_clone_rebases_what_it_has(repo: RepoDir, tmp_path: Path) -> None:
+    repo.commit("base", {"a": "1\n"})
+    _fork(repo)
+    repo.commit("side", {"b": "1\n"})
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"c": "1\n"})
+    shallow = clone(repo, tmp_path / "s", "--no-local", "--depth=2", "--no-single-branch")
+    shallow.git("branch", "side", "origin/side")
+    done = _rebase(shallow)
+    assert isinstance(done, Rebased)
+    assert shallow.git("ls-tree", "--name-only", done.new_tip).split() == ["README.md", "a", "b", "c"]
+
+
+def test_a_replaced_commit_counts_as_what_it_was_replaced_by(repo: RepoDir) -> None:
+    _fork(repo)
+    wrong = repo.commit("wrong", {"a": "1\n"})
+    repo.commit("after", {"b": "1\n"})
+    repo.git("checkout", "-q", "--detach", "main")
+    right = repo.commit("right", {"a": "1\n", "d": "1\n"})
+    repo.git("replace", wrong, right)
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    repo.git("checkout", "-q", "-f", "side")
+    repo.git("rebase", "--quiet", "main")
+    assert isinstance(done, Rebased)
+    assert trees(repo, f"main..{done.new_tip}") == trees(repo, "main..side")
+
+
+def test_a_message_in_latin_1_and_names_of_any_bytes_come_over(repo: RepoDir) -> None:
+    _fork(repo)
+    repo.git("config", "i18n.commitEncoding", "ISO-8859-1")
+    place = os.fsencode(repo.path) + b"/caf\xe9\nnew"
+    Path(os.fsdecode(place)).write_text("1\n")
+    repo.git("add", "--all")
+    repo.git("commit", "--quiet", "--file=-", stdin="caf\udce9\n")
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    assert read_commit(git_of(repo), done.new_tip).body == "café\n"
+    assert repo.git("ls-tree", "-z", "--name-only", done.new_tip).split("\0")[-2] == "caf\udce9\nnew"
 
 
 def test_a_rebase_writes_no_file_and_runs_no_process_but_git(repo: RepoDir) -> None:
