@@ -13,6 +13,7 @@ from sixthbot.actions.base import Context, run_step
 from sixthbot.core.errors import Cancelled, ConfigError, NeedsPerson, Paused, WorkFailed
 from sixthbot.core.events import caused_by
 from sixthbot.core.names import short_hash
+from sixthbot.core.tasks import Running
 from sixthbot.core.times import format_duration, format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
@@ -144,10 +145,14 @@ class Attempt:
             env=child_environment(services.env),
             protected=protected_paths(services) if services.loaded.config.worktree.confine else (),
             held=self.held,
+            worker=self._worker(),
             check=self.check,
             log=self._printed,
         )
         return RecordedProcesses(children, self.note, self._spend, self.log.hide)
+
+    def _worker(self) -> str:
+        return self.task.state.worker if isinstance(self.task.state, Running) else ""
 
     def _printed(self, data: bytes) -> None:
         self.log.write(data)

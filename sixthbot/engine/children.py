@@ -24,7 +24,7 @@ from sixthbot.core.errors import SixthError, WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.engine.confine import fenced_paths, ruleset, worktree_paths
 from sixthbot.engine.output import Tail
-from sixthbot.engine.strays import end_strays
+from sixthbot.engine.strays import MARK, end_strays
 from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ class ChildProcesses:
 
     `env` is what every program's environment starts from. `protected` are the folders no program may write below,
     but for those it is given; empty for no such limit. `held` are descriptors that must stay open as long as a
-    program lives: the worker's lease. `check` raises when the task is to stop and is called about ten times a
-    second. `log` takes what programs print.
+    program lives: the worker's lease; `worker` is its name, which they carry. `check` raises when the task is to stop
+    and is called about ten times a second. `log` takes what programs print.
     """
 
     env: Mapping[str, str]
     protected: Sequence[Path] = ()
     held: Sequence[int] = ()
+    worker: str = ""
     check: Callable[[], None] = lambda: None
     log: Callable[[bytes], None] = field(default=lambda data: None)  # noqa: ARG005 - takes and drops
 
@@ -94,13 +95,13 @@ class ChildProcesses:
             order = {
                 "argv": list(argv),
                 "cwd": str(cwd),
-                "env": {**self.env, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch)), **env},
+                "env": {**self._inherited(), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch)), **env},
                 "read_only": read_only,
                 "writable": exceptions,
                 "ruleset": confinement,
                 "keep": list(self.held),
             }
-            leash = stack.enter_context(closing(_Leash(order)))
+            leash = stack.enter_context(closing(_Leash(order, self.end_strays)))
             deadline = None if timeout is None else started + timeout
             watch = _Watch(leash, Tail(output_limit), self, deadline)
             watch.until_end()
@@ -120,11 +121,19 @@ class ChildProcesses:
             usage=watch.usage,
         )
 
+    def end_strays(self) -> None:
+        """End what programs whose leash was killed left running; for when none of ours runs."""
+        end_strays(self.held, self.worker)
+
+    def _inherited(self) -> Mapping[str, str]:
+        return {**self.env, MARK: self.worker} if self.worker else self.env
+
 
 class _Leash:
     """A started leash: its process, and our ends of the three pipes. Leaving the context ends what still lives."""
 
-    def __init__(self, order: Mapping[str, Any]) -> None:
+    def __init__(self, order: Mapping[str, Any], end_strays: Callable[[], None]) -> None:
+        self._end_strays = end_strays
         control, self._control = os.pipe()
         self.words, words = os.pipe()
         self.output, output = os.pipe()
@@ -164,11 +173,15 @@ class _Leash:
                 os.killpg(program, signal.SIGKILL)
 
     def close(self) -> None:
-        """End everything, wait for that, and give the pipes back."""
+        """End everything, wait for that, however long it takes, and give the pipes back."""
         self.end()
         if self.process is not None:
-            with suppress(subprocess.TimeoutExpired):
+            try:
                 self.process.wait(_LEASH_LIMIT)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            if self.process.wait() != 0:  # a leash that ended by itself left nothing
+                self._end_strays()
         os.close(self.words)
         os.close(self.output)
 
@@ -207,7 +220,7 @@ class _Watch:
                     next_look = time.monotonic() + _LOOK
             if self.status is None and not self.error:
                 self._leash.kill(self._program)
-                end_strays(self._run.held)
+                self._run.end_strays()
                 self.error = "its supervisor was killed"
             self._drain(selector)
 

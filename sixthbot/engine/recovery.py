@@ -108,6 +108,8 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
             orphans.end(worker, path)
             continue  # it lives, or a program it started does
         try:
+            if orphans.end_named(worker):
+                continue  # a program that closed every file it inherited
             told = told_file(path).exists()
             recovered = services.store.queue.recover_worker(worker, told_to_stop=told)
             told_file(path).unlink(missing_ok=True)

@@ -1,11 +1,13 @@
-"""Programs that outlived what should have ended them: found by the lease that they still hold open, and ended.
+"""Programs that outlived what should have ended them: found by what they got from their worker, and ended.
 
-A worker's lease is inherited by every program it starts and by their children. Nothing is done where /proc does not
-tell who has a file open (another system, another container, another user).
+A worker's lease is inherited by every program it starts and by their children, and so is its name, in the environment;
+one that closes the files it inherited is known by the other. Nothing is done where /proc does not tell (another system,
+another container, another user).
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -16,29 +18,52 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+MARK = "SIXTH_WORKER"
+"""The variable that tells every program which worker it works for."""
+
 _PROC = Path("/proc")
-_PATIENCE = 2.0
-_LOOKS = 5
+_CALM = 2
+"""Looks in a row that find nobody: what is started while a look goes on may be missed by that one."""
+_WORTH_TELLING = 5.0
 _POLITE = 3.0
 """Seconds that the leash of a dead worker, which ends programs in good order, and a git of its are given."""
+_log = logging.getLogger("sixthbot.engine")
 
 
-def end_strays(held: Sequence[int]) -> None:
-    """Kill every other process that has one of our own open descriptors `held` open too; wait until they are gone.
+def end_strays(held: Sequence[int], worker: str = "") -> None:
+    """Kill what else has one of our own open descriptors `held` or carries the name `worker`; return once all are gone.
 
-    For a thread that has no living program: what still holds its lease descends from one whose leash was killed.
+    For a thread that has no living program: what still holds its lease descends from one whose leash was killed. There
+    is no time limit, since its task would go on beside them then.
     """
     files = {_identity(os.fstat(number)) for number in held}
-    ours = _command(os.getpid())
-    until, looks = time.monotonic() + _PATIENCE, 0
-    # a child that another thread is just starting shares everything of ours until it has become its program
-    while strays := [pid for pid in _holders(files) if pid != os.getpid() and _command(pid) != ours]:
-        _send(strays, signal.SIGKILL)
-        looks += 1
-        # on a busy machine one look takes that long, and what was just started is seen by the next one only
-        if looks >= _LOOKS and time.monotonic() > until:
-            return
+    began, told, calm = time.monotonic(), False, 0
+    nameless: set[int] = set()
+    while calm < _CALM:
+        strays, unsure = _strays(files, worker)
+        _send([*strays, *(unsure & nameless)], signal.SIGKILL)
+        nameless = unsure
+        calm = 0 if strays or unsure else calm + 1
+        if not told and time.monotonic() - began > _WORTH_TELLING:
+            told = True
+            _log.warning("waits for processes that do not end: %s", ", ".join(map(str, [*strays, *unsure])))
         time.sleep(0.01)
+
+
+def _strays(files: set[tuple[int, int]], worker: str) -> tuple[list[int], set[int]]:
+    """Return who is a stray, and who has no command line, as one that is just becoming its program."""
+    ours, strays, unsure = _command(os.getpid()), [], set()
+    for pid in _holders(files, worker):
+        command = _command(pid)
+        # a child that another thread is just starting shares everything of ours until it has become its program;
+        # asked again in this order, that it still is what holds them is sure
+        if pid == os.getpid() or command == ours or not _belongs(pid, files, worker):
+            continue
+        if command:
+            strays.append(pid)
+        else:
+            unsure.add(pid)
+    return strays, unsure
 
 
 class Orphans:
@@ -50,7 +75,15 @@ class Orphans:
 
     def end(self, worker: str, lease: Path) -> None:
         """Look at a lease that is held: by the worker, or by what it left? End the latter, politely at first."""
-        left = orphans_of(worker, lease)
+        self._end(worker, orphans_of(worker, lease))
+
+    def end_named(self, worker: str) -> bool:
+        """End what carries the name of a worker whose lease nobody holds, the same way; tell if anybody is left."""
+        left = _holders((), worker)
+        self._end(worker, left)
+        return bool(left)
+
+    def _end(self, worker: str, left: Sequence[int]) -> None:
         if not left:
             self._first.pop(worker, None)
         elif self._clock() - self._first.setdefault(worker, self._clock()) < _POLITE:
@@ -62,14 +95,15 @@ class Orphans:
 def orphans_of(worker: str, lease: Path) -> list[int]:
     """Return the processes that hold a worker's lease though its own process, whose pid begins its name, is gone.
 
-    Empty when it lives, and when a holder belongs to another container, where numbers mean other processes.
+    Those that only carry its name are among them. Empty when it lives, and when a holder belongs to another container,
+    where numbers mean other processes.
     """
     pid = worker.partition("-")[0]
     try:
         file = _identity(lease.stat())
     except OSError:
         return []
-    found = _holders({file})
+    found = _holders({file}, worker)
     if not pid.isdigit() or int(pid) in found or os.getpid() in found:
         return []
     try:
@@ -79,12 +113,26 @@ def orphans_of(worker: str, lease: Path) -> list[int]:
     return found if len(spaces) == 1 else []
 
 
-def _holders(files: Iterable[tuple[int, int]]) -> list[int]:
+def _holders(files: Iterable[tuple[int, int]], worker: str = "") -> list[int]:
+    wanted = set(files)
     try:
         pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
     except OSError:
         return []
-    return [pid for pid in pids if not _open_files(pid).isdisjoint(files)]
+    return [pid for pid in pids if _belongs(pid, wanted, worker)]
+
+
+def _belongs(pid: int, files: set[tuple[int, int]], worker: str) -> bool:
+    return _carries(pid, worker) or bool(files and not _open_files(pid).isdisjoint(files))
+
+
+def _carries(pid: int, worker: str) -> bool:
+    if not worker:
+        return False
+    try:
+        return f"{MARK}={worker}".encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def _open_files(pid: int) -> set[tuple[int, int]]:

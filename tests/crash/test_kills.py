@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.engine import strays
 from sixthbot.engine.children import ChildProcesses, child_environment
+from sixthbot.engine.recovery import recover
 from sixthbot.engine.strays import Orphans, orphans_of
 from sixthbot.git.held import sharing
 from sixthbot.git.scratch import scratch_folder, sweep_scratch
 from sixthbot.store.locks import is_free, lease_file
 from sixthbot.store.paths import locate
 from tests.e2e.person import Person, wait_until
+from tests.engine.scene import Scene, probe, rule
 from tests.git.helpers import git_of, oid, pool_of
 from tests.support.fingerprint import fingerprint
 
@@ -102,6 +105,67 @@ def test_what_a_leash_that_was_killed_let_go_of_is_ended_with_its_program(tmp_pa
         os.close(lease)
     stray = int((tmp_path / "stray").read_text())
     wait_until(lambda: not alive(stray), seconds=2)
+
+
+HIDER = """
+import os, signal, sys, time
+if os.fork(): time.sleep(300)
+os.setsid()
+os.closerange(0, 1024)
+open("stray.new", "w").write(str(os.getpid())); os.rename("stray.new", "stray")
+time.sleep(float(sys.argv[1]))
+os.kill(int(sys.argv[2]), signal.SIGKILL)
+time.sleep(300)
+"""
+
+
+def test_a_program_that_closed_what_it_inherited_is_known_by_its_worker_name(tmp_path: Path) -> None:
+    lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
+    processes = ChildProcesses(env=child_environment(os.environ), held=[lease], worker="1-ab")
+    script = 'exec "$0" -c "$1" 0.2 $PPID'
+    try:
+        with pytest.raises(Exception, match="supervisor was killed"):
+            processes.run(["sh", "-c", script, sys.executable, HIDER], cwd=tmp_path, env={}, timeout=20)
+    finally:
+        os.close(lease)
+    assert not alive(int((tmp_path / "stray").read_text()))
+
+
+def test_the_work_goes_on_only_when_the_last_stray_is_gone_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = 0
+
+    def lost(pids: list[int], number: int) -> None:
+        nonlocal kills
+        kills += 1
+        if kills > 20:
+            for pid in pids:
+                os.kill(pid, number)
+
+    monkeypatch.setattr(strays, "_send", lost)
+    monkeypatch.setattr(time, "monotonic", lambda: kills * 1000.0)
+    lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
+    stray = subprocess.Popen(["sleep", "300"], pass_fds=[lease], start_new_session=True)
+    strays.end_strays([lease])
+    os.close(lease)
+    assert kills > 20
+    assert stray.poll() is not None
+
+
+def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_name(repo: RepoDir) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    name = f"{dead.pid}-abc"
+    left = subprocess.Popen(["sleep", "300"], env={**os.environ, strays.MARK: name}, start_new_session=True)
+    scene = Scene(repo.path, rule(do=(probe(),)))
+    [task] = scene.admit()
+    assert scene.services.store.queue.claim(name) is not None
+    orphans = Orphans(lambda: 0.0)
+    assert not recover(scene.services, orphans).tasks
+    left.wait(10)
+    [again] = recover(scene.services, orphans).tasks
+    assert again.id == task.id
 
 
 def test_what_a_dead_worker_left_is_ended_politely_then_for_good(repo: RepoDir) -> None:

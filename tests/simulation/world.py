@@ -72,6 +72,10 @@ class NoOrphans(Orphans):
     def end(self, worker: str, lease: Path) -> None:
         """Leave it alone."""
 
+    def end_named(self, worker: str) -> bool:
+        """Nobody carries a name here."""
+        return False
+
 
 @dataclass
 class SimRepo:
