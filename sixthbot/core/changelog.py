@@ -62,6 +62,13 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 """Subjects in no form that tell about the work and not about its result."""
+_NOISY_WORDS = frozenset(re.findall(r"[a-z]+", re.sub(r"\\\w|\(\?:", " ", _NOISE.pattern))) | {
+    "typos",
+    "nits",
+    "tests",
+    "changelog",
+}
+"""Every word that such a subject can begin with."""
 _CODE_OR_TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z/!?])|!(?=\[)")
 _REFERENCE = re.compile(r"(`[^`]*`)|(?<![\w/&\[#])#(\d{1,9})\b")
 _SKIPPED = re.compile(r"^Changelog:[ \t]*(?:none|skip|no)[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -168,7 +175,7 @@ def _joined(before: Entry, after: Entry) -> Entry:
 
 def _without_reverted(commits: Sequence[CommitText]) -> Sequence[CommitText]:
     """Leave out every commit that a later one reverts, with its revert; reverting a revert brings it back."""
-    reverts = [at for at, commit in enumerate(commits) if commit.body.lstrip("\n").startswith(("R", "r"))]
+    reverts = [at for at, commit in enumerate(commits) if commit.body[:1] in {"R", "r", "\n"}]
     reverts = [at for at in reverts if commits[at].subject[:6].lower() == "revert"]
     if not reverts:
         return commits
@@ -233,7 +240,7 @@ def _entry(commit: CommitText, parsed: Parsed, subject: str, *, issue: str, styl
         return None
     if not parsed.breaking and parsed.type in style.hide:
         return None
-    if parsed.type not in KNOWN_TYPES and (_NOISE.match(parsed.description) or _NOISE.match(subject)):
+    if parsed.type not in KNOWN_TYPES and _is_noise(parsed, subject):
         return None
     reverted = parse_revert(subject, commit.body)
     described = parse_subject(reverted.subject) if reverted else parsed
@@ -253,15 +260,27 @@ def _entry(commit: CommitText, parsed: Parsed, subject: str, *, issue: str, styl
     )
 
 
+def _is_noise(parsed: Parsed, subject: str) -> bool:
+    """Tell whether a subject only tells about the work; most are cleared by their first word."""
+    word = _first_word(parsed.description)
+    if (word in _NOISY_WORDS or not word.isalpha()) and _NOISE.match(parsed.description):
+        return True
+    return parsed.type in _NOISY_WORDS and _NOISE.match(subject) is not None
+
+
+def _first_word(description: str) -> str:
+    return description.split(" ", 1)[0].rstrip(":,").lower()
+
+
 def _scope(parsed: Parsed) -> str:
     """Return the scope; in `area: what`, as many projects write, the area is one."""
     return parsed.scope or (parsed.type if parsed.type not in KNOWN_TYPES else "")
 
 
 def _group(parsed: Parsed) -> str:
-    first = parsed.description.split(" ", 1)[0].rstrip(":,").lower()
     if parsed.type == "fix":
         return "Security" if parsed.scope == "security" else "Fixed"
+    first = _first_word(parsed.description)
     by_verb = _GROUP_OF_VERB.get(first)
     if by_verb and (parsed.type not in KNOWN_TYPES or first in _SURE_VERBS):
         return by_verb

@@ -22,7 +22,6 @@ _LISTED = rf"(?P<line>(?:{'|'.join(sorted(KNOWN_TYPES))})(?:\([^()\n]{{1,60}}\))
 # the fixed text in front lets the search hop over what cannot match, which is nearly all of a history
 _PARAGRAPH = re.compile(r"\n\n" + _LISTED)
 _ITEM = re.compile(r"\n[*+-][ \t]+" + _LISTED)
-_BULLETS = ("\n* ", "\n- ", "\n+ ")
 _REVERTS_COMMIT = re.compile(r"\bThis reverts commit ([0-9a-f]{7,64})\b")
 _REVERT_SUBJECT = re.compile(r"[Rr]evert:? \"(.*)\"\.?(?: \(#\d+\))?", re.DOTALL)
 
@@ -71,9 +70,13 @@ def squashed_subjects(body: str) -> list[str]:
 
     A list item counts, and so does a line that begins a paragraph; only with a type that is known.
     """
+    listed = _PARAGRAPH.search(body, 1) is not None
+    # spelt out: this is asked of every commit of a history, and a loop costs more than the three searches
+    bulleted = "\n* " in body or "\n- " in body or "\n+ " in body
+    if not (listed or bulleted):
+        return []
     found = [(match.start("line"), match["line"]) for match in _PARAGRAPH.finditer(body, 1)]
-    if any(bullet in body for bullet in _BULLETS):
-        found += [(match.start("line"), match["line"]) for match in _ITEM.finditer(body, 1)]
+    found += [(match.start("line"), match["line"]) for match in _ITEM.finditer(body, 1)]
     return [line for _, line in sorted(found)]
 
 

@@ -79,7 +79,10 @@ def _corrected(history: Sequence[HistoryCommit]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for commit in reversed(history):
-        found[commit.id] = max([commit.epoch, *(found[one] + 1 for one in commit.parents if one in found)])
+        when = commit.epoch
+        for parent in commit.parents:
+            when = max(when, found.get(parent, -1) + 1)
+        found[commit.id] = when
     return found
 
 
