@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import look
+from sixthbot.actions.covering import measured, stamps
 from sixthbot.actions.places import prepared, run_in, task_env
 from sixthbot.actions.results import recorded
+from sixthbot.core.checkcounts import count, to_record
 from sixthbot.core.errors import WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     from sixthbot.core.issues import IssueRecord
 
 _NAME_SHOWN = 100
+_WHOLE = 900_000
 _TAIL = 8_000
 """Characters of a command's output that are kept with its result; all of it is in the task's log."""
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
-    """Run every configured check; outputs `configured`, `passed`, `tree`, `commit` and `results`.
+    """Run every configured check; outputs `configured`, `passed`, `tree`, `commit`, `results`, `coverage`.
 
     A check that fails does not fail the step: the draft says so. Results of the same commands on the same tree are
     used again when all of them passed.
@@ -50,8 +53,10 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     before = ctx.outputs.get("check", {})
     if before.get("tree") == tree and before.get("passed") and _commands(before) == commands:
         return Outcome({**before, "commit": branch.tip})
-    results = [{**result, "tree": tree} for result in _run_all(ctx, record, commands, branch.tip)]
-    return Outcome({**outputs, "passed": all(result["ok"] for result in results), "results": results})
+    ran, coverage = _run_all(ctx, record, commands, branch.tip)
+    results = [{**result, "tree": tree} for result in ran]
+    passed = all(result["ok"] for result in results)
+    return Outcome({**outputs, "passed": passed, "results": results, "coverage": coverage})
 
 
 def _commands(outputs: Any) -> list[Any]:
@@ -60,7 +65,8 @@ def _commands(outputs: Any) -> list[Any]:
 
 def _run_all(
     ctx: Context, record: IssueRecord, commands: Sequence[list[str]], tip: Any
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the result of each command, and what a coverage report that they left says of the changed lines."""
     env = {
         **task_env(ctx),
         "SIXTH_COMMIT": str(tip),
@@ -70,10 +76,12 @@ def _run_all(
     }
     try:
         with prepared(ctx, tip) as place:
-            return _results(ctx, place, commands, env)
+            before = stamps(place.path)
+            results = _results(ctx, place, commands, env)
+            return results, measured(ctx, place.path, record, tip, before)
     except WorkFailed as error:
         # a worktree that could not be prepared leaves every check unrun, which is a failure of each
-        return [_failed(argv, error.message) for argv in commands]
+        return [_failed(argv, error.message) for argv in commands], {}
 
 
 def _results(
@@ -110,6 +118,8 @@ def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dic
         "duration": round(ran.duration, 3),
         "problem": why,
         "output": ran.output[-_TAIL:],
+        # where only the end of a very long output was kept, what it counts may be a part
+        "counts": to_record(count(ran.output) if len(ran.output) < _WHOLE else None),
     }
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions import keeping
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import look, move_recorded, read_issue, show_status
 from sixthbot.actions.facts import gather, story, template_values
-from sixthbot.actions.markdown import inline
+from sixthbot.actions.markdown import code, inline
+from sixthbot.actions.results import recorded
 from sixthbot.actions.templating import fill
 from sixthbot.core.drafts import Draft, DraftStatus, with_status
 from sixthbot.core.errors import RefMoved
 from sixthbot.core.events import EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, clean_line
+from sixthbot.core.prtemplate import choose, merge
+from sixthbot.core.shown import visible
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.commits import merge_base
 from sixthbot.git.refs import checked_out, tip
-from sixthbot.git.trees import tree_of
+from sixthbot.git.trees import list_tree, read_blob, tree_of
 from sixthbot.llm.twin import TEMPLATE, narrate
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from sixthbot.llm.twin import Prose
 
 _TEMPLATE = "pr.md.j2"
+_TESTS_PASS = re.compile(r"(?i)\btests?\b.*\bpass(?:es|ed|ing)?\b")
+_CHANGELOG = re.compile(r"(?i)\bchange-?log\b")
 _DECIDED = frozenset({DraftStatus.APPROVED, DraftStatus.PUSHED})
 """A person said yes to these words about this commit; telling it anew would void that."""
 
@@ -71,7 +78,29 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
 def render(ctx: Context, of: Draftable, prose: Prose) -> str:
     """Return the PR text. Only the narrative and the line naming its author depend on who wrote it."""
     told = inline(prose.text, limit=2000) if prose.by == TEMPLATE else prose.text
-    return fill(ctx, _TEMPLATE, {**template_values(of), "prose": told, "prose_by": inline(prose.by)})
+    text = fill(ctx, _TEMPLATE, {**template_values(of), "prose": told, "prose_by": inline(prose.by)})
+    template = _own_template(ctx, of) if ctx.config.draft.template else ""
+    return merge(template, text, _ticked(of)) if template.strip() else text
+
+
+def _own_template(ctx: Context, of: Draftable) -> str:
+    """Return the repository's own PR template as the base has it, empty for none: the branch must not choose its own."""
+    git, base = ctx.repo.git, of.branch.base_tip
+    path = choose([entry.path for entry in list_tree(git, base)])
+    data = read_blob(git, base, path) if path else None
+    return visible((data or b"").decode("utf-8", "replace"))
+
+
+def _ticked(of: Draftable) -> list[tuple[re.Pattern[str], str]]:
+    """Return which boxes of a template a record answers, and that record."""
+    results = recorded(of.checks)
+    tested = [one for one in results if one["counts"] is not None and one["counts"].passed]
+    answered = []
+    if tested and of.same_tree and all(one["ok"] for one in results):
+        answered.append((_TESTS_PASS, f"{code(tested[0]['command'])}: {tested[0]['counts'].said}"))
+    if of.changelog:
+        answered.append((_CHANGELOG, code(of.changelog)))
+    return answered
 
 
 def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:
@@ -95,7 +124,9 @@ def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:
             ctx.store.drafts.write(there)
             return there
     elif there is not None:
-        keeping.set_aside(ctx, there)
+        fresh = replace(fresh, title=keeping.own_title(ctx, there) or fresh.title)
+        if kept := keeping.set_aside(ctx, there):
+            ctx.tell(f"the draft is of another commit now; the one you edited is kept: {kept}")
     keeping.remember(ctx, fresh)
     ctx.store.drafts.write(fresh)
     return fresh

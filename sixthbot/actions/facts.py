@@ -1,4 +1,4 @@
-"""The facts of a draft, each read from a record: the issue, the plan, git, check results. No model has a say here."""
+"""The facts of a draft as a template gets them, each from a record: issue, plan, git, checks. No model has a say here."""
 
 from __future__ import annotations
 
@@ -7,24 +7,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.branches import is_own_changelog, subtask_number
+from sixthbot.actions.claims import checklist, not_verified
+from sixthbot.actions.evidence import collect
+from sixthbot.actions.factvalues import evidence_values, file_values
 from sixthbot.actions.markdown import block, code, inline, quote
 from sixthbot.actions.results import recorded
 from sixthbot.core.checkboxes import without_do_spans
+from sixthbot.core.messages import TASK_TRAILER
 from sixthbot.core.names import clean_line
 from sixthbot.git.diffs import numstat
 from sixthbot.llm.twin import Story
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
+    from sixthbot.actions.evidence import Evidence
     from sixthbot.core.issues import Issue, IssueRecord, Plan, Subtask
     from sixthbot.core.names import Oid
     from sixthbot.git.commits import CommitInfo
     from sixthbot.git.diffs import FileChange
 
-_FILES_SHOWN = 60
+# `#12`, `owner/name#12` or the address of one: nothing else is ever told to a forge as something to close
+_ISSUE_REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9_.-]{1,60}/[A-Za-z0-9_.-]{1,100})?#\d{1,9}|https://[A-Za-z0-9._~/-]{3,200}/issues/\d{1,9}"
+)
 _BOX = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[ xX]\]\s")
 
 
@@ -32,7 +40,8 @@ _BOX = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[ xX]\]\s")
 class Draftable:
     """Everything a draft is made of. `tree` is the tree of the branch's tip, `checks` the outputs of the step check.
 
-    `changelog` is the file that the branch's changelog commit wrote, empty when there is none.
+    `changelog` is the file that the branch's changelog commit wrote, empty when there is none. `closes` is what a forge
+    is told to close, empty for nothing. `manual` are the boxes that only a person ticks.
     """
 
     record: IssueRecord
@@ -42,25 +51,44 @@ class Draftable:
     tree: Oid
     files: tuple[FileChange, ...]
     checks: Mapping[str, Any]
+    evidence: Evidence
     changelog: str = ""
+    closes: str = ""
+    manual: tuple[str, ...] = ()
+
+    @property
+    def same_tree(self) -> bool:
+        """Whether the checks ran on the tree that is described."""
+        return bool(self.checks.get("tree") == self.tree)
 
 
 def gather(
     ctx: Context, record: IssueRecord, issue: Issue, branch: IssueBranch, *, start: Oid, tree: Oid
 ) -> Draftable:
     """Read everything the draft says; `start` is the commit that the branch's own work begins after."""
+    files = tuple(numstat(ctx.repo.git, start, branch.tip))
+    checks = ctx.outputs.get("check", {})
+    written = ctx.outputs.get("changelog", {})
+    changelog = str(written["file"]) if written.get("written") else ""
+    settings = ctx.config.draft
     return Draftable(
         record=record,
         issue=issue,
         plan=ctx.store.issues.plan(record.id),
         branch=branch,
         tree=tree,
-        files=tuple(numstat(ctx.repo.git, start, branch.tip)),
-        checks=ctx.outputs.get("check", {}),
-        changelog=str(written["file"])
-        if (written := ctx.outputs.get("changelog", {})).get("written")
-        else "",
+        files=files,
+        checks=checks,
+        evidence=collect(ctx, branch, files, start=start, changelog=changelog, checks=checks),
+        changelog=changelog,
+        closes=_reference(issue.source) if settings.closes else "",
+        manual=tuple(settings.checklist),
     )
+
+
+def _reference(source: str) -> str:
+    """Return an issue's source where a forge understands it as one of its own issues, else an empty text."""
+    return source if _ISSUE_REFERENCE.fullmatch(source) else ""
 
 
 def story(of: Draftable) -> Story:
@@ -75,7 +103,19 @@ def story(of: Draftable) -> Story:
         subjects=tuple(clean_line(commit.subject) for commit in own),
         files=tuple(clean_line(change.path) for change in of.files),
         base=of.branch.base.value,
+        facts=tuple(_facts(of)),
     )
+
+
+def _facts(of: Draftable) -> Iterator[str]:
+    """Yield what a model may say of the records, in plain words."""
+    for change in of.evidence.api.changes[:20]:
+        yield f"public interface: {change.name} {change.kind}"
+    for result in recorded(of.checks):
+        counts = result["counts"]
+        yield f"check {'passed' if result['ok'] else 'failed'}: {clean_line(result['command'])}" + (
+            f" ({counts.said})" if counts is not None else ""
+        )
 
 
 def template_values(of: Draftable) -> dict[str, Any]:
@@ -83,6 +123,7 @@ def template_values(of: Draftable) -> dict[str, Any]:
     return {
         "title": inline(of.record.title),
         "issue": code(of.record.id),
+        "closes": of.closes,
         "goal": quote(goal) if (goal := _goal(of.issue)) else "",
         "branch": code(of.branch.name.value),
         "base": code(of.branch.base.value),
@@ -91,13 +132,11 @@ def template_values(of: Draftable) -> dict[str, Any]:
         "base_commit": of.branch.base_tip,
         "subtasks": [_subtask(one) for one in of.plan.subtasks],
         "commits": [_commit(one, of.record.id) for one in of.branch.commits],
-        "files": [_file(change) for change in of.files[:_FILES_SHOWN]],
-        "files_left_out": max(len(of.files) - _FILES_SHOWN, 0),
-        "file_count": len(of.files),
-        "added": sum(change.added or 0 for change in of.files),
-        "deleted": sum(change.deleted or 0 for change in of.files),
+        **file_values(of.files, of.evidence.kinds),
         "changelog": code(of.changelog) if of.changelog else "",
         "checks": _checks(of),
+        **evidence_values(of.evidence),
+        "checklist": checklist(of),
         "not_verified": not_verified(of),
     }
 
@@ -115,38 +154,6 @@ def _goal(issue: Issue) -> str:
     return "\n".join(kept).strip()
 
 
-def not_verified(of: Draftable) -> list[str]:
-    """Return, as markdown, what nobody and nothing has verified."""
-    missing = []
-    results = recorded(of.checks)
-    if not results:
-        missing.append("No check commands are configured, so nothing was run on this tree.")
-    elif of.checks.get("tree") != of.tree:
-        missing.append("The checks ran on another tree than this one.")
-    missing += [
-        f"{code(str(result['command']))} did not run to its end."
-        for result in results
-        if result["exit"] is None
-    ]
-    people = [str(one.n) for one in of.plan.subtasks if one.by == "person" and one.settled]
-    if people:
-        missing.append(f"What people say they finished was taken at their word: subtask {', '.join(people)}.")
-    unchanged = [
-        str(one.n) for one in of.plan.subtasks if one.settled and not one.commits and one.by != "issue"
-    ]
-    if unchanged:
-        missing.append(f"No commit stands for subtask {', '.join(unchanged)}.")
-    ticked = [str(one.n) for one in of.plan.subtasks if one.by == "issue"]
-    if ticked:
-        missing.append(f"Ticked in the issue when it came: subtask {', '.join(ticked)}.")
-    missing.append("The bot's commits are not signed, and no git hooks ran on them.")
-    if of.issue.warnings:
-        told = "; ".join(inline(warning) for warning in of.issue.warnings)
-        missing.append(f"Not all of the issue file was understood: {told}.")
-    missing.append("Whether the change does what the issue means: that is the reviewer's part.")
-    return missing
-
-
 def _subtask(one: Subtask) -> dict[str, Any]:
     return {
         "n": one.n,
@@ -159,24 +166,15 @@ def _subtask(one: Subtask) -> dict[str, Any]:
 
 
 def _commit(commit: CommitInfo, issue_id: str) -> dict[str, Any]:
+    task = dict(commit.trailers).get(TASK_TRAILER, "")
     return {
         "id": commit.id,
         "short": commit.id[:12],
         "subject": inline(commit.subject),
         "author": inline(commit.author.name, limit=80),
         "subtask": subtask_number(commit, issue_id),
+        "task": code(task, limit=40) if task else "",
         "merge": len(commit.parents) > 1,
-    }
-
-
-def _file(change: FileChange) -> dict[str, Any]:
-    return {
-        "path": code(change.path),
-        "old_path": code(change.old_path) if change.old_path else "",
-        "status": change.status,
-        "binary": change.binary,
-        "added": change.added or 0,
-        "deleted": change.deleted or 0,
     }
 
 
@@ -187,18 +185,20 @@ def _checks(of: Draftable) -> dict[str, Any]:
         "passed": all(result["ok"] for result in results),
         "failed": [result for result in results if not result["ok"]],
         "tree": str(of.checks.get("tree", "")),
-        "same_tree": of.checks.get("tree") == of.tree,
+        "same_tree": of.same_tree,
         "results": results,
     }
 
 
 def _check(result: Mapping[str, Any]) -> dict[str, Any]:
     status = result["exit"]
+    counts = result["counts"]
     ended = f"exit status {status}" if status is not None else inline(str(result["problem"] or "not run"))
     return {
         "command": code(str(result["command"])),
         "ok": bool(result["ok"]),
         "ended": ended,
+        "counts": inline(counts.said) if counts is not None else "",
         "duration": f"{float(result['duration']):.1f} s",
         "output": block(str(result["output"])) if str(result["output"]).strip() and not result["ok"] else "",
     }

@@ -41,11 +41,27 @@ def remember(ctx: Context, draft: Draft) -> None:
     _write(ctx, draft.issue, _name(draft), _whole(draft))
 
 
-def set_aside(ctx: Context, draft: Draft) -> None:
-    """Keep a text that a person edited before a draft of another commit takes its place."""
-    if was_edited(ctx, draft):
-        data = _whole(draft)
-        _write(ctx, draft.issue, f"{draft.head[:12]}-edited-{_digest(data)}.md", data)
+def set_aside(ctx: Context, draft: Draft) -> str:
+    """Keep a text that a person edited before a draft of another commit takes its place.
+
+    Return where it is, below the repository; empty where nobody edited it.
+    """
+    if not was_edited(ctx, draft):
+        return ""
+    data = _whole(draft)
+    name = f"{draft.head[:12]}-edited-{_digest(data)}.md"
+    _write(ctx, draft.issue, name, data)
+    return f".sixth/issues/{draft.issue}/drafts/{name}"
+
+
+def own_title(ctx: Context, draft: Draft) -> str:
+    """Return the title that a person gave a draft, empty where it is the bot's: it says as much of a later commit."""
+    kept = _folder(ctx, draft.issue) / _name(draft)
+    try:
+        written = kept.read_bytes().partition(b"\n")[0]
+    except OSError:
+        return ""
+    return "" if _whole(draft).partition(b"\n")[0] == written else draft.title
 
 
 def _name(draft: Draft) -> str:

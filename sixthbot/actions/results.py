@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sixthbot.core.checkcounts import from_record
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,4 +27,5 @@ def _sound(raw: object) -> dict[str, Any]:
         "duration": float(duration) if isinstance(duration, int | float) else 0.0,
         "problem": str(values.get("problem", "")),
         "output": str(values.get("output", "")),
+        "counts": from_record(values.get("counts")),
     }

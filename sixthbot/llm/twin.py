@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from sixthbot.llm.port import Writer
 
 TEMPLATE = "template"
+_WHY_WORDS = 40
+_PROSE = re.compile(r"[^\W\d_]")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+# what markdown would make something else of than words
+_NO_PROSE = re.compile(r"[\[\]<>|`*_#{}]|://|^(?:acceptance|todo|tasks?)\b", re.IGNORECASE)
 _SYSTEM = f"""You write the opening paragraph of a pull request for a reader who will review it.
 Say first why the change is wanted, then what it does, in at most {WORD_LIMIT - 20} words of plain English prose.
 Use only what the material says. Name no number, file or identifier that is not in it. Do not praise.
@@ -23,7 +29,10 @@ Answer with the paragraph only: no heading, no list, no link, no markup, no sign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What there is to tell. `goal` is the issue's text; `done` what was asked for and done, with who did it."""
+    """What there is to tell. `goal` is the issue's text; `done` what was asked for and done, with who did it.
+
+    `facts` are lines from records, such as results of checks.
+    """
 
     title: str
     goal: str
@@ -31,6 +40,7 @@ class Story:
     subjects: tuple[str, ...]
     files: tuple[str, ...]
     base: str
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +72,7 @@ def prompt_for(story: Story) -> Prompt:
     lines += [f"- {text} ({by})" for text, by in story.done]
     lines += ["Commits:", *(f"- {subject}" for subject in story.subjects)]
     lines += [f"Goes into: {story.base}", "Files changed:", *(f"- {path}" for path in story.files)]
+    lines += ["Records:", *(f"- {fact}" for fact in story.facts)] if story.facts else []
     lines += ["What was asked for:", story.goal]
     return Prompt(system=_SYSTEM, user="\n".join(lines))
 
@@ -69,10 +80,24 @@ def prompt_for(story: Story) -> Prompt:
 def tell(story: Story) -> str:
     """Return the narrative from a fixed pattern: the same story always gives the same words, at most 120."""
     said = [f"{_ended(story.title)}"]
+    if why := _why(story.goal, story.title):
+        said.append(why)
     if len(story.done) > 1 or (story.done and story.done[0][0] != story.title):
         said.append(_counted(len(story.done)) + _shortened([text.rstrip(".") for text, _ in story.done]))
     said.append(_how(story))
     return " ".join(" ".join(said).split()[:WORD_LIMIT])
+
+
+def _why(goal: str, title: str) -> str:
+    """Return the first sentence of what was asked for that is plain prose, at most 40 words; empty for none."""
+    for paragraph in goal.replace("\r\n", "\n").split("\n\n"):
+        text = " ".join(paragraph.split())
+        if not text or not _PROSE.match(text) or text == title:
+            continue
+        sentence = _SENTENCE.split(text, maxsplit=1)[0]
+        if len(sentence.split()) <= _WHY_WORDS and not _NO_PROSE.search(sentence):
+            return _ended(sentence)
+    return ""
 
 
 def _ended(title: str) -> str:

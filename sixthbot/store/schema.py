@@ -225,6 +225,25 @@ class ChangelogSettings(Section):
     )
 
 
+class DraftSettings(Section):
+    """What a draft's text holds."""
+
+    template: bool = Field(
+        default=True,
+        description="Whether the repository's own PR template (`.github/PULL_REQUEST_TEMPLATE.md` and its like, on the "
+        "base) gives the text its shape.",
+    )
+    checklist: list[Annotated[Word, StringConstraints(min_length=1, max_length=300)]] = Field(
+        default_factory=lambda: ["Read by a person"],
+        max_length=50,
+        description="Boxes that only a person ticks.",
+    )
+    closes: bool = Field(
+        default=False,
+        description="Whether the text tells the forge to close the issue that the issue file names as its `source`.",
+    )
+
+
 class RebaseSettings(Section):
     """When a branch is rebased onto its base."""
 
@@ -297,6 +316,7 @@ class Config(Section):
     sync: SyncSettings = SyncSettings()
     notify: NotifySettings = NotifySettings()
     changelog: ChangelogSettings = ChangelogSettings()
+    draft: DraftSettings = DraftSettings()
     rebase: RebaseSettings = RebaseSettings()
     llm: ModelSettings = ModelSettings()
     display: DisplaySettings = DisplaySettings()

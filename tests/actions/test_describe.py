@@ -62,7 +62,8 @@ def test_the_draft_states_the_facts(worked: Workshop) -> None:
     assert re.search(r"- \[x\] 1\. Make a \(recipe a, [0-9a-f]{12}\)\n", draft.text)
     assert "- [x] 2. Was done before (issue)" in draft.text
     assert re.search(
-        r"- [0-9a-f]{12} feat: make a \(sixthbot\)\n- [0-9a-f]{12} docs\(changelog\)", draft.text
+        r"- [0-9a-f]{12} feat: make a \(subtask 1, task `t\w+`, sixthbot\)\n- [0-9a-f]{12} docs\(changelog\)",
+        draft.text,
     )
     assert "- `a`: new +2 -0\n" in draft.text
     assert f"Run on tree {tree}, the tree of this draft:" in draft.text
@@ -239,7 +240,7 @@ def test_issue_text_forges_nothing(shop: Workshop) -> None:
     assert "{{ 7*7 }}".replace("*", r"\*") in text
     assert "49" not in re.sub(r"[0-9a-f]{12,}", "", text)
     assert not re.search(r"^\s*>?\s*\[checks\]:", text, flags=re.MULTILINE)
-    assert r"\[Approved\](http://evil.example) \<b\>now" in text
+    assert r"\[Approved\](http:&#8203;//evil.example) \<b\>now" in text
 
 
 def test_the_repositorys_own_template_is_used_once_it_is_trusted(worked: Workshop) -> None:

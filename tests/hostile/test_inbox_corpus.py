@@ -12,16 +12,22 @@ import pytest
 from markdown_it import MarkdownIt
 
 from sixthbot.actions.branches import IssueBranch
+from sixthbot.actions.evidence import Delta, Evidence, Forecast
 from sixthbot.actions.facts import Draftable, story, template_values
 from sixthbot.actions.markdown import inline
 from sixthbot.actions.templating import fill_text
+from sixthbot.core.coverage import ChangedLines
+from sixthbot.core.filekinds import FileKind
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.messages import build_message, own_trailers, subject_for
 from sixthbot.core.names import BranchName, Oid, has_unsafe_characters
+from sixthbot.core.risk import RiskFacts, assess
 from sixthbot.git.diffs import FileChange
+from sixthbot.insight.api import ApiChange, ApiReport
 from sixthbot.llm.twin import tell
 from sixthbot.sources.inbox import Inbox, Scan
 from sixthbot.store.open import Store, open_store
+from sixthbot.store.operations import Operation
 from sixthbot.store.resources import read_template
 from tests.hostile.inbox_cases import ACCEPTED, REJECTED, Case, cases
 from tests.store.support import home
@@ -34,7 +40,9 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CASES = cases()
 SLOWEST, MOST = 1.0, 0.05
-HEADINGS = ["Asked for", "Commits", "Files", "Checks", "Not verified"]
+HEADINGS = [
+    "Asked for", "Risk", "Commits", "Files", "Public interface", "Checks", "Conflicts", "Checklist", "Undo", "Not verified",
+]  # fmt: skip
 OID = Oid("1" * 40)
 _TIMES: dict[str, float] = {}
 
@@ -102,6 +110,27 @@ def look_at_issue(store: Store, record: IssueRecord, issue: Issue) -> None:
     look_at_draft(store, record, issue)
 
 
+CALLS = re.compile(r"(?<![\w.])@[A-Za-z0-9]|(?<![A-Za-z0-9&])#\d|://")
+"""What a forge makes mentions, references and links of."""
+
+
+def hostile_evidence(words: str) -> Evidence:
+    """Evidence in which everything that comes from outside has these words."""
+    api = ApiReport(
+        packages=(words,), changes=(ApiChange(words, "changed", words, breaking=True),), unread=(words,)
+    )
+    forecasts = tuple(
+        Forecast(branch=words, is_base=base, conflicts=found)
+        for base, found in ((True, (words,)), (False, None))
+    )
+    operation = Operation(id="1", time="", task="", reason=words, refs=((words, OID, OID),))
+    return Evidence(
+        kinds={words: FileKind.SOURCE}, hot={words: 12}, api=api, forecasts=forecasts, left_out=1, operation=operation,
+        deltas=(Delta(where=words, old=0, new=3),), coverage_file=words, risk=assess(RiskFacts(lines=1, hot=[words])),
+        coverage=ChangedLines(measured=2, missed={words: (1, 2)}),
+    )  # fmt: skip
+
+
 def look_at_draft(store: Store, record: IssueRecord, issue: Issue) -> None:
     """Read the draft as markdown: its headings, boxes and links are the bot's own, whatever the issue says."""
     branch = IssueBranch(
@@ -119,7 +148,8 @@ def look_at_draft(store: Store, record: IssueRecord, issue: Issue) -> None:
     }
     of = Draftable(
         record=record, issue=issue, plan=store.issues.plan(record.id), branch=branch, tree=OID, files=(change,),
-        checks={"tree": OID, "results": [check]},
+        checks={"tree": OID, "results": [check]}, evidence=hostile_evidence(hostile), changelog=hostile,
+        manual=(hostile,),
     )  # fmt: skip
     template, _ = read_template(None, "pr.md.j2", None)
     text = fill_text(
@@ -137,7 +167,8 @@ def look_at_draft(store: Store, record: IssueRecord, issue: Issue) -> None:
         assert token.type != "html_block", token.content
         for child in token.children or ():
             assert child.type not in {"image", "html_inline"}, token.content
-            assert child.type != "link_open" or depth, token.content
+            assert child.type != "link_open", token.content
+            assert child.type != "text" or not CALLS.search(child.content), token.content
     assert headings == HEADINGS
 
 

@@ -26,7 +26,7 @@ class Parrot:
 
 def test_the_twin_tells_the_facts_the_same_way_every_time() -> None:
     assert tell(STORY) == (
-        "Tidy the notes. 2 things were asked for and done: Sort the word list; Rename the helper. "
+        "Tidy the notes. They are a mess. 2 things were asked for and done: Sort the word list; Rename the helper. "
         "It touches 3 files in 2 commits."
     )
     assert tell(STORY) == tell(STORY)
