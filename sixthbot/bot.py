@@ -27,6 +27,7 @@ from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.saving import keeper
 from sixthbot.engine.soundness import put_torn_aside
+from sixthbot.engine.stacks import Stacks
 from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock, Jumps
@@ -120,6 +121,7 @@ class Bot:
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
         self._followers = FollowerWatch()
+        self._stacks = Stacks()
         self._retention, self._retiring = Retention(self._last), False
         self._recovered_at = self._tidied_at = float("-inf")
         self._duties = (
@@ -419,6 +421,7 @@ class Bot:
         parked = frozenset(task_names(services.places.queue / "parked"))
         if (tips, in_use, parked) != self._followed:
             housekeeping.take_up_commits(services, tips, in_use)
+            self._stacks.look(services, tips)
         if in_use != self._followed[1]:
             hasten(services)
         self._followed = (tips, in_use, parked)

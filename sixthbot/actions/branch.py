@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from sixthbot.actions.base import Action, Args, Context
 from sixthbot.actions.branches import move_recorded, read_issue
-from sixthbot.actions.depends import require_finished
+from sixthbot.actions.depends import footing
+from sixthbot.actions.limits import require_room
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater
-from sixthbot.core.names import BranchName, branch_for, clean_line, short_hash, slug
+from sixthbot.core.messages import kind_of, label_words
+from sixthbot.core.names import BranchName, branch_for, clean_line, in_the_way, prefix_for
 from sixthbot.core.tasks import Outcome
-from sixthbot.git.refs import all_refs, prefix_blocked, tip
+from sixthbot.git.refs import all_refs, list_refs, tip
 
 if TYPE_CHECKING:
     from sixthbot.core.issues import Issue, IssueRecord
     from sixthbot.core.names import Oid
 
-_PLAIN = "{prefix}/{slug}"
-_NAME_LIMIT = 60
+_HEADS = "refs/heads/"
+_REMOTES = "refs/remotes/"
 
 
 class BranchArgs(Args):
@@ -32,23 +34,38 @@ class BranchArgs(Args):
 def run(ctx: Context, args: BranchArgs) -> Outcome:
     """Make the branch, or find the one made before; outputs `branch`, `base` and `base_commit`.
 
-    Raise NeedsPerson("input") when there is nothing to start from or the name cannot be had, and what
-    `require_finished` raises for an issue that depends on others.
+    Raise NeedsPerson("input") when there is nothing to start from or the name cannot be had, TryLater while there are
+    too many branches already, and what `footing` raises for an issue that depends on others.
     """
     record = ctx.issue()
     name = BranchName.parse(record.branch) if record.branch else None
     if name is not None and tip(ctx.repo.git, name) is not None and _is_ours(ctx, name):
         return Outcome(_outputs(record))
     issue = read_issue(ctx, record)
-    require_finished(ctx, record, issue)
-    base, commit = _base(ctx, issue, args)
+    require_room(ctx, record)
+    lower = footing(ctx, record, issue)
+    base, commit = _base(ctx, issue, args) if lower is None else _on_top_of(ctx, lower)
     chosen = _choose(ctx, issue, record, keep=name)
     # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
     record = ctx.store.issues.change_record(
-        record.id, lambda now: replace(now, branch=chosen.value, base=base.value, base_commit=commit)
+        record.id,
+        lambda now: replace(
+            now,
+            branch=chosen.value,
+            base=base.value,
+            base_commit=commit,
+            stands_on=lower.id if lower is not None else "",
+            came_into="",
+        ),
     )
+    try:
+        require_room(ctx, record)
+    except TryLater:
+        ctx.store.issues.change_record(record.id, lambda now: replace(now, branch=""))
+        raise
     _create(ctx, chosen, commit)
-    ctx.tell(f"branch {chosen} starts at {base} ({commit[:12]})")
+    on = f", the branch of issue {lower.id}" if lower is not None else ""
+    ctx.tell(f"branch {chosen} starts at {base} ({commit[:12]}){on}")
     return Outcome(_outputs(record))
 
 
@@ -89,54 +106,79 @@ def _base(ctx: Context, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid
     )
 
 
+def _on_top_of(ctx: Context, lower: IssueRecord) -> tuple[BranchName, Oid]:
+    base = BranchName.parse(lower.branch)
+    commit = tip(ctx.repo.git, base)
+    if commit is None:
+        raise TryLater(f"{base}, which it will stand on, went away at this moment", seconds=1.0)
+    return base, commit
+
+
 def _choose(ctx: Context, issue: Issue, record: IssueRecord, *, keep: BranchName | None) -> BranchName:
     taken = _taken(ctx, but=record.id)
-    if keep is not None and keep.value not in taken:
+    if keep is not None and not _is_taken(keep, taken):
         return keep
     if issue.branch:
         return _asked_for(ctx, issue.branch, taken)
-    prefix = ctx.config.branch.prefix
-    if prefix_blocked(ctx.repo.git, prefix):
+    settings = ctx.config.branch
+    kind = kind_of(issue.labels, record.title)
+    prefix, key = prefix_for(
+        settings.prefix_by,
+        issue_id=record.id,
+        title=record.title,
+        labels=label_words(issue.labels),
+        kind=kind,
+        default=settings.prefix,
+    )
+    name = branch_for(
+        prefix=prefix,
+        title=record.title,
+        issue_id=record.id,
+        taken=taken.names | taken.folders | taken.far,
+        template=settings.name,
+        kind=kind,
+        key=key,
+    )
+    blocking = in_the_way(name.value, taken.names)
+    if blocking:
         raise NeedsPerson(
-            f"a branch called {prefix} exists, so git can have none below {prefix}/",
+            f"a branch called {blocking} exists, so git can have none below {blocking}/",
             kind="input",
             hint=f"rename it, or set branch.prefix; then: sixthbot queue retry {ctx.task.id}",
         )
-    template = ctx.config.branch.name
-    if template == _PLAIN:
-        return branch_for(prefix=prefix, title=record.title, issue_id=record.id, taken=taken)
-    return _by_template(template, prefix, record, taken)
+    return name
 
 
-def _asked_for(ctx: Context, wanted: str, taken: set[str]) -> BranchName:
+def _asked_for(ctx: Context, wanted: str, taken: _Taken) -> BranchName:
     retry = f"sixthbot issue cancel {ctx.task.issue}, and drop it again with another branch"
     name = BranchName.parse(wanted)
-    folder = name.value.rpartition("/")[0]
-    if name.value in taken or (folder and prefix_blocked(ctx.repo.git, folder)):
+    if _is_taken(name, taken) or in_the_way(name.value, taken.names):
         raise NeedsPerson(f"the branch {name} that the issue asks for is taken", kind="input", hint=retry)
     return name
 
 
-def _by_template(template: str, prefix: str, record: IssueRecord, taken: set[str]) -> BranchName:
-    stem = slug(record.title) or "issue-" + (slug(record.id) or short_hash(record.id))
-    parts = {"{prefix}": prefix, "{slug}": stem, "{id}": slug(record.id) or short_hash(record.id)}
-    name = template
-    for key, value in parts.items():
-        name = name.replace(key, value)
-    name = name[:_NAME_LIMIT].rstrip("-/.")
-    if name in taken:
-        tail = "-" + short_hash(record.id)
-        name = name[: _NAME_LIMIT - len(tail)].rstrip("-/.") + tail
-    return BranchName.parse(name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """Names of branches, those given to other issues among them; their folders; and names that remotes have."""
+
+    names: set[str]
+    folders: set[str]
+    far: set[str]
 
 
-def _taken(ctx: Context, *, but: str) -> set[str]:
-    """Return every name a new branch cannot have: branches, folders of branches, and what other issues were given."""
-    prefix = "refs/heads/"
-    names = {ref.removeprefix(prefix) for ref in all_refs(ctx.repo.git) if ref.startswith(prefix)}
+def _is_taken(name: BranchName, taken: _Taken) -> bool:
+    # some disks know no case, and a clone of this repository may lie on one
+    return name.value.casefold() in {one.casefold() for one in taken.names | taken.folders}
+
+
+def _taken(ctx: Context, *, but: str) -> _Taken:
+    listed = list_refs(ctx.repo.git, (_HEADS, _REMOTES)).ids
+    names = {ref.removeprefix(_HEADS) for ref in listed if ref.startswith(_HEADS)}
     folders = {name.rsplit("/", depth)[0] for name in names for depth in range(1, name.count("/") + 1)}
     others = {record.branch for record in ctx.store.issues.list() if record.id != but and record.branch}
-    return names | folders | others
+    # a push would meet somebody else's branch there
+    far = {ref.removeprefix(_REMOTES).partition("/")[2] for ref in listed if ref.startswith(_REMOTES)}
+    return _Taken(names=names | others, folders=folders, far=far - {""})
 
 
 def _create(ctx: Context, name: BranchName, commit: Oid) -> None:

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.depends import require_footing
 from sixthbot.actions.moving import move_as_operation
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
@@ -51,8 +52,10 @@ def read_issue(ctx: Context, record: IssueRecord) -> Issue:
 def look(ctx: Context, record: IssueRecord) -> IssueBranch:
     """Return the issue's branch as it is now.
 
-    Raise WorkFailed when it is gone, and NeedsPerson("input") when its base is.
+    Raise WorkFailed when it is gone, and NeedsPerson("input") when its base is, or what it stands on was given up.
     """
+    if record.stands_on:
+        record = require_footing(ctx, record)
     if not record.branch:
         raise WorkFailed(
             f"issue {record.id} has no branch yet", hint="its rule needs the step `branch` first"

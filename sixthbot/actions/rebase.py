@@ -28,7 +28,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     """
     record = ctx.issue()
     branch = look(ctx, record)
-    if is_ancestor(ctx.repo.git, branch.base_tip, branch.tip):
+    left_behind = _left_behind(ctx, record, branch)
+    if is_ancestor(ctx.repo.git, branch.base_tip, branch.tip) and not left_behind:
         _remember_base(ctx, record, branch.base_tip)
         heal_plan(ctx, record, branch.commits)
         return _outcome(branch, reason=f"{branch.base} has not moved")
@@ -49,8 +50,8 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         skip={commit.id for commit in branch.commits if is_own_changelog(commit, record.id)},
     )
     if isinstance(result, Conflict):
-        raise _conflict(branch, result, ctx)
-    if policy == "conflicted" or not isinstance(result, Rebased):
+        raise _conflict(branch, result, ctx, start=start)
+    if (policy == "conflicted" and not left_behind) or not isinstance(result, Rebased):
         return _outcome(branch, reason="it still goes together with its base")
     return _finish(ctx, record, branch, result)
 
@@ -60,11 +61,21 @@ def _start(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Oid | None
 
     Its base, or, where that was rewritten, the commit it was made at: the old base's commits are not its own.
     """
+    if _left_behind(ctx, record, branch):
+        return Oid(record.base_commit)
+    common = merge_base(ctx.repo.git, branch.base_tip, branch.tip)
+    return branch.base_tip if common is not None else None
+
+
+def _left_behind(ctx: Context, record: IssueRecord, branch: IssueBranch) -> bool:
+    """Tell whether the branch stands on commits that its base no longer has: those are to be left out.
+
+    So it is when the base was rewritten or cut short, and when a branch below came in squashed or rebased.
+    """
     git, made_at = ctx.repo.git, record.base_commit
-    rewritten = bool(made_at) and not is_ancestor(git, Oid(made_at), branch.base_tip)
-    if rewritten and is_ancestor(git, Oid(made_at), branch.tip):
-        return Oid(made_at)
-    return branch.base_tip if merge_base(git, branch.base_tip, branch.tip) is not None else None
+    if not made_at or is_ancestor(git, Oid(made_at), branch.base_tip):
+        return False
+    return is_ancestor(git, Oid(made_at), branch.tip)
 
 
 def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Rebased) -> Outcome:
@@ -97,16 +108,18 @@ def _remember_base(ctx: Context, record: IssueRecord, base_tip: Oid) -> None:
     ctx.store.issues.change_record(record.id, lambda now: replace(now, base_commit=base_tip))
 
 
-def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context) -> NeedsPerson:
+def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context, *, start: Oid) -> NeedsPerson:
     files = conflict_files(conflict)
     named = ", ".join(clean_line(path, limit=100) for path in files[:10])
     more = f" and {len(files) - 10} more" if len(files) > 10 else ""  # noqa: PLR2004 - a line's worth of names
     name, base = shlex.quote(branch.name.value), shlex.quote(branch.base.value)
+    # what the base no longer has would only conflict again
+    onto = base if start == branch.base_tip else f"--onto {base} {start[:12]}"
     return NeedsPerson(
         f"{branch.name} conflicts with {branch.base} in {named}{more}; "
         f"the commit that does not fit is {conflict.commit.id[:12]} {clean_line(conflict.commit.subject, limit=100)}",
         kind="conflict",
-        hint=f"git worktree add ../resolve {name} && cd ../resolve && git rebase {base}; solve it, "
+        hint=f"git worktree add ../resolve {name} && cd ../resolve && git rebase {onto}; solve it, "
         f"git rebase --continue; cd - && git worktree remove ../resolve; "
         f"then: sixthbot release {name}, and if it still waits: sixthbot queue retry {ctx.task.id}",
     )

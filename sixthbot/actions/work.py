@@ -20,6 +20,7 @@ from sixthbot.actions.branches import (
     subtask_number,
 )
 from sixthbot.actions.doing import Failure, make_tree
+from sixthbot.actions.limits import require_pace
 from sixthbot.core.errors import NeedsPerson, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, TASK_TRAILER, subject_for
@@ -28,6 +29,8 @@ from sixthbot.core.tasks import Outcome
 from sixthbot.git.trees import tree_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sixthbot.core.issues import IssueRecord, Plan, Subtask
     from sixthbot.core.names import Oid
 
@@ -91,6 +94,7 @@ def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask
     if isinstance(doer, ByPerson):
         raise _wait_for_person(ctx, record, subtask, doer.reason)
     require_movable(ctx, record, branch)
+    require_pace(ctx)
     ctx.tell(f"subtask {subtask.n}: {doer.by}")
     made = make_tree(ctx, record, branch, subtask, doer)
     if isinstance(made, Failure):
@@ -133,22 +137,39 @@ def _commit(
             "subtask.unchanged", f"subtask {subtask.n}: {doer.by} changed nothing, so there is no commit"
         )
         return None
-    body = f"{subtask.text}\n\nAsked for by subtask {subtask.n} of issue {record.id}, done by the {doer.by}."
+    issue = read_issue(ctx, record)
     commit = commit_as_bot(
         ctx,
         tree=tree,
         parent=branch.tip,
-        subject=subject_for(read_issue(ctx, record).labels, subtask.text),
-        body=body,
+        subject=subject_for(issue.labels, subtask.text),
+        body=_why(record, subtask, doer),
         trailers=(
             (ISSUE_TRAILER, record.id),
             (TASK_TRAILER, ctx.task.id),
             (SUBTASK_TRAILER, str(subtask.n)),
+            *_further_trailers(ctx, record),
         ),
     )
     guarded_move(ctx, record, branch, commit, f"subtask {subtask.n} of issue {record.id}")
     ctx.tell(f"subtask {subtask.n}: commit {commit[:12]}")
     return commit
+
+
+def _why(record: IssueRecord, subtask: Subtask, doer: ByRecipe | ByRepair) -> str:
+    """Return what a reader of the history wants to know: the wish as it was written, whose it is, and how it was done."""
+    title = clean_line(record.title)
+    wish = f"{subtask.text}\n\n" if subtask.text != title else ""
+    asked = " ".join(f"{name}={value}" for name, value in subtask.asked.args.items()) if subtask.asked else ""
+    how = f"{doer.by} with {asked}" if asked else doer.by
+    return f"{wish}This is subtask {subtask.n} of issue {record.id}:\n{title}\n\nDone by the {how}."
+
+
+def _further_trailers(ctx: Context, record: IssueRecord) -> Iterator[tuple[str, str]]:
+    for name, template in ctx.config.commit.trailers.items():
+        value = clean_line(template.replace("{id}", record.id).replace("{title}", record.title))
+        if value:
+            yield name, value
 
 
 def _wait_for_person(ctx: Context, record: IssueRecord, subtask: Subtask, reason: str) -> NeedsPerson:

@@ -138,7 +138,9 @@ class IssueRecord:
     """What the bot knows of an accepted issue besides its text: one `.sixth/issues/<id>/issue.toml`.
 
     `branch` and `base` are short names, `base_commit` the commit the branch was made at; empty before the branch
-    exists. `accepted_tips` are tips of the branch, written by people, that the bot may build on.
+    exists. `stands_on` is the id of the issue whose branch is the base, empty for an issue that stands on no other;
+    `came_into` the branch that it came into in the end. `accepted_tips` are tips of the branch, written by people, that
+    the bot may build on.
     """
 
     id: str
@@ -149,6 +151,8 @@ class IssueRecord:
     branch: str = ""
     base: str = ""
     base_commit: str = ""
+    stands_on: str = ""
+    came_into: str = ""
     accepted_tips: tuple[str, ...] = ()
 
 

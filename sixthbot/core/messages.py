@@ -29,6 +29,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 # what git itself writes; a block that has one of them may hold other lines as well
 _BY_GIT = ("Signed-off-by: ", "(cherry picked from commit ")
 
+_SCOPE_LABEL = re.compile(r"(?:scope|area|component|module|package)[:/] ?([a-z0-9][a-z0-9._-]{0,23})")
+
 _TYPE_OF_LABEL: Mapping[str, str] = MappingProxyType(
     {
         "bug": "fix", "bugfix": "fix", "defect": "fix", "regression": "fix", "security": "fix", "hotfix": "fix",
@@ -58,16 +60,29 @@ def subject_for(labels: Sequence[str], text: str, *, type_override: str = "") ->
     """Return the subject of a commit that does `text`, in conventional form and at most 72 characters.
 
     The type is `type_override`, else the one `text` already begins with, else the first label that names one
-    (`bug`, `type: docs`, `kind/feature`), else what the first verb suggests, else `chore`. A label `breaking` adds `!`.
+    (`bug`, `type: docs`, `kind/feature`), else what the first verb suggests, else `chore`. The
+    scope is that of `text`, else what the first label `scope: ui`, `area/ui` or `component: ui` names. A label `breaking` adds `!`.
     """
     parsed = parse_subject(clean_line(text, limit=400))
     has_type = parsed.type in KNOWN_TYPES
     description = parsed.description if has_type else clean_line(text, limit=400)
     words = [_label_word(label) for label in labels]
     kind = _word(type_override) or (parsed.type if has_type else _type_by(words, description))
-    scope = f"({parsed.scope})" if has_type and parsed.scope else ""
+    named = parsed.scope if has_type and parsed.scope else _scope_by(labels)
+    scope = f"({named})" if named else ""
     breaking = "!" if parsed.breaking or {"breaking", "breaking-change"} & set(words) else ""
     return _cut(f"{kind}{scope}{breaking}: {_lower_first(description.rstrip(' .')) or 'update'}")
+
+
+def kind_of(labels: Sequence[str], text: str) -> str:
+    """Return the conventional type of what `text` asks for, as `subject_for` finds it."""
+    return parse_subject(subject_for(labels, text)).type
+
+
+def label_words(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return what labels say, each as it is and without what stands before `:` or `/`, in lower case with hyphens."""
+    whole = (re.sub(r"[\s_]+", "-", clean_line(label, limit=60).lower()) for label in labels)
+    return tuple(dict.fromkeys([*whole, *map(_label_word, labels)]))
 
 
 def build_message(subject: str, body: str = "", trailers: Iterable[tuple[str, str]] = ()) -> str:
@@ -120,6 +135,14 @@ def _label_word(label: str) -> str:
     """Return what a label says: `type: bug`, `kind/bug` and `Bug` are all `bug`."""
     tail = re.split(r"[:/]", label)[-1]
     return re.sub(r"[\s_]+", "-", clean_line(tail, limit=60).lower())
+
+
+def _scope_by(labels: Sequence[str]) -> str:
+    for label in labels:
+        found = _SCOPE_LABEL.fullmatch(clean_line(label, limit=60).lower())
+        if found is not None:
+            return found[1]
+    return ""
 
 
 def _word(text: str) -> str:

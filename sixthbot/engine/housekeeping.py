@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.branches import handed_over, subtask_number
@@ -93,7 +94,10 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
         for task in services.store.queue.about({record.id}, _LIVE):
             if task.event.kind == EventKind.ISSUE_ADDED:
                 cancel(services, task, reason="its issue has ended")
-        services.store.issues.change_record(record.id, lambda now: replace(now, status=IssueStatus.ENDED))
+        into = ending.into
+        services.store.issues.change_record(
+            record.id, partial(replace, status=IssueStatus.ENDED, came_into=into)
+        )
         services.store.journal.append(
             "issue.ended", _story(services, record, ending), issue=record.id, commit=ending.tip
         )

@@ -97,14 +97,6 @@ def head_ref(git: Git) -> str | None:
     return done.text.strip() if done.status == 0 else None
 
 
-def prefix_blocked(git: Git, prefix: str) -> bool:
-    """Tell whether a branch called `prefix`, or like a part of its path, leaves no room for branches below it."""
-    parts = prefix.split("/")
-    names = [_HEADS + "/".join(parts[: count + 1]) for count in range(len(parts))]
-    done = git.run("for-each-ref", "--format=%(refname)", *names)
-    return not set(names).isdisjoint(done.text.splitlines())
-
-
 def move_refs(git: Git, moves: Sequence[RefMove], *, message: str) -> None:
     """Move all refs in one transaction, so that they survive what the repository's durability says.
 

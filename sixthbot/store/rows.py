@@ -25,7 +25,9 @@ ISSUE_STATUSES = (
 SUBTASK_STATUSES = ("open", "waiting", "failed", "done")
 """The values of `core.issues.SubtaskStatus`."""
 
-RECORD_TEXTS = ("id", "title", "received", "file_name", "branch", "base", "base_commit")
+RECORD_TEXTS = (
+    "id", "title", "received", "file_name", "branch", "base", "base_commit", "stands_on", "came_into",
+)  # fmt: skip
 """The fields of `core.issues.IssueRecord` that are plain texts."""
 
 DRAFT_KEYS = ("branch", "base", "head", "tree", "issue", "title", "status")

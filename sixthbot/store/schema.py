@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -41,6 +42,12 @@ def _commands(value: object) -> object:
     )
 
 
+def _not_reserved(name: str) -> str:
+    if name.lower().startswith("sixth-"):
+        raise ValueError("names that begin with Sixth- are the bot's own")
+    return name
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
@@ -70,15 +77,48 @@ class Section(BaseModel):
     model_config = _STRICT
 
 
-class BranchSettings(Section):
-    """How branches are named."""
+Prefix = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", max_length=30)
+]
 
-    name: str = Field(
-        "{prefix}/{slug}", description="Template; `{prefix}`, `{slug}` and `{id}` are filled in."
+
+class BranchSettings(Section):
+    """How branches are named, and what they stand on."""
+
+    name: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^([a-z0-9/-]|\{(prefix|type|id)\})*\{(slug|id)\}([a-z0-9/-]|\{(prefix|type|id)\})*$",
+            max_length=100,
+        ),
+    ] = Field(
+        "{prefix}/{slug}",
+        description="Template; `{prefix}`, `{slug}`, `{id}` and `{type}` (feat, fix, docs ...) are filled in.",
     )
-    prefix: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", max_length=30)
-    ] = Field("sixth", description="What the bot's branches begin with.")
+    prefix: Prefix = Field("sixth", description="What the bot's branches begin with.")
+    prefix_by: dict[
+        Annotated[str, StringConstraints(pattern=r"^(label|type|id):[^\x00-\x20]+$", max_length=100)], Prefix
+    ] = Field(
+        default_factory=dict,
+        description="Other prefixes by label, type or id, first that fits: "
+        '`{ "id:AAS-*" = "maelstrom", "label:ui" = "web", "type:fix" = "bugfix" }`; `*` stands for anything.',
+    )
+    stack: bool = Field(
+        default=True,
+        description="An issue that depends on another starts on that one's branch once it has a draft, "
+        "instead of waiting until it is merged.",
+    )
+
+
+class LimitSettings(Section):
+    """How much the bot may do before people have caught up; what is beyond waits, with the reason, and goes on."""
+
+    open_branches: int = Field(
+        0, ge=0, le=10_000, description="Branches of issues that are not over at the same time; 0: no limit."
+    )
+    commits_per_hour: int = Field(
+        0, ge=0, le=100_000, description="Commits of subtasks in any hour; 0: no limit."
+    )
 
 
 class CommitSettings(Section):
@@ -86,6 +126,16 @@ class CommitSettings(Section):
 
     author: Person = Field("sixthbot <sixthbot@localhost>", description="Author, as `Name <address>`.")
     committer: Person = Field("sixthbot <sixthbot@localhost>", description="Committer, as `Name <address>`.")
+    trailers: dict[
+        Annotated[
+            str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$"), AfterValidator(_not_reserved)
+        ],
+        Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]+$", max_length=200)],
+    ] = Field(
+        default_factory=dict,
+        description="Further trailers of each subtask's commit; `{id}` and `{title}` are the issue's: "
+        '`{ Issue = "{id}", Co-authored-by = "Ann <ann@example.org>" }`.',
+    )
 
 
 class LaneSettings(Section):
@@ -301,6 +351,7 @@ class Config(Section):
 
     branch: BranchSettings = BranchSettings()
     commit: CommitSettings = CommitSettings()
+    limits: LimitSettings = LimitSettings()
     lanes: dict[LaneName, LaneSettings] = Field(
         default_factory=dict, description="A lane's share of the workers."
     )

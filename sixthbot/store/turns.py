@@ -68,10 +68,9 @@ class Turns:
     def next(self, lanes: Collection[Lane], blocked: Callable[[Task], bool]) -> tuple[Lane, str] | None:
         """Return lane and file name of the first task that nothing blocks, and do not return it again."""
         while True:
-            brought = False
-            for name, lane in self._aside.bring_back(blocked):
-                self._ready[lane].add(name)  # at once: what fails later must not lose it
-                brought = True
+            brought = list(self._aside.bring_back(blocked))
+            for name, lane in brought:
+                self._ready[lane].add(name)
             found, changed = self._look(lanes, blocked)
             if found is not None or self.unfinished or not (brought or changed):
                 return found
@@ -89,9 +88,8 @@ class Turns:
             task = self._files.load(self.path(lane, name), quarantine=True)
             if task is not None and self._put_right(lane, name, task):
                 return None, True
-            held = task is not None and blocked(task)
             self._ready[lane].forget(name)
-            if task is not None and not held:
+            if task is not None and not blocked(task):
                 return (lane, name), False
             if task is not None:
                 self._aside.put(name, lane, task)
@@ -119,9 +117,8 @@ class Turns:
         content = self._files.content(self.path(lane, name), quarantine=False)
         if file_name(task) == name or content is None or content.lane is lane:
             return False
-        # both names have their turn until it is done: where the disk fails, nobody knows which one it is
-        self.add(task)
+        self._ready[lane].forget(name)
         with suppress(FileNotFoundError):
             self._files.move(self.path(lane, name), self.path(lane, file_name(task)), point=_PUT_RIGHT)
-        self._ready[lane].forget(name)
+            self.add(task)
         return True

@@ -226,6 +226,7 @@ def test_two_runs_at_once_share_the_work(home: Home) -> None:
 def test_an_issue_that_depends_on_another_goes_on_when_that_has_ended(home: Home) -> None:
     home.drop("a.md", "---\nid: first\n---\n# First\n\n- [ ] Sort `do: sort-words`\n")
     home.drop("b.md", "---\nid: second\ndepends: first\n---\n# Second\n\n- [ ] By hand\n")
+    home.configure(f"{CONFIG}\n[branch]\nstack = false\n")
     report = home.bot().run()
     [task] = report.waiting
     assert task.issue == "second"

@@ -8,7 +8,7 @@ import pytest
 
 from sixthbot.core.errors import GitFailed, RefMoved
 from sixthbot.core.names import BranchName
-from sixthbot.git.refs import RefMove, all_refs, checked_out, head_ref, move_refs, prefix_blocked, tip
+from sixthbot.git.refs import RefMove, all_refs, checked_out, head_ref, move_refs, tip
 from sixthbot.git.run import Git
 from tests.git.helpers import git_of, oid
 from tests.support.repos import RepoDir
@@ -70,9 +70,6 @@ def test_a_branch_below_another_is_refused_with_a_hint(repo: RepoDir) -> None:
     with pytest.raises(GitFailed, match="cannot make the branch") as caught:
         move_refs(git, [RefMove(TOPIC.ref, None, oid(repo.head()))], message="x")
     assert "rename" in caught.value.hint
-    assert prefix_blocked(git, "sixth")
-    assert prefix_blocked(git, "sixth/deeper")
-    assert not prefix_blocked(git, "sixt")
 
 
 def test_a_lock_left_behind_is_named(repo: RepoDir) -> None:
