@@ -16,7 +16,7 @@ from sixthbot.actions.results import recorded
 from sixthbot.actions.templating import fill
 from sixthbot.core.drafts import Draft, DraftStatus, with_status
 from sixthbot.core.errors import RefMoved
-from sixthbot.core.events import EventKind, make_event
+from sixthbot.core.events import OWN_ORIGIN, EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, clean_line
 from sixthbot.core.prtemplate import choose, merge
@@ -69,7 +69,9 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     written = _write(ctx, of, prose)
     show_status(ctx, record, _SHOWN[written.status])
     ctx.tell(f"the draft of {branch.name} is ready: {clean_line(written.title)}")
-    fields = {"branch": branch.name.value, "issue": record.id, "title": written.title}
+    fields = {
+        "branch": branch.name.value, "issue": record.id, "title": written.title, "origin": OWN_ORIGIN,
+    }  # fmt: skip
     ready = make_event(EventKind.DRAFT_READY, fields, time=ctx.clock(), key=f"{branch.name} {branch.tip}")
     outputs = {"draft": branch.name.value, "head": branch.tip, "prose": prose.by, "reason": prose.reason}
     return Outcome(outputs, (ready,))

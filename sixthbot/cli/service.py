@@ -79,10 +79,10 @@ def _top(folder: Path) -> str:
 
 
 def _program() -> tuple[str, ...]:
-    """Return how this very sixthbot is started, by absolute paths."""
+    """Return how this very sixthbot is started, by absolute paths, whatever lies in the folder where it is."""
     python = Path(sys.executable).absolute()  # resolving it would lead out of its venv
     script = python.with_name("sixthbot")
-    return (str(script),) if os.access(script, os.X_OK) else (str(python), "-m", "sixthbot")
+    return (str(script),) if os.access(script, os.X_OK) else (str(python), "-P", "-m", "sixthbot")
 
 
 def _refuse_unwritable(text: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from sixthbot.git.run import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -119,6 +119,7 @@ class Waker:
         self._renamed: set[str] = set()
         self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
+        self._handlers: dict[str, _Handler] = {}
         self._log = _LostEvents(self)
         self.also: tuple[Place, ...] = ()
         """Further folders to watch, from the next `refresh` on."""
@@ -126,7 +127,7 @@ class Waker:
     def start(self) -> bool:
         """Begin to watch; False when the system gives no file events, so that only the poll is left."""
         try:
-            self._observer = _new_observer()
+            self._observer = _new_observer(self._handlers)
             self._observer.start()
         except OSError:  # no more inotify instances for this user
             self._observer = None
@@ -166,11 +167,14 @@ class Waker:
                 self._watch(self._observer, place, now)
 
     def _watch(self, observer: BaseObserver, place: Place, inode: int) -> None:
-        # only its `dispatch` is ever called; its base class would have to be imported for everybody
-        handler = cast("FileSystemEventHandler", _Handler(self, place))
+        handler = self._handlers[str(place.path)] = _Handler(self, place)
         try:
             watch = observer.schedule(
-                handler, str(place.path), recursive=place.recursive, event_filter=_event_filter()
+                # only its `dispatch` is ever called; its base class would have to be imported for everybody
+                cast("FileSystemEventHandler", handler),
+                str(place.path),
+                recursive=place.recursive,
+                event_filter=_event_filter(),
             )
         except OSError:
             return  # out of watches, or just gone: the poll finds what happens there
@@ -248,11 +252,12 @@ def _event_filter() -> list[type[FileSystemEvent]]:
     ]  # fmt: skip
 
 
-def _new_observer() -> BaseObserver:
-    """Return an observer; on Linux one that keeps quiet about files that leave a folder.
+def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
+    """Return an observer; on Linux one that keeps quiet about files that leave a folder, and tells `handlers` itself.
 
     Watchdog holds such an event back for half a second, in case the file arrives elsewhere, and everything after it
-    waits too. The bot moves a file out of the inbox for each issue, so that would delay the next one.
+    waits too. The bot moves a file out of the inbox for each issue, so that would delay the next one. And it hands
+    events on to one more thread, which takes as long as all else; `handlers`, by path, are told by the one that has it.
     """
     from watchdog.observers import Observer  # noqa: PLC0415 - only a running watch pays for it
 
@@ -261,12 +266,19 @@ def _new_observer() -> BaseObserver:
     except (ImportError, OSError):
         return Observer()
 
+    wanted = tuple(_event_filter())
+
     class Emitter(inotify.InotifyFullEmitter):
         """Reports a file that was renamed in as moved, without asking for where it came from."""
 
         def get_event_mask_from_filter(self) -> inotify_c.Mask:
             mask = super().get_event_mask_from_filter()
             return inotify_c.Mask(mask & ~inotify_c.InotifyConstants.IN_MOVED_FROM)
+
+        def queue_event(self, event: FileSystemEvent) -> None:
+            handler = handlers.get(os.fsdecode(self.watch.path))
+            if handler is not None and isinstance(event, wanted):
+                handler.dispatch(event)
 
     class QuietObserver(inotify.InotifyObserver):
         """An inotify observer with that emitter."""

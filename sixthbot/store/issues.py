@@ -51,7 +51,6 @@ _REASON = point("issue.reason")
 
 _NAME_LIMIT = 200
 """Bytes of a rejected file's name that are kept, so that `.reason.txt` fits behind."""
-_TOGETHER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class Issues:
     def _accept_together(self, begun: Mapping[int, _Begun]) -> dict[int, _Outcome]:
         """Accept what was begun; leave out what is to be tried alone."""
         outcomes: dict[int, _Outcome] = {}
-        if len(begun) < _TOGETHER or not self._write_together(list(begun.values())):
+        if not begun or not self._write_together(list(begun.values())):
             return outcomes
         folders: list[Path] = []
         for number, one in begun.items():

@@ -70,7 +70,9 @@ def test_the_draft_states_the_facts(worked: Workshop) -> None:
     assert re.search(r"- passed: `.*print.*`, exit status 0, \d+\.\d s\n", draft.text)
     assert "## Not verified" in draft.text
     assert "\n\n\n" not in draft.text
-    assert [event.kind for event in outcome.follow_ups] == ["draft.ready"]
+    (ready,) = outcome.follow_ups
+    assert ready.kind == "draft.ready"
+    assert ready.own
     assert worked.record.status is IssueStatus.IN_REVIEW
 
 

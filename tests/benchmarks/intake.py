@@ -306,7 +306,7 @@ def _idle_without_inotify(repo: Path) -> Row:
     """Let no inotify instance be left: as many as a user may have are taken, or a stand-in for the limit."""
     code = (
         "import sys; sys.argv[:] = ['sixthbot', '-q', 'watch']; from sixthbot.sources import wake\n"
-        "def none_left(): raise OSError(24, 'inotify instance limit reached')\n"
+        "def none_left(*_): raise OSError(24, 'inotify instance limit reached')\n"
         "wake._new_observer = none_left\n"
         "from sixthbot.cli.app import main; sys.exit(main())"
     )

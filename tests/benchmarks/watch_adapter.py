@@ -25,7 +25,7 @@ class _Wake:
 def main(root: str) -> None:
     """Watch until killed."""
     wake, seen = _Wake(), set(_files(root))
-    observer = _new_observer()
+    observer = _new_observer({root: wake})  # type: ignore[dict-item]  # only its dispatch is called
     observer.start()
     observer.schedule(wake, root, recursive=True, event_filter=_event_filter())  # type: ignore[arg-type]  # only its dispatch is called
     print("READY", flush=True)

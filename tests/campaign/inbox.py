@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,23 +18,30 @@ from tests.benchmarks.__main__ import _seal
 from tests.benchmarks.intake import _records, repository
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _DEAF = (
     "import sys; sys.argv[:] = ['sixthbot', '-q', 'watch']; from sixthbot.sources import wake\n"
-    "def none_left(): raise OSError(24, 'inotify instance limit reached')\n"
+    "def none_left(*_): raise OSError(24, 'inotify instance limit reached')\n"
     "wake._new_observer = none_left\n"
     "from sixthbot.cli.app import main; sys.exit(main())"
 )
 _WATCH = (sys.executable, "-m", "sixthbot", "-q", "watch")
 _PATIENCE = 600.0
+_LENGTH = Path("/proc/sys/fs/inotify/max_queued_events")
+_queue: list[int] = []
 
 
 def main() -> int:
     """Play every disturbance in a repository of its own and print what was lost and what was taken twice."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=10_000, help="files of each burst")
-    files = parser.parse_args().files
+    parser.add_argument(
+        "--queue", type=int, help="let the kernel keep only so many events for a watcher; needs root"
+    )
+    asked = parser.parse_args()
+    files = asked.files
+    _queue[:] = [] if asked.queue is None else [asked.queue]
     print("| the watcher | files | lost | twice | half-read | seconds |\n|---|---|---|---|---|---|")
     bad = 0
     with tempfile.TemporaryDirectory(prefix="sixthbot-inbox-") as folder:
@@ -59,7 +67,7 @@ def _drop(repo: Path, number: int) -> None:
     """Drop one file in one of the ways in which people, programs and editors do it."""
     inbox, text = repo / ".sixth/inbox", _body(number)
     path, aside = inbox / f"f{number}.md", repo / ".sixth/local" / f"aside{number}"
-    way = number % 6
+    way = number % 7
     if way == 0:
         path.write_text(text)
     elif way == 1:  # cp from elsewhere, then mv
@@ -79,6 +87,11 @@ def _drop(repo: Path, number: int) -> None:
         (inbox / f"#f{number}.md#").write_text(text)
         (inbox / f"#f{number}.md#").rename(path)
         (inbox / f".#f{number}.md").unlink()
+    elif way == 5:  # VS Code: makes a new file, then cuts it off and writes it in place
+        path.touch()
+        with path.open("r+") as file:
+            file.truncate(0)
+            file.write(text)
     else:  # echo >> twice
         half = len(text) // 2
         path.write_text(text[:half])
@@ -87,9 +100,24 @@ def _drop(repo: Path, number: int) -> None:
 
 
 def _start(repo: Path, *argv: str) -> subprocess.Popen[bytes]:
-    child = subprocess.Popen(argv or _WATCH, cwd=repo, stderr=subprocess.DEVNULL)
-    time.sleep(3)
+    with _short_queue():
+        child = subprocess.Popen(argv or _WATCH, cwd=repo, stderr=subprocess.DEVNULL)
+        time.sleep(3)
     return child
+
+
+@contextmanager
+def _short_queue() -> Iterator[None]:
+    """Let queues that are made during a block be short; a queue keeps the length that it began with."""
+    if not _queue:
+        yield
+        return
+    before = _LENGTH.read_text()
+    _LENGTH.write_text(str(_queue[0]))
+    try:
+        yield
+    finally:
+        _LENGTH.write_text(before)
 
 
 def _settle(repo: Path, child: subprocess.Popen[bytes]) -> None:
