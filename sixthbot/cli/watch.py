@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sixthbot.fleet import Fleet
 
 _LOOK_AGAIN = 0.02  # seconds
-_SLICE = 0.2
+_SLICE, _LONG_SLICE = 0.2, 1.0
 
 
 @verb(
@@ -94,7 +94,7 @@ def _watch_one(
             tell_settings(session.out, bot.services())
             session.out.talk(f"watching {bot.services().places.top}; Ctrl-C ends it")
         while server.is_alive():
-            server.join(_SLICE)  # a second Ctrl-C is heard between two of them
+            server.join(_slice(stop))  # a second Ctrl-C is heard between two of them
         if server.failure is None:
             session.out.talk("stopped")
     if server.failure is not None:
@@ -117,12 +117,17 @@ def _watch_several(
     try:
         server.start()
         while server.is_alive():
-            server.join(_SLICE)
+            server.join(_slice(stop))
     finally:
         voices.close()
     if server.failure is not None:
         raise server.failure
     session.out.talk("stopped")
+
+
+def _slice(stop: threading.Event) -> float:
+    """Return seconds to sleep while a bot serves: short ones from the first word on, when somebody may lose patience."""
+    return _SLICE if stop.is_set() else _LONG_SLICE
 
 
 class _Voices:

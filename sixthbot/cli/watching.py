@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from sixthbot.store.records import Record
 
 _SAID_ALREADY = frozenset({"bot.started", "bot.stopped"})
-_LOOK_AGAIN = 0.2  # seconds: at once for a person, nothing for the machine
+_LOOK_AGAIN = 0.2  # seconds: at once for a person
+_QUIET_LOOK, _QUIET_AFTER = 1.0, 50  # ... and after so many looks at nothing new, nothing for the machine
 
 
 def tell_settings(out: Output, services: Services) -> None:
@@ -47,8 +48,9 @@ def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
     ended = threading.Event()
 
     def tell() -> None:
-        while not ended.wait(_LOOK_AGAIN):
-            _print(out, follower, live, prefix)
+        quiet = 0
+        while not ended.wait(_LOOK_AGAIN if quiet < _QUIET_AFTER else _QUIET_LOOK):
+            quiet = 0 if _print(out, follower, live, prefix) else quiet + 1
             if out.verbosity >= 0 and not prefix:
                 live.draw()
 
@@ -63,14 +65,18 @@ def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
         _print(out, follower, live, prefix)
 
 
-def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> None:
+def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> bool:
+    """Print what is new and notable; tell whether there was anything new."""
+    anything = False
     for record in follower.fresh():
+        anything = True
         if out.verbosity > 0 or notable(record):
             live.clear()
             out.talk(prefix + line_of(record, now()))
             hint = str((record.data or {}).get("hint", "")) if record.kind == "task.parked" else ""
             for line in next_lines(hint, indent=" " * 10):
                 out.talk(line)
+    return anything
 
 
 def notable(record: Record) -> bool:

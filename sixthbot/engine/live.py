@@ -39,6 +39,18 @@ class LiveServices:
         self._start, self._clock, self._env, self._flags = start, clock, env, flags or {}
         self._lock = threading.Lock()
         self._places = locate(start)
+        places = self._places
+        # as texts, and once: they are looked at again and again
+        self._files = [
+            str(path)
+            for path in (
+                places.config_file,
+                places.local_config_file,
+                user_config_file(),
+                places.git_dir / "config",
+            )
+        ]
+        self._folders = [str(path) for path in (places.rules_dir, places.templates_dir, places.data_dir)]
         # before the reading, as below
         self._seen = self._signature()
         self._services = self._open()
@@ -70,17 +82,24 @@ class LiveServices:
         return open_services(self._start, clock=self._clock, env=self._env, flags=self._flags)
 
     def _signature(self) -> _Signature:
-        places = self._places
-        files = [places.config_file, places.local_config_file, user_config_file(), places.git_dir / "config"]
-        folders = [places.rules_dir, places.templates_dir, places.data_dir]
-        return (*map(_stat, map(str, files)), *(one for folder in folders for one in _below(folder)))
+        return (
+            *map(_stat, self._files),
+            *(one for folder in self._folders for one in _below(folder)),
+        )
 
 
-def _below(folder: Path) -> Iterator[_Stamp]:
-    yield _stat(str(folder))
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (_stat(f"{place}/{name}") for name in (*folders, *sorted(names)))
+def _below(folder: str) -> Iterator[_Stamp]:
+    yield _stat(folder)
+    left = [folder]
+    while left:
+        place = left.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError:
+            continue
+        yield from (_stat(f"{place}/{name}") for name, _ in found)
+        left += [f"{place}/{name}" for name, is_folder in found if is_folder]
 
 
 def _stat(path: str) -> _Stamp:

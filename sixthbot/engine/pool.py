@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.engine.turns import Turns
 
-_LOOK = 1.0  # seconds between two looks at the queue without being woken: other processes put tasks too
+_LOOK = 5.0  # seconds between two looks at the queue without being woken; whoever keeps a pool wakes it more often
 _TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again
 _log = logging.getLogger("sixthbot.engine")
 
