@@ -185,6 +185,42 @@ def cut_power(place: Place) -> None:
     place.disk.back()
 
 
+_JUMPS = (-3600, 7 * 86400, 0)
+
+
+def jump_clock(place: Place) -> None:
+    """Let the clock go back an hour, a week ahead or be put right; perhaps everything dies over it."""
+    _bot(place)
+    _wait(place, 2)
+    place.clock.set(place.dice.choice(_JUMPS))
+    _wait(place, 3)
+    if place.dice.random() < 0.3:
+        kill_all(place.base)
+
+
+_AWAY = (("git", "clean", "-ffdxq"), ("rm", "-rf", ".sixth"))
+
+
+def take_away_running(place: Place) -> None:
+    """Take `.sixth` away under a running bot; perhaps the bot dies over it."""
+    _bot(place)
+    _wait(place, 3)
+    place.take_away(*place.dice.choice(_AWAY))
+    if place.dice.random() < 0.3:
+        _wait(place, 2)
+        kill_all(place.base)
+
+
+def take_away_stopped(place: Place) -> None:
+    """Kill everything, then take `.sixth` away."""
+    _bot(place)
+    _wait(place, 3)
+    kill_all(place.base)
+    for one in place.running:
+        one.wait()
+    place.take_away(*place.dice.choice(_AWAY))
+
+
 KINDS: dict[str, Callable[[Place], None]] = {
     "everything": kill_everything,
     "group": kill_group,
@@ -198,6 +234,9 @@ KINDS: dict[str, Callable[[Place], None]] = {
     "start-twice": start_twice,
     "leave": ask_to_leave,
     "interrupt-twice": interrupt_twice,
+    "taken-running": take_away_running,
+    "taken-stopped": take_away_stopped,
+    "clock": jump_clock,
     "full-disk": fill_disk,
     "power": cut_power,
 }

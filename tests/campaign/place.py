@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.campaign.processes import MARK, kill_all
+from tests.campaign.skewed import SkewedClock
 from tests.e2e.person import ROOT, Person, Said
 from tests.support.fingerprint import fingerprint
 from tests.support.repos import GitSaidNo, RepoDir, make_repo
@@ -43,6 +44,7 @@ run = ["sh", "{script}", "strays"]
 [check]
 run = [["sh", "-c", "test -d out"]]
 """
+_COMES_BACK = 60.0  # seconds until `.sixth` is back, on a busy machine
 _FOREIGN = ("GIT_", "SIXTH", "XDG_", "CAMPAIGN_")
 
 
@@ -50,7 +52,8 @@ _FOREIGN = ("GIT_", "SIXTH", "XDG_", "CAMPAIGN_")
 class Place:
     """Everything about one round. `dropped` holds the subtasks of each issue by title, true for the bot's own.
 
-    `struck` is when the last blow fell, in seconds of the monotonic clock.
+    `struck` is when the last blow fell, in seconds of the monotonic clock. `loose` are titles and names of what was
+    dropped and not yet saved when `.sixth` was taken away: those may be gone.
     """
 
     base: Path
@@ -59,11 +62,13 @@ class Place:
     durability: str
     dropped: dict[str, list[bool]] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
+    loose: set[str] = field(default_factory=set)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     struck: float = 0.0
     person: Person = field(init=False)
     kept: dict[str, str] = field(init=False)
+    clock: SkewedClock = field(init=False)
 
     @property
     def repo(self) -> RepoDir:
@@ -73,6 +78,8 @@ class Place:
         """Make the repository, with a person's things lying about in it, and the bot's set-up."""
         for name in ("locks", "said"):
             (self.base / name).mkdir()
+        self.clock = SkewedClock(self.base)
+        self.clock.make()
         self.disk.mount()
         home = self.disk.folder / "home"
         for folder in (home, home / "tmp"):
@@ -108,7 +115,7 @@ class Place:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sixthbot", *command],
                 cwd=self.repo.path,
-                env={**os.environ, "PYTHONPATH": str(ROOT), MARK: str(self.base)},
+                env={**os.environ, **self._variables()},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -123,7 +130,10 @@ class Place:
 
     def say(self, *args: str) -> Said:
         """Say something to sixthbot and wait for the answer."""
-        return self.person.say(*args, cwd=None, **{MARK: str(self.base)})
+        return self.person.say(*args, cwd=None, **self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        return {"PYTHONPATH": f"{self.clock.site}{os.pathsep}{ROOT}", MARK: str(self.base)}
 
     def stop_politely(self, process: subprocess.Popen[bytes], number: signal.Signals, limit: float) -> None:
         """Ask a bot to leave; that it takes longer than `limit` seconds is a broken promise.
@@ -144,6 +154,8 @@ class Place:
 
     def drop(self) -> None:
         """Drop an issue; one in six cannot be used."""
+        if not self._at_home():
+            return
         number = len(self.dropped) + len(self.bad)
         if self.dice.random() < 1 / 6:
             name = f"bad-{number}.md"
@@ -158,6 +170,31 @@ class Place:
             ]
             self.dropped[title] = parts
             self.person.drop(f"# {title}\n\n" + "\n".join(lines) + "\n", f"issue-{number}.md")
+        self.disk.sync()
+
+    def _at_home(self) -> bool:
+        """Wait until the inbox is there, which a bot or a command brings back where it was taken away."""
+        until = time.monotonic() + _COMES_BACK
+        while not (self.repo.path / ".sixth/inbox").is_dir():
+            if time.monotonic() > until:
+                self.broken.append("`.sixth` does not come back")
+                return False
+            if not self.alive():
+                self.say("status")
+            time.sleep(0.1)
+        return True
+
+    def take_away(self, *way: str) -> None:
+        """Take `.sixth` away with a command of the user's; note what of the inbox was never saved."""
+        self.look("while the user looked away")
+        saved = [
+            name
+            for name in (*self.dropped, *self.bad)
+            if self.repo.try_git("grep", "-qF", name, "refs/sixth/state").returncode == 0
+        ]
+        self.loose |= {*self.dropped, *self.bad} - set(saved)
+        subprocess.run(way, cwd=self.repo.path, check=False, capture_output=True)
+        self.kept = fingerprint(self.repo.path)
         self.disk.sync()
 
     def _recipe(self) -> str:

@@ -83,6 +83,7 @@ def _one(place: Place, kind: str) -> None:
 
 def _recover(place: Place, result: Round) -> None:
     """Let the bot finish, as people who came back in the morning would: they look, answer, and retry what failed."""
+    place.clock.set(0)
     for bot in place.alive():
         bot.send_signal(signal.SIGCONT)
         place.stop_politely(bot, signal.SIGTERM, 5)
