@@ -8,6 +8,7 @@ chance chooses; what the machine does in them is not.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="leave the folder of a broken round")
     chosen = parser.parse_args()
+    # started in the background of a shell it would ignore Ctrl-C, and every bot that it starts until that listens
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds, seed = list(chosen.kinds), chosen.seed
     rounds: list[Round] = []
     print(f"seed {seed}, {chosen.kills} kills, kinds: {' '.join(kinds)}", flush=True)
