@@ -19,7 +19,7 @@ from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, stash_holds
 from sixthbot.store import clock as store_clock
 from sixthbot.store.open import open_store
-from sixthbot.store.setup import check_tracked, initialise
+from sixthbot.store.setup import begin_home, check_tracked, initialise
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.keep import forget_cursors, restore_local
@@ -96,6 +96,7 @@ def bring_back(
             forget_cursors(places)
         store = open_store(places, durability="process", clock=clock)
         laying = _Laying(state, store, folded, tip, report)
+        begin_home(places)
         laying.settings()
         initialise(places)  # makes the folders, and a first configuration only where there is none
         rows = laying.everything()

@@ -95,11 +95,16 @@ def make_folders(places: Places) -> bool:
     """Make the folders of `.sixth` that are missing, such as empty ones that git did not bring back; tell whether any was."""
     missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
     if missing:
-        with suppress(FileExistsError):
-            disk.make_dir(places.sixth, 0o777)
+        begin_home(places)
     for name in missing:
         make_dirs(places.sixth / name)
     return bool(missing)
+
+
+def begin_home(places: Places) -> None:
+    """Make `.sixth` itself where it is missing; for whoever makes or brings back all of it, and nobody else."""
+    with suppress(FileExistsError):
+        disk.make_dir(places.sixth, 0o777)
 
 
 def check_tracked(paths: Iterable[str]) -> None:

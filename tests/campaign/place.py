@@ -185,7 +185,18 @@ class Place:
         return True
 
     def take_away(self, *way: str) -> None:
-        """Take `.sixth` away with a command of the user's; note what of the inbox was never saved."""
+        """Take `.sixth` away with a command of the user's; note what of the inbox was never saved.
+
+        What has no saved state at all is waited for: its settings were nowhere else.
+        """
+        until = time.monotonic() + _COMES_BACK
+        while self.repo.try_git("grep", "-qF", "[recipes.short]", "refs/sixth/state").returncode:
+            if time.monotonic() > until:
+                self.broken.append("the settings were never saved")
+                return
+            if not self.alive():
+                self.start("watch")
+            time.sleep(0.2)
         self.look("while the user looked away")
         saved = [
             name

@@ -75,6 +75,18 @@ def test_while_nobody_runs_the_next_command_brings_it_back(
     assert "state.rebuilt" in home.kinds()
 
 
+def test_where_git_carries_nothing_of_it_the_settings_come_back_too(home: Home) -> None:
+    home.repo.git("rm", "--cached", "--quiet", ".sixth/config.toml")
+    home.repo.git("commit", "--quiet", "-m", "chore: settings are mine")
+    settings = home.places.config_file.read_text()
+    work_on(home, "a")
+    git_clean(home.repo)
+    assert not home.places.sixth.exists()
+    said = sixthbot("status", cwd=home.repo.path)
+    assert said.code == 0, said.err
+    assert home.places.config_file.read_text() == settings
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_while_a_bot_watches_it_notices_and_goes_on(home: Home, way: Callable[[RepoDir], None]) -> None:
     with Watching(home.bot()) as watching:
