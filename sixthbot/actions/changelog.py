@@ -54,7 +54,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     if tree is None:
         if stripped.tip != branch.tip:
             guarded_move(ctx, record, branch, stripped.tip, "take out a changelog commit that says nothing")
-            heal_plan(ctx, record, own)
+            heal_plan(ctx.repo.git, ctx.store.issues, record.id, own)
         return _outcome(file, reason="there is nothing to say that the changelog does not say")
     if _is_there(branch, stripped.tip, tree):
         return _outcome(file, written=True, entries=len(entries))
@@ -67,7 +67,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         trailers=((ISSUE_TRAILER, record.id), (TASK_TRAILER, ctx.task.id)),
     )
     guarded_move(ctx, record, branch, commit, "changelog")
-    heal_plan(ctx, record, own)
+    heal_plan(ctx.repo.git, ctx.store.issues, record.id, own)
     ctx.tell(f"{file}: {counted(len(entries), 'entry', 'entries')}")
     return _outcome(file, written=True, entries=len(entries))
 

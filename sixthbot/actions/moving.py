@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.errors import RefMoved
 from sixthbot.core.names import Oid
 from sixthbot.core.times import format_time
-from sixthbot.git.refs import RefMove, move_refs
+from sixthbot.git.refs import RefMove, move_refs, resolve
 from sixthbot.store.operations import Operation, operation_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sixthbot.actions.base import Note
@@ -23,17 +23,31 @@ REF_MOVED = "ref.moved"
 
 
 def move_as_operation(
-    git: Git, store: Store, changes: Sequence[RefChange], *, now: datetime, task: str, reason: str, note: Note
+    git: Git,
+    store: Store,
+    changes: Sequence[RefChange],
+    *,
+    now: datetime,
+    task: str,
+    reason: str,
+    note: Note,
+    undoes: str = "",
+    then: Callable[[Operation], None] = lambda _: None,
 ) -> Operation:
     """Move all refs or none, as one operation; `task` is empty where no task does it. Return the operation.
 
-    Each ref leaves one journal record by `note`. Raise RefMoved when a ref is not where it was expected.
+    What refs are taken away from is kept by backup refs that are made in the same transaction. Each ref leaves one
+    journal record by `note`. `then` is called before the operation counts as over; recovery does the same after a
+    crash where the operation has `undoes`. Raise RefMoved when a ref is not where it was expected.
     """
     operation = Operation(
-        id=operation_id(now, changes), time=format_time(now), task=task, reason=reason, refs=tuple(changes)
-    )
+        id=operation_id(now, changes), time=format_time(now), task=task, reason=reason, refs=tuple(changes),
+        undoes=undoes,
+    )  # fmt: skip
     store.operations.begin(operation)
-    moves = [RefMove(ref, _oid(old), _oid(new)) for ref, old, new in changes]
+    # git moves one ref after the other: the backups first, so that no kill finds a move without its backup
+    every = (*operation.backups(), *operation.refs)
+    moves = [RefMove(ref, _oid(old), _oid(new)) for ref, old, new in every]
     try:
         move_refs(git, moves, message=f"sixthbot: {reason}")
     except RefMoved:
@@ -41,8 +55,25 @@ def move_as_operation(
         raise
     for change in operation.refs:
         record_move(note, operation, change)
+    then(operation)
     store.operations.finish(operation.id)
     return operation
+
+
+def complete_moves(git: Git, operation: Operation) -> None:
+    """Finish an operation that git was killed in: move the refs it had not come to, or take its backups away.
+
+    The backups go where no ref has moved. Refs that a person moved meanwhile stay where they are.
+    """
+    now = {ref: resolve(git, ref) for ref, _, _ in (*operation.refs, *operation.backups())}
+    moves = []
+    if all(now[ref] == old for ref, old, _ in operation.refs):
+        moves = [RefMove(ref, now[ref], None) for ref, _, _ in operation.backups() if now[ref] is not None]
+    elif any(now[ref] == new for ref, _, new in operation.refs):
+        missing = (change for change in operation.backups() if now[change[0]] is None)
+        behind = (change for change in operation.refs if now[change[0]] == change[1] != change[2])
+        moves = [RefMove(ref, _oid(old), _oid(new)) for ref, old, new in (*missing, *behind)]
+    move_refs(git, moves, message=f"sixthbot: {operation.reason}")
 
 
 def _oid(text: str | None) -> Oid | None:

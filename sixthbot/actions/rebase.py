@@ -31,7 +31,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     left_behind = _left_behind(ctx, record, branch)
     if is_ancestor(ctx.repo.git, branch.base_tip, branch.tip) and not left_behind:
         _remember_base(ctx, record, branch.base_tip)
-        heal_plan(ctx, record, branch.commits)
+        heal_plan(ctx.repo.git, ctx.store.issues, record.id, branch.commits)
         return _outcome(branch, reason=f"{branch.base} has not moved")
     policy = ctx.config.rebase.policy
     if policy == "never":
@@ -86,7 +86,7 @@ def _finish(ctx: Context, record: IssueRecord, branch: IssueBranch, result: Reba
             )
     guarded_move(ctx, record, branch, result.new_tip, f"rebase onto {branch.base}")
     commits = log(ctx.repo.git, tip=result.new_tip, not_in=[branch.base_tip])
-    heal_plan(ctx, record, commits)
+    heal_plan(ctx.repo.git, ctx.store.issues, record.id, commits)
     _remember_base(ctx, record, branch.base_tip)
     ctx.note(
         "branch.rebased",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sixthbot.core.issues import IssueRecord, Plan
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git
+    from sixthbot.store.issues import Issues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def committer(ctx: Context) -> Person:
     return person_from(ctx.config.commit.committer, ctx.clock())
 
 
-def heal_plan(ctx: Context, record: IssueRecord, commits: Iterable[CommitInfo]) -> None:
+def heal_plan(git: Git, issues: Issues, issue_id: str, commits: Iterable[CommitInfo]) -> None:
     """Make the plan name commits that are on the branch now: after a rewrite each old id becomes its new one.
 
     A rewritten commit is known again by author, author's time and subject, which a rewrite keeps. So this works also
@@ -71,19 +72,19 @@ def heal_plan(ctx: Context, record: IssueRecord, commits: Iterable[CommitInfo]) 
         for subtask in plan.subtasks:
             if set(subtask.commits) <= here:
                 continue
-            now = [new for old in subtask.commits for new in _now(ctx, old, here, by_mark)]
+            now = [new for old in subtask.commits for new in _now(git, old, here, by_mark)]
             reason = subtask.reason or ("" if now else "what it changed is in the base already")
             plan = plan.with_subtask(replace(subtask, commits=tuple(dict.fromkeys(now)), reason=reason))
         return plan
 
-    ctx.store.issues.change_plan(record.id, heal)
+    issues.change_plan(issue_id, heal)
 
 
-def _now(ctx: Context, old: str, here: set[Oid], by_mark: dict[tuple[object, ...], list[Oid]]) -> list[Oid]:
+def _now(git: Git, old: str, here: set[Oid], by_mark: dict[tuple[object, ...], list[Oid]]) -> list[Oid]:
     if old in here:
         return [Oid(old)]
     try:
-        return by_mark.get(_mark(read_commit(ctx.repo.git, Oid(old))), [])[:1]
+        return by_mark.get(_mark(read_commit(git, Oid(old))), [])[:1]
     except GitFailed:
         return []
 

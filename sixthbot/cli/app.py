@@ -40,6 +40,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "push": ("push", _DRAFTS, "Push approved drafts to the remote"),
     "rebase": ("rebase", _DRAFTS, "Put a branch onto its base, check it and make its draft anew"),
     "changelog": ("changelog", _DRAFTS, "Print, check or write the changelog of the history"),
+    "undo": ("undo", _DRAFTS, "Take a change of branches back"),
+    "operations": ("operations", _DRAFTS, "List the changes of branches that can be undone"),
     "release": ("release", _DRAFTS, "Let the bot rewrite a branch that you changed"),
     "rules": ("rules", _SETUP, "List, check, test or replay rules"),
     "trust": ("trust", _SETUP, "Trust this repository's configuration, rules and templates"),

@@ -28,6 +28,11 @@ def put_back(services: Services, record: IssueRecord) -> None:
     _change(services, record, {DraftStatus.APPROVED, DraftStatus.REJECTED}, DraftStatus.AWAITING_REVIEW)
 
 
+def withdraw(services: Services, record: IssueRecord) -> None:
+    """Let an approved draft wait for review again: what it is of is not what was approved."""
+    _change(services, record, {DraftStatus.APPROVED}, DraftStatus.AWAITING_REVIEW)
+
+
 def put_away(services: Services, record: IssueRecord) -> None:
     """Move the draft of an issue that has ended to the issue's own files: nothing waits for review any more."""
     if not record.branch:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from sixthbot.actions.moving import REF_MOVED, record_move
+from sixthbot.actions.moving import REF_MOVED, complete_moves, record_move
 from sixthbot.core.names import Oid
 from sixthbot.core.tasks import Failed
 from sixthbot.core.times import parse_time
+from sixthbot.engine.backups import expire_operations
 from sixthbot.engine.strays import Orphans
+from sixthbot.engine.undoing import follow_undo
 from sixthbot.git import refs
 from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
@@ -94,6 +96,7 @@ def tidy_up(services: Services) -> None:
         sweep_temporaries(folder)
     sweep_scratch()
     services.pool.sweep()
+    expire_operations(services, keep=services.loaded.config.bot.keep_backups)
     sweep_progress(services.places, {task.id for task in services.store.queue.all(states=("running",))})
 
 
@@ -147,7 +150,7 @@ def _forget_old_leases(services: Services) -> None:
 
 
 def _begun_operations(services: Services) -> tuple[list[str], list[str], list[str]]:
-    """Look where the refs of unfinished operations are: git moved all of them or none."""
+    """Look where the refs of unfinished operations are, and finish where git was killed between two of them."""
     locks: list[str] = []
     finished: list[str] = []
     reverted: list[str] = []
@@ -163,8 +166,11 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
         if young:
             continue  # only while it is unfinished does anything tell that the lock is ours
         _mend_torn_refs(services, operation)
-        if _moved(services, operation):
+        moved = _moved(services, operation)
+        complete_moves(services.repo.git, operation)
+        if moved:
             _journal_moves(services, operation)
+            follow_undo(services, operation)
             services.store.operations.finish(operation.id)
             finished.append(operation.id)
         else:
@@ -244,7 +250,7 @@ def _remove_stale_locks(services: Services, operation: Operation) -> tuple[list[
 
 def _lock_files(services: Services, operation: Operation) -> list[Path]:
     git_dir = services.places.git_dir
-    paths = [git_dir / f"{ref}.lock" for ref, _, _ in operation.refs]
+    paths = [git_dir / f"{ref}.lock" for ref, _, _ in (*operation.refs, *operation.backups())]
     if any(new is None for _, _, new in operation.refs):
         paths += [
             git_dir / "packed-refs.lock",

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _REF = b"refs/sixth/import"
 """What the stream calls its branch. At the end of the stream it is reset, so that git never writes a ref."""
+_CASE_KEPT = {
+    "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.ignoreCase", "GIT_CONFIG_VALUE_0": "false",
+}  # fmt: skip
+"""Else it would fold paths that trees keep apart, where the disk of the work tree does."""
 _MODES = frozenset({"100644", "100755", "120000", "160000"})
 _ZONE = re.compile(r"[+-][0-9]{4}")
 _BAD_PARTS = frozenset({"", ".", ".."})
@@ -67,10 +71,8 @@ def import_commits(git: Git, *, onto: Oid, commits: Sequence[NewCommit]) -> list
     if not commits:
         return []
     done = git.run(
-        # a case-folding setting would fold paths that the trees keep apart
-        "-c", "core.ignoreCase=false",
         "fast-import", "--quiet", "--done", "--date-format=raw-permissive",
-        stdin=b"".join(_stream(onto, commits)), check=False, write=True, timeout=600,
+        stdin=b"".join(_stream(onto, commits)), env=_CASE_KEPT, check=False, write=True, timeout=600,
     )  # fmt: skip
     if done.status:
         _remove_crash_reports(git.git_dir)

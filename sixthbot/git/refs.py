@@ -79,6 +79,17 @@ def peel(git: Git, ids: Collection[Oid]) -> dict[Oid, tuple[Oid, str]]:
     return {one: (Oid(answer[0]), answer[1]) for one, answer in answers if answer[1] != "missing"}
 
 
+def has_object(git: Git, oid: Oid) -> bool:
+    """Tell whether git has an object."""
+    return git.run("cat-file", "-e", oid, check=False).status == 0
+
+
+def holders(git: Git, commit: Oid, below: str) -> list[str]:
+    """Return the refs below a prefix like "refs/remotes/" from which a commit is reachable."""
+    done = git.run("for-each-ref", f"--contains={commit}", "--format=%(refname)", below, check=False)
+    return done.text.splitlines()
+
+
 def all_refs(git: Git) -> dict[str, Oid]:
     """Return every branch and tag by full name, a tag with what it finally names, and HEAD when it has a commit.
 

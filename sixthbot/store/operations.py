@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from sixthbot.core.errors import UsageError
 from sixthbot.core.names import short_hash
 from sixthbot.core.times import sortable
-from sixthbot.store.atomic import Durability, point
+from sixthbot.store.atomic import Durability, point, remove
 from sixthbot.store.jsonfile import load_json, save_json
 from sixthbot.store.unchanged import Unchanged
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SAVE = point("operation.save")
+_REMOVE = point("operation.remove")
+BACKUP = "refs/sixth/backup/"
+"""Below it, each operation keeps what it takes refs away from, so that git does not throw it away."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 OperationState: TypeAlias = Literal["begun", "done", "reverted"]
@@ -29,7 +32,10 @@ RefChange: TypeAlias = tuple[str, str | None, str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One recorded change of refs. `time` is RFC 3339; `task` is empty for a command of a person."""
+    """One recorded change of refs. `time` is RFC 3339; `task` is empty for a command of a person.
+
+    `undoes` is the id of the operation that this one takes back, empty for any other.
+    """
 
     id: str
     time: str
@@ -37,6 +43,12 @@ class Operation:
     reason: str
     refs: tuple[RefChange, ...]
     state: OperationState = "begun"
+    undoes: str = ""
+
+    def backups(self) -> tuple[RefChange, ...]:
+        """Return the refs that keep what this operation takes refs away from, as they are made with its moves."""
+        kept = ((ref, old) for ref, old, _ in self.refs if old is not None)
+        return tuple((f"{BACKUP}{self.id}/{ref.removeprefix('refs/')}", None, old) for ref, old in kept)
 
 
 def operation_id(now: datetime, refs: Sequence[RefChange]) -> str:
@@ -63,14 +75,14 @@ class Operations:
         self._write(replace(self.get(operation_id), state="done"))
 
     def revert(self, operation_id: str) -> None:
-        """Record that it was not made after all, or was undone."""
+        """Record that it was not made after all."""
         self._write(replace(self.get(operation_id), state="reverted"))
 
     def get(self, operation_id: str) -> Operation:
         """Return one operation; UsageError when there is none of that id."""
         operation = self._load(operation_id) if _ID.fullmatch(operation_id) else None
         if operation is None:
-            raise UsageError(f"no such operation: {operation_id[:80]!r}", hint="ls .sixth/operations")
+            raise UsageError(f"no such operation: {operation_id[:80]!r}", hint="sixthbot operations")
         return operation
 
     def list(self) -> list[Operation]:
@@ -80,6 +92,10 @@ class Operations:
             for operation_id in self._ids()
         )
         return [operation for operation in loaded if operation is not None]
+
+    def forget(self, operation_id: str) -> None:
+        """Remove the record of an operation; nothing can be told of it any more."""
+        remove(self._path(operation_id), point=_REMOVE)
 
     def tips_written(self, ref: str) -> set[str]:
         """Return every commit that any operation, begun ones included, moved `ref` to."""
@@ -116,7 +132,7 @@ class Operations:
             raise ValueError(f"not an operation's id: {operation.id!r}")
         data = {
             "schema": 1, "id": operation.id, "time": operation.time, "task": operation.task,
-            "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state,
+            "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state, "undoes": operation.undoes,
         }  # fmt: skip
         save_json(self._path(operation.id), data, point=_SAVE, durability=self._durability)
 
@@ -128,7 +144,7 @@ def _from_json(data: dict[str, Any]) -> Operation:
     refs = tuple((str(ref), _oid(old), _oid(new)) for ref, old, new in data["refs"])
     return Operation(
         id=str(data["id"]), time=str(data["time"]), task=str(data["task"]), reason=str(data["reason"]),
-        refs=refs, state=state,
+        refs=refs, state=state, undoes=str(data.get("undoes", "")),
     )  # fmt: skip
 
 

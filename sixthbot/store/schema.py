@@ -165,6 +165,10 @@ class BotSettings(Section):
     keep_done_files: int = Field(
         1000, ge=0, le=100_000, description="How many files of tasks that are over the queue keeps at most."
     )
+    keep_backups: Duration = _span(
+        "30d",
+        "How long a change of branches can be undone: what they were at is kept by refs below `refs/sixth/`.",
+    )
 
 
 class WorkSettings(Section):

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.changelog_places import write_page_file
 from sixthbot.cli.app import main as command_line
-from sixthbot.core.names import BranchName
+from sixthbot.core.names import BranchName, parse_oid
+from sixthbot.engine.backups import expire_operations
 from sixthbot.engine.services import open_services
+from sixthbot.engine.undoing import undone_by
+from sixthbot.git.commits import Person
+from sixthbot.git.fastimport import NewCommit, PathChange, import_commits
+from sixthbot.git.rebase import Conflict, rebase_in_memory
 from sixthbot.store.changelogcache import ChangelogCache
 from sixthbot.store.logs import write_report
 from tests.support.repos import RepoDir
@@ -180,6 +185,7 @@ def odds_and_ends(life: Life) -> int:
         services.store.drafts.remove(BranchName(OTHER))
     queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
     queue.compact(limit=0)
+    expire_operations(services, keep=timedelta(0))
     ChangelogCache(services.places).save("test", {})
     write_page_file(services.places.local, "changelog-of-a-test.md", b"\n")
     return 0
@@ -218,6 +224,34 @@ def pause_and_look(life: Life) -> int:
 def go_on(life: Life) -> int:
     """They resume it; what was kept of the pause goes."""
     return max(life.say("queue", "resume"), life.say("run"))
+
+
+def rebase_in_vain(life: Life) -> int:
+    """A commit that does not fit: git is asked for each in a conversation, and then for the files."""
+    services = open_services(life.repo.path)
+    git, onto, who = services.repo.git, parse_oid(life.repo.tip("main")), Person("A", "a@example.org", 0)
+    sides = [
+        import_commits(
+            git,
+            onto=onto,
+            commits=[
+                NewCommit(message="x", author=who, committer=who, changes=(PathChange("words.txt", text),))
+            ],
+        )[0]
+        for text in (b"one\n", b"another\n")
+    ]
+    done = rebase_in_memory(git, branch_tip=sides[0], upstream_base=sides[1], onto=sides[1], committer=who)
+    return 0 if isinstance(done, Conflict) else 1
+
+
+def take_back(life: Life) -> int:
+    """They take the last change of a branch back, and have it again; what was begun is settled first."""
+    life.say("run")
+    operations = open_services(life.repo.path).store.operations
+    last = next(one for one in reversed(operations.list()) if one.state == "done" and not one.undoes)
+    if last.id not in undone_by(operations.list()) and life.say("undo", last.id):
+        return 3
+    return life.say("undo", undone_by(operations.list())[last.id])
 
 
 def leave(life: Life) -> int:

@@ -89,6 +89,7 @@ def test_every_write_goes_through_a_named_point() -> None:
         "cli/errors.py": "points stdout at nothing",
         "engine/leash.py": "its own id map, and nothing at all",
         "git/commits.py": "a scratch folder",
+        "git/merging.py": "a scratch folder",
         "git/rebase.py": "a scratch folder",
         "git/worktrees.py": "the bot's worktree, made anew after a crash",
         "git/trees.py": "a private index",
