@@ -129,7 +129,7 @@ def with_checked_steps(rules: RuleSet) -> RuleSet:
     for rule in rules.rules:
         problems = registry.check_steps(rule)
         if problems:
-            where = f"{rule.origin}:{rule.line}" if rule.line else rule.origin
+            where = f"{rule.origin}:{rule.do_line}" if rule.do_line else rule.origin
             bad.append(DisabledRule(rule.name, f"{where}: {'; '.join(problems)}"))
         else:
             good.append(rule)

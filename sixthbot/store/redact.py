@@ -43,6 +43,11 @@ _WEBHOOK = re.compile(r"(https://hooks\.slack\.com/(?:services|workflows)/)[\w/]
 _HEADER = re.compile(
     r"((?:proxy-)?authorization[\"']?\s?[:=]\s?[\"']?(?:[a-z]{1,20}\s)?|\bbearer\s)([^\s\"']+)", re.IGNORECASE
 )
+_SHORTEST = len("a://b@")
+"""Nothing shorter has a shape of a secret."""
+_HEADED = re.compile(r"authorization|bearer", re.IGNORECASE)
+_MARKED = re.compile(r"_|-|\.|AKIA|ASIA|AIza")
+"""One of these is in everything that `_SHAPES` knows."""
 _BLOCK = re.compile(
     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?:.*?)(-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
@@ -65,7 +70,10 @@ def redact(arguments: Sequence[str]) -> list[str]:
 
 def redact_text(text: str) -> str:
     """Return a text of any length with what looks like a secret replaced by `***`."""
-    return _GIVEN.sub(rf"\1{MASK}", _ASSIGNED.sub(rf"\1{MASK}", _shapes(text)))
+    text = _shapes(text)
+    if "=" in text or ":" in text:
+        text = _ASSIGNED.sub(rf"\1{MASK}", text)
+    return _GIVEN.sub(rf"\1{MASK}", text) if "--" in text else text
 
 
 def without(text: str, secrets: Collection[str]) -> str:
@@ -82,7 +90,8 @@ def redact_value(value: Any) -> Any:
     Only what is certain: `auth: say why` is the subject of a commit, which rules may be tried on again.
     """
     if isinstance(value, str):
-        return _CERTAIN.sub(rf"\1{MASK}", _shapes(value))
+        value = _shapes(value)
+        return _CERTAIN.sub(rf"\1{MASK}", value) if "=" in value else value
     if isinstance(value, dict):
         return {name: redact_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -91,9 +100,13 @@ def redact_value(value: Any) -> Any:
 
 
 def _shapes(text: str) -> str:
-    text = masked(text)
+    """Mask what has the shape of a secret; each pattern is tried only where what it cannot do without is there."""
+    if len(text) < _SHORTEST:
+        return text
+    if "://" in text:
+        text = _WEBHOOK.sub(rf"\1{MASK}", masked(text))
     if "PRIVATE KEY" in text:
         text = _BLOCK.sub(rf"\1{MASK}\2", text)
-    text = _WEBHOOK.sub(rf"\1{MASK}", text)
-    text = _HEADER.sub(rf"\1{MASK}", text)
-    return _SHAPES.sub(MASK, text)
+    if _HEADED.search(text):
+        text = _HEADER.sub(rf"\1{MASK}", text)
+    return _SHAPES.sub(MASK, text) if _MARKED.search(text) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,12 @@ from sixthbot.store.atomic import read_small
 from sixthbot.store.resources import read_shipped_rule_files
 from sixthbot.store.ruletable import RULE_KEYS, CaseTable, RuleTable
 from sixthbot.store.schedules import schedule_problems
-from sixthbot.store.suggest import did_you_mean, shown
+from sixthbot.store.suggest import did_you_mean, line_of, shown
 from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
 from sixthbot.store.trust import files_below
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from sixthbot.store.paths import Places
     from sixthbot.store.trust import Trust
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 SHIPPED = "shipped"
 _MOST_RULES = 200
 _MOST_TOLD = 20
+_KEY = re.compile(r"(?:there is no such key: ')?`?([A-Za-z_][\w-]*)")
+"""What a problem with a key begins with."""
 _TABLE = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
 
@@ -183,7 +186,7 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
         return _File(disabled=(DisabledRule(name, error.message),))
     digest = hashlib.sha256(data).hexdigest()
     text = data.decode("utf-8-sig", "replace")
-    lines = [text.count("\n", 0, match.start()) + 1 for match in _TABLE.finditer(text)]
+    starts = [match.start() for match in _TABLE.finditer(text)]
     disabled = [
         DisabledRule(name, f"{name}: there is no such key: {key!r}; {did_you_mean(key, ('rule', 'test'))}")
         for key in raw
@@ -196,16 +199,13 @@ def read_rule_file(data: bytes, name: str, origin: str) -> _File:
             DisabledRule(name, f"{name}: more than {_MOST_RULES} rules in one file; the rest is left out")
         )
     for index, table in enumerate(tables[:_MOST_RULES]):
-        where = f"{name}:{lines[index]}" if index < len(lines) else name
-        line = lines[index] if index < len(lines) else 0
-        rule, problems = _read_rule(table, origin, digest, line)
+        place = _Place(name, text, starts[index : index + 2]) if index < len(starts) else _Place(name)
+        rule, problems = _read_rule(table, origin, digest, place)
         if rule is not None and not problems:
             rules.append(rule)
         else:
             title = table.get("name") if isinstance(table, dict) else None
-            disabled.append(
-                DisabledRule(title if isinstance(title, str) else name, f"{where}: {'; '.join(problems)}")
-            )
+            disabled.append(DisabledRule(title if isinstance(title, str) else name, place.told(problems)))
     tests, wrong = _read_tests(_tables(raw, "test")[:_MOST_RULES], name, origin)
     return _File(tuple(rules), (*disabled, *wrong), tests)
 
@@ -215,7 +215,39 @@ def _tables(raw: dict[str, Any], key: str) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule | None, list[str]]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a rule is: its file, the text of that, and where the rule and the next one begin, as far as that is known."""
+
+    name: str
+    text: str = ""
+    starts: Sequence[int] = ()
+
+    @property
+    def line(self) -> int:
+        """The line of the rule's `[[rule]]`, 0 where nobody knows."""
+        return self.text.count("\n", 0, self.starts[0]) + 1 if self.starts else 0
+
+    def told(self, problems: Sequence[str]) -> str:
+        """Return the problems in order, the place of the first before them, and lines before those that are elsewhere."""
+        placed = sorted(((self._line_of(problem), problem) for problem in problems), key=itemgetter(0))
+        first = placed[0][0]
+        lines = [problem if at == first else f"line {at}: {problem}" for at, problem in placed]
+        return f"{self.name}:{first}: {'; '.join(lines)}" if first else f"{self.name}: {'; '.join(lines)}"
+
+    def line_of(self, key: str) -> int:
+        """Return the line of one of the rule's keys, else that of the rule."""
+        if not self.starts:
+            return 0
+        text = self.text[self.starts[0] : self.starts[1] if len(self.starts) > 1 else None]
+        return self.line + (line_of(text, ("rule", key)) or 1) - 1
+
+    def _line_of(self, problem: str) -> int:
+        key = _KEY.match(problem)
+        return self.line_of(key[1]) if key is not None else self.line
+
+
+def _read_rule(table: object, origin: str, digest: str, place: _Place) -> tuple[Rule | None, list[str]]:
     try:
         read = RuleTable.model_validate(table)
     except ValidationError as error:
@@ -236,7 +268,8 @@ def _read_rule(table: object, origin: str, digest: str, line: int) -> tuple[Rule
             "when": MappingProxyType({field: tuple(patterns) for field, patterns in read.when.items()}),
             "origin": origin,
             "digest": digest,
-            "line": line,
+            "line": place.line,
+            "do_line": place.line_of("do"),
         }
     )
     return rule, [*check_rule(rule), *schedule_problems(rule)]

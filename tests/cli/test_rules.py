@@ -51,7 +51,7 @@ def test_check_finds_everything_at_once_with_file_and_line(ruled: RepoDir) -> No
     said = sixthbot("rules", "check", cwd=ruled.path)
     assert said.code == 1
     assert ".sixth/rules/own.toml:7: unreachable: never: it can never fire" in said.out
-    assert ".sixth/rules/own.toml:13: error: mistaken: `on` names 'comit', which is not there" in said.out
+    assert ".sixth/rules/own.toml:15: error: mistaken: `on` names 'comit', which is not there" in said.out
     assert "own.toml: untrusted:" in said.out
     told = sixthbot("rules", "check", "--json", cwd=ruled.path).json
     assert {one["kind"] for one in told["findings"]} == {"error", "unreachable", "untrusted"}

@@ -120,9 +120,11 @@ def test_one_bad_rule_is_disabled_with_its_line_and_the_others_run(places: Place
     rules = load(places)
     assert "c" in {rule.name for rule in rules.rules}
     found = reasons(rules)
-    assert found["a"].startswith(".sixth/rules/b.toml:1: ")
+    assert found["a"].startswith(".sixth/rules/b.toml:3: ")
     assert "comit" in found["a"]
-    assert found["b"].startswith(".sixth/rules/b.toml:6: ")
+    assert found["b"].startswith(
+        ".sixth/rules/b.toml:9: there is no such key: 'whn'; did you mean 'when'?; line 10: "
+    )
     for part in (
         "there is no such key: 'whn'; did you mean 'when'?",
         "lane: 'hig' is not one of 'critical', 'high', 'normal' or 'low'",
