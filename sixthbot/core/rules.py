@@ -55,8 +55,9 @@ class Rule:
     says; nothing runs beside a task that is not `parallel_safe`. `after` names rules whose task for the same event
     comes first. `origin` says where it comes from ("shipped" or a path below the repository) and
     `digest` is the SHA-256 of the file's bytes; `line` is where it begins there and `do_line` where its steps do, 0
-    where nobody knows; `older` are the commits with a part in its file that were there when it was trusted, which do not run by it. `react_to_self`
-    lets it see events that the bot caused, `generations` times over; `limit` bounds its tasks within a span.
+    where nobody knows; `older` are the commits with a part in its file that were there when it was trusted, which do
+    not run by it. `react_to_self` lets it see events that the bot caused, `generations` times over; `limit` bounds its
+    tasks within a span.
     """
 
     name: str

@@ -72,7 +72,7 @@ def test_a_shim_starts_no_program_and_needs_no_environment(home: RepoDir, hook: 
     ]
 
 
-@pytest.mark.parametrize("trouble", ["no folder", "a file", "a link", "full"])
+@pytest.mark.parametrize("trouble", ["no folder", "a file", "a link"])
 def test_whatever_is_wrong_a_shim_says_nothing_and_exits_0(
     home: RepoDir, tmp_path: Path, trouble: str
 ) -> None:
@@ -85,17 +85,29 @@ def test_whatever_is_wrong_a_shim_says_nothing_and_exits_0(
         folder.write_text("x")
     elif trouble == "a link":
         folder.symlink_to(trap)
-    elif trouble == "full":
-        folder.mkdir()
-        limited = f"ulimit -f 0; exec {place}"
-        done = subprocess.run(
-            ["sh", "-c", limited], cwd=home.path, capture_output=True, check=False, text=True
-        )
-        assert (done.stdout, done.stderr) == ("", "")
-        return
     done = call(place, cwd=home.path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(trap.iterdir()) == []
+
+
+@pytest.mark.parametrize("disk", ["size=4k", "nr_inodes=1", "ro"])
+def test_on_a_real_disk_that_takes_nothing_a_commit_goes_through_without_a_word(
+    home: RepoDir, disk: str
+) -> None:
+    sixthbot("init", "--hooks", cwd=home.path)
+    # in a mount namespace of its own, so that nothing of it stays
+    inside = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*inside, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    text = f"""
+        mount -t tmpfs -o {disk} none .sixth/local/notes
+        {{ head -c 9999 /dev/zero >.sixth/local/notes/fill; }} 2>/dev/null
+        git -c user.name=a -c user.email=a@b commit --quiet --allow-empty -m more && git checkout --quiet -b side || exit 9
+        for hook in {" ".join(VERBS)}; do .git/hooks/$hook a b c || exit 8; done
+        if find .sixth/local/notes -type f ! -name fill -size +0 | grep .; then exit 7; fi
+    """
+    done = subprocess.run([*inside, text], cwd=home.path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_hook_that_was_there_can_still_make_git_fail(home: RepoDir) -> None:
