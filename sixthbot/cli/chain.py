@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sixthbot.cli.records import record_json
 from sixthbot.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sixthbot.cli.session import Session
     from sixthbot.core.drafts import Draft
@@ -44,7 +45,8 @@ class _Known:
     events: dict[str, Record] = field(default_factory=dict)
     by_task: dict[str, list[Record]] = field(default_factory=dict)
     by_commit: dict[str, list[Record]] = field(default_factory=dict)
-    tasks: dict[str, Task] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    """The file of each task in the queue: a long queue is not read for the few that belong to a thing."""
     issues: dict[str, IssueRecord] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class _Known:
                 known.by_task.setdefault(record.task, []).append(record)
             if record.commit:
                 known.by_commit.setdefault(record.commit, []).append(record)
-        known.tasks = {task.id: task for task in store.queue.all()}
+        known.places = store.queue.files.places()
         known.issues = {record.id: record for record in store.issues.list()}
         known.makers = {
             commit: issue_id
@@ -97,7 +99,7 @@ def find_chain(session: Session, wanted: str) -> Chain:
     known = _Known.read(session.store())
     names: dict[str, list[str]] = {
         "issue": list(known.issues),
-        "task": sorted({*known.tasks, *known.by_task}),
+        "task": sorted({*known.places, *known.by_task}),
         "event": list(known.events),
         "branch": list(known.branches()),
         "commit": [*known.by_commit, *known.makers],
@@ -135,13 +137,15 @@ def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
 
 def _chain_of(known: _Known, kind: str, name: str) -> Chain:
     records = known.by_commit.get(name, []) if kind == "commit" else []
+    own = _load(known, [known.places[name]]) if kind == "task" and name in known.places else []
     issue_id = {
         "issue": name,
-        "task": known.tasks[name].issue if name in known.tasks else "",
+        "task": own[0].issue if own else "",
         "branch": known.branches().get(name, ""),
         "commit": known.makers.get(name) or _issue_of_commit(known, records),
     }.get(kind, "")
-    tasks = [task for task in known.tasks.values() if _belongs(task, kind, name, issue_id, records)]
+    near = own if kind == "task" else _near(known, kind, name, issue_id, records)
+    tasks = [task for task in near if _belongs(task, kind, name, issue_id, records)]
     wanted = {event.id for task in tasks for event in task.events} | ({name} if kind == "event" else set())
     events = [record for key, record in known.events.items() if key in wanted or _tells(record, kind, name)]
     return Chain(
@@ -158,6 +162,21 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
         ),
         commits=[record for record in records if record.kind != "event"],
     )
+
+
+def _load(known: _Known, paths: Iterable[str]) -> list[Task]:
+    loaded = {task.id: task for path in paths if (task := known.store.queue.files.load(path)) is not None}
+    return list(loaded.values())
+
+
+def _near(known: _Known, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> list[Task]:
+    """Return the tasks that may belong to a thing: all for an event, whose id no file names, else those that name it."""
+    files, paths = known.store.queue.files, known.places.values()
+    if kind == "event":
+        return _load(known, paths)
+    named = {word for word in (name, issue_id, *(record.task for record in records)) if word}
+    words = [json.dumps(word).encode() for word in named]
+    return _load(known, (path for path in paths if files.mentions(path, words)))
 
 
 def _belongs(task: Task, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> bool:

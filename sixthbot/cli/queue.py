@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +21,7 @@ from sixthbot.store.clock import now
 from sixthbot.store.progressfile import read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sixthbot.core.tasks import Task
 
@@ -64,24 +65,33 @@ def list_tasks(
     """List tasks, the most urgent first, and what each of them waits for."""
     store = session.store()
     states = state or (STATE_NAMES if everything or as_json else steer.OPEN_STATES)
-    known = list(store.queue.all(states=(*steer.OPEN_STATES, *(("done",) if "done" in states else ()))))
-    tasks = sorted(
-        (
-            task
-            for task in known
-            if task.state.name in states and lane in {None, task.lane.value} and rule in {"", task.rule}
-        ),
-        key=lambda task: (STATE_NAMES.index(task.state.name), task.deadline),
+    wanted = (
+        task
+        for task in store.queue.all(states)
+        if lane in {None, task.lane.value} and rule in {"", task.rule}
     )
-    waits = Waits(session, known, now())
+    if as_json:
+        tasks, more = list(wanted), ""
+    else:
+        tasks = list(islice(wanted, _SHOWN))  # the rest of a long queue need not be read
+        more = _how_many_more(wanted, len(tasks), store.queue.files.paths(states), counted=not (lane or rule))
+    tasks.sort(key=lambda task: (STATE_NAMES.index(task.state.name), task.deadline))
+    waits = Waits(session, now())
     if as_json:
         session.out.json({"schema": 1, "tasks": [_task_json(task, waits) for task in tasks]})
         return
     for paused in sorted(store.queue.paused()):
         session.out.say(f"lane {paused} is {paint('paused', 'yellow')} (sixthbot queue resume {paused})")
-    session.out.say(_task_table(tasks[:_SHOWN], waits, session.out.columns) or "the queue is empty")
-    if len(tasks) > _SHOWN:
-        session.out.say(f"and {len(tasks) - _SHOWN} more (sixthbot queue list --json has them all)")
+    session.out.say(_task_table(tasks, waits, session.out.columns) or "the queue is empty")
+    if more:
+        session.out.say(f"and {more} (sixthbot queue list --json has them all)")
+
+
+def _how_many_more(rest: Iterator[Task], shown: int, paths: Iterable[str], *, counted: bool) -> str:
+    """Say how many tasks are not shown; their number is known without reading them where `counted`."""
+    if next(rest, None) is None:
+        return ""
+    return f"{sum(1 for _ in paths) - shown} more" if counted else "more"
 
 
 def _task_table(tasks: Sequence[Task], waits: Waits, columns: int) -> str:
@@ -132,9 +142,8 @@ def show(session: Session, task_id: str, *, as_json: bool) -> None:
     store = session.store()
     task = find_task(store, task_id, past=True)
     row = read_progress(session.places(), task.id) if isinstance(task.state, Running) else None
-    known = list(store.queue.all(states=steer.OPEN_STATES))
-    shown = _task_json(task, Waits(session, known, now())) | _details(task)
-    shown["followers"] = [other.id for other in known if task.id in other.after]
+    shown = _task_json(task, Waits(session, now())) | _details(task)
+    shown["followers"] = [other.id for other in store.queue.followers.of(task)]
     if as_json:
         progress = None if row is None else progress_json(row)
         session.out.json({"schema": 1, "task": shown | {"progress": progress}})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.records import local_clock
 from sixthbot.core.errors import SixthError
-from sixthbot.core.tasks import Blocked, Done, Ready, Running, Waiting
+from sixthbot.core.tasks import Blocked, Done, Ready, Waiting
 from sixthbot.core.times import format_time
 
 if TYPE_CHECKING:
@@ -21,14 +21,15 @@ _NAMED = 3
 
 
 class Waits:
-    """What the tasks of a queue wait for, as it is at one moment. `tasks` are all that are not over."""
+    """What the tasks of a queue wait for, as it is at one moment."""
 
-    def __init__(self, session: Session, tasks: Sequence[Task], moment: datetime) -> None:
+    def __init__(self, session: Session, moment: datetime) -> None:
         self._session = session
         self._moment = moment
-        self._tasks = {task.id: task for task in tasks}
-        self._running = [task for task in tasks if isinstance(task.state, Running)]
-        self._paused = session.store().queue.paused()
+        self._queue = session.store().queue
+        self._running = list(self._queue.all(states=("running",)))
+        self._paused = self._queue.paused()
+        self._paths: dict[str, str] | None = None
         self._known: dict[str, Rule] | None = None
 
     def reason(self, task: Task) -> str:
@@ -53,8 +54,10 @@ class Waits:
         return ", ".join(said) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
 
     def _of(self, task_id: str) -> str:
-        task = self._tasks.get(task_id)
-        if task is None:
+        if self._paths is None:  # once for all: looking for one looks at all names
+            self._paths = self._queue.files.places()
+        task = self._queue.files.load(path) if (path := self._paths.get(task_id)) else None
+        if task is None or isinstance(task.state, Done):
             return f"task {task_id}"
         return f"task {task_id} of rule {task.rule} ({task.state.name})"
 

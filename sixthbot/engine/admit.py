@@ -53,7 +53,9 @@ def admit(services: Services, events: Sequence[Event]) -> list[Task]:
     verdict of every rule that names its kind in `on`.
     """
     batch = _Batch(services)
-    with _LOCKS.setdefault(services.places.queue, threading.Lock()), _alone(services, events):
+    with _LOCKS.setdefault(services.places.queue, threading.Lock()), _alone(services, events) as alone:
+        if alone:
+            services.store.queue.groups.look()
         try:
             tasks = [task for event in events for task in _admit_one(services, event, batch)]
         finally:
@@ -98,7 +100,10 @@ def hasten(services: Services) -> list[Task]:
 
 
 def _alone(services: Services, events: Sequence[Event]) -> AbstractContextManager[object]:
-    """Keep other processes from letting in at the same time, where a rule looks at what is in the queue already."""
+    """Keep other processes from letting in at the same time, where a rule looks at what is in the queue already.
+
+    Gives None where none does.
+    """
     kinds = {event.kind for event in events}
     if not any(_looks_around(rule) and kinds.intersection(rule.on) for rule in services.rules.rules):
         return nullcontext()
@@ -141,7 +146,10 @@ class _Batch:
     def put(self, task: Task, *, at_once: bool) -> bool:
         """Put a task now or at the end; tell whether it is new."""
         if at_once:
-            return self._services.store.queue.put(task)
+            queue = self._services.store.queue
+            if new := queue.put(task):
+                queue.groups.add(task)
+            return new
         self._tasks[task.id] = task
         return True
 
@@ -276,13 +284,10 @@ def cancel(services: Services, task: Task, *, reason: str) -> Task | None:
 
 
 def _active(services: Services, rule: Rule, key: str) -> list[Task]:
-    """Tasks of the rule and key that are not over. Only looked up where the rule asks for it: it reads the queue."""
-    if not _looks_around(rule):
+    """Tasks of the rule and key that are not over, the newest first. Only looked up where the rule asks for them."""
+    if not (rule.settle or rule.mode in {Mode.SINGLE, Mode.RESTART}):
         return []
-    states = ("running", "ready", "waiting")
-    return [
-        task for task in services.store.queue.all(states=states) if task.rule == rule.name and task.key == key
-    ]
+    return list(services.store.queue.groups.newest(rule.name, key))
 
 
 def _join_settling(services: Services, firing: _Firing, others: Sequence[Task]) -> Task | None:

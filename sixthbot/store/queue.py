@@ -19,6 +19,7 @@ from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, W
 from sixthbot.store import disk, taskfile
 from sixthbot.store.atomic import Durability, make_dirs, move, point, sync_folder
 from sixthbot.store.counting import count_queue, folder_names, task_names
+from sixthbot.store.groups import TaskGroups
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
 from sixthbot.store.retiring import DoneTasks
 from sixthbot.store.standing import Followers
@@ -51,9 +52,10 @@ class Queue(Switches):
     def __init__(self, root: Path, durability: Durability) -> None:
         super().__init__(root)
         self.root = root
-        self._files = TaskFiles(root, durability)
+        self.files = self._files = TaskFiles(root, durability)  # by the first name for looking only
         self._guard = threading.RLock()
         self.turns = Turns(root / "ready", self._files)
+        self.groups = TaskGroups(self._files)
         self._waiting = WaitingTasks(root, self._files)
         self._known = KnownIds(root / ".ids", self._files.ids_present)
         self._spent = SpentIds(root / ".spent", durability)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sixthbot.core.tasks import Task
     from sixthbot.store.known import SpentIds
     from sixthbot.store.taskfiles import TaskFiles
+
+_AFTER = ("waiting", "parked", "failed", "running")
+"""Where followers of a task that is not over lie: one that is ready waits for nobody any more."""
 
 _FEW = 1000
 """So many waiting and parked tasks are looked through at each change; more than these, now and then."""
@@ -50,6 +54,17 @@ class Followers:
                 self._paths = [path for path in paths if _follows(self._files.load(path))]
                 self._read = read
             return [task for path in self._paths if _follows(task := self._files.load(path))]
+
+    def of(self, task: Task) -> list[Task]:
+        """Return the tasks that come after one and are not over; of other tasks' files only the bytes are looked at."""
+        words = (json.dumps(task.id).encode(),)
+        states = ("ready", *_AFTER) if isinstance(task.state, Done) else _AFTER
+        found = (
+            self._files.load(path)
+            for path in self._files.paths(states)
+            if id_in_name(path.rpartition("/")[2]) != task.id and self._files.mentions(path, words)
+        )
+        return [other for other in found if other is not None and task.id in other.after]
 
     def standings(self, wanted: Collection[str]) -> dict[str, Standing]:
         """Return how each of the wanted tasks stands. Looks at the names of all files, once, however many are wanted."""

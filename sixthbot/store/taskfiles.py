@@ -100,6 +100,13 @@ class TaskFiles:
             for folder in state_folders(self.root, state):
                 yield from (found for name in task_names(folder) if (found := id_in_name(name)) is not None)
 
+    def places(self) -> dict[str, str]:
+        """Return where the file of each task is, told from the names alone."""
+        found: dict[str, str] = {}
+        for path in self.paths():
+            found.setdefault(id_in_name(path.rpartition("/")[2]) or "", path)
+        return found
+
     def search(self, task_id: str) -> Task | None:
         """Look through all folders for a task."""
         for path in self.paths(ending=f"-{task_id}{SUFFIX}"):

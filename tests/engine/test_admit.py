@@ -9,10 +9,13 @@ from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Done, Lane, Waiting
 from sixthbot.core.times import format_time
 from sixthbot.engine.admit import SETTLING, admit, hasten
+from sixthbot.store.reading import read_small
 from tests.engine.scene import SECOND, Scene, probe, rule
 from tests.support.clock import FixedClock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.repos import RepoDir
 
 MINUTE = timedelta(minutes=1)
@@ -199,3 +202,35 @@ def test_a_rules_delay_and_an_issues_own_time_put_the_start_off(repo: RepoDir) -
     [task] = admit(scene.services, [scene.event("a", "issue.added", {"id": "a"})])
     assert (task.not_before, task.lane) == (clock() + 120 * MINUTE, Lane.HIGH)
     assert task.deadline == clock() + 125 * MINUTE
+
+
+def test_a_long_queue_is_not_read_for_each_event(repo: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(repo.path, rule(settle=2 * SECOND, key="{args}"))
+    admit(scene.services, [scene.event(key, fields={"args": key}) for key in map(str, range(60))])
+    read: list[str] = []
+
+    def counting(path: Path | str, limit: int) -> bytes:
+        read.append(str(path))
+        return read_small(path, limit)
+
+    monkeypatch.setattr("sixthbot.store.groups.read_small", counting)
+    monkeypatch.setattr("sixthbot.store.taskfiles.read_small", counting)
+    for key in ("1", "2", "new"):
+        [task] = admit(scene.services, [scene.event(f"again {key}", fields={"args": key})])
+        assert len(task.events) == (1 if key == "new" else 2)
+    assert len([path for path in read if path.endswith(".json")]) < 30
+
+
+def test_what_another_process_put_and_what_moved_meanwhile_counts_for_single(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(mode=Mode.SINGLE))
+    assert scene.admit("first")
+    other = Scene(repo.path, rule(mode=Mode.SINGLE))
+    assert other.admit("second") == []
+    task = other.claim()
+    assert scene.admit("third") == [], "it runs now"
+    other.worker().perform(task)
+    [fourth] = other.admit("fourth")
+    assert scene.admit("fifth") == [], "the other process put it"
+    (path,) = (repo.path / ".sixth/queue/ready/normal").glob(f"*{fourth.id}.json")
+    path.rename(path.parents[1] / "high" / path.name)
+    assert scene.admit("sixth") == [], "a person moved it"
