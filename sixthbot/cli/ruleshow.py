@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from sixthbot.core.rules import Rule
+    from sixthbot.core.rules import Rule, StepSpec
     from sixthbot.engine.services import Services
 
 
@@ -53,6 +53,11 @@ def _find(services: Services, name: str) -> Rule:
     return rule
 
 
+def given_of(step: StepSpec) -> dict[str, Any]:
+    """Return what a rule gives a step: its arguments, and its time where it has one."""
+    return {**step.args, **({} if step.timeout is None else {"timeout": format_duration(step.timeout)})}
+
+
 def rule_json(rule: Rule) -> dict[str, Any]:
     """Return a rule for programs."""
     return {
@@ -60,7 +65,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "on": list(rule.on),
         "when": {name: list(patterns) for name, patterns in rule.when.items()},
         "if": rule.condition,
-        "do": [{"use": step.use, **step.args} for step in rule.do],
+        "do": [{"use": step.use, **given_of(step)} for step in rule.do],
         "lane": rule.lane.value,
         "origin": rule.origin,
         "line": rule.line,
@@ -89,7 +94,7 @@ def _lines(rule: Rule, traces: Mapping[str, Any], now: datetime) -> Iterator[str
     if rule.condition:
         yield f"  if    {one_line(rule.condition, 300)}"
     for step in rule.do:
-        given = ", ".join(f"{name} = {value!r}" for name, value in step.args.items())
+        given = ", ".join(f"{name} = {value!r}" for name, value in given_of(step).items())
         yield f"  do    {one_line(step.use, 60)}{f'({one_line(given, 200)})' if given else ''}"
     yield f"  how   {one_line(', '.join(_how(rule)), 300)}"
     if not traces["last"]:

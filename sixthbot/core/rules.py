@@ -28,10 +28,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One action call of a rule: the action's name and its arguments as the rule file gave them."""
+    """One action call of a rule: the action's name, its arguments as the rule file gave them, and its time, None for any."""
 
     use: str
     args: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    timeout: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +73,7 @@ class Attempt:
     rule: Rule = field(init=False)
     log: TaskLog = field(init=False)
     _deadline: float | None = field(init=False, default=None)
+    _step_ends: float | None = field(init=False, default=None)
     _progress: TaskProgress = field(init=False)
     _items: DoneItems | None = field(init=False, default=None)
     _at: dict[str, Any] = field(init=False, default_factory=dict)
@@ -118,6 +121,12 @@ class Attempt:
             raise WorkFailed(
                 f"the rule's timeout of {format_duration(self.rule.timeout)} ran out",
                 hint="raise `timeout` in the rule, or make it do less at once",
+            )
+        if self._step_ends is not None and time.monotonic() >= self._step_ends:
+            spec = self.rule.do[self._at["step"]]
+            raise WorkFailed(
+                f"the timeout of the step {spec.use}, {format_duration(spec.timeout or timedelta())}, ran out",
+                hint="raise the step's `timeout` in the rule, or make it do less at once",
             )
 
     def check_wanted(self) -> None:
@@ -201,10 +210,14 @@ class Attempt:
         self._progress.step(index + 1, spec.use, steps=len(self.rule.do))
         started = time.monotonic()
         try:
-            outcome: Outcome = run_step(registry.get(spec.use), self._context(outputs), spec.args)
+            action = registry.get(spec.use)
+            run = partial(run_step, action, self._context(outputs))
+            outcome: Outcome = run(self._limited(spec, started, own="timeout" in action.Args.model_fields))
         except BaseException:
             self._save_items()
             raise
+        finally:
+            self._step_ends = None
         # first what it caused, then the checkpoint: after a crash in between the step is repeated, nothing is lost
         if outcome.follow_ups:
             admit(
@@ -223,6 +236,15 @@ class Attempt:
         )
         self._at = {}
         return outcome.outputs
+
+    def _limited(self, spec: StepSpec, started: float, *, own: bool) -> Mapping[str, Any]:
+        """Begin a step's time and return its arguments; an action with a timeout of its `own` is told of it instead."""
+        if spec.timeout is None:
+            return spec.args
+        if own:
+            return {**spec.args, "timeout": f"{spec.timeout // timedelta(milliseconds=1)}ms"}
+        self._step_ends = started + spec.timeout.total_seconds()
+        return spec.args
 
     def _saved_items(self, basis: str) -> Saved:
         index = self._at["step"]

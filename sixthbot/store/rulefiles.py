@@ -263,7 +263,9 @@ def _read_rule(table: object, origin: str, digest: str, place: _Place) -> tuple[
         **{
             **values,
             "on": tuple(read.on),
-            "do": tuple(StepSpec(step.use, MappingProxyType(step.model_extra or {})) for step in read.do),
+            "do": tuple(
+                StepSpec(step.use, MappingProxyType(step.model_extra or {}), step.timeout) for step in read.do
+            ),
             "after": tuple(dict.fromkeys(read.after)),
             "when": MappingProxyType({field: tuple(patterns) for field, patterns in read.when.items()}),
             "origin": origin,

@@ -57,11 +57,12 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*$", max_length=2
 
 
 class _StepTable(BaseModel):
-    """One entry of `do`; what else stands in it are the action's arguments."""
+    """One entry of `do`; what else stands in it than this are the action's arguments."""
 
     model_config = ConfigDict(extra="allow")
 
     use: Annotated[str, Field(min_length=1)]
+    timeout: Span | None = None
 
 
 class RuleTable(BaseModel):
@@ -76,7 +77,9 @@ class RuleTable(BaseModel):
         description="the event, or a list of events, it listens to"
     )
     do: Annotated[list[Annotated[_StepTable, BeforeValidator(_step)]], Field(min_length=1, max_length=50)] = (
-        Field(description="the steps, in order: an action's name, or a table with `use` and its arguments")
+        Field(
+            description="the steps, in order: an action's name, or a table with `use`, its arguments and perhaps a `timeout`"
+        )
     )
     when: dict[str, Patterns] = Field(
         default_factory=dict, description="fields with the patterns they must match; see below"

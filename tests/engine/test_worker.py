@@ -10,8 +10,8 @@ import pytest
 
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.events import make_event
-from sixthbot.core.lifecycle import CRASH_LIMIT
-from sixthbot.core.rules import DisabledRule
+from sixthbot.core.lifecycle import CRASH_LIMIT, Retried, step
+from sixthbot.core.rules import DisabledRule, StepSpec
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
 from sixthbot.engine.admit import admit
 from sixthbot.engine.answers import resume_parked
@@ -160,6 +160,34 @@ def test_a_rules_timeout_ends_its_program_and_counts_as_a_failed_attempt(repo: R
     state = scene.perform().state
     assert isinstance(state, Failed)
     assert "the rule's timeout of 500ms ran out" in state.reason
+
+
+def test_a_steps_own_timeout_ends_it_and_no_other_step(repo: RepoDir, record: Path) -> None:
+    quick = probe(record=str(record))
+    slow = replace(probe("run", record=str(record), run=["sleep", "60"]), timeout=timedelta(milliseconds=500))
+    scene = Scene(repo.path, rule(do=(quick, slow, quick), retries=1))
+    scene.admit()
+    assert isinstance(scene.perform().state, Waiting)
+    in_time = replace(slow, args={**slow.args, "run": ("true",)}, timeout=timedelta(seconds=60))
+    scene.set_rules(rule(do=(replace(quick, timeout=timedelta(hours=1)), in_time, quick)))
+    assert scene.journal("task.waiting")[0].message.startswith(
+        "waits: attempt 1 failed: the timeout of the step probe, 500ms, ran out"
+    )
+    [task] = scene.services.store.queue.all(states=("waiting",))
+    scene.services.store.queue.settle(task, step(task, Retried(), scene.clock()))
+    assert scene.perform().state == Done("succeeded")
+    done = [line.split()[2] for line in record.read_text().splitlines()]
+    assert done == ["nothing", "run", "run", "nothing"], "the first step was not done again"
+
+
+def test_a_steps_timeout_reaches_an_action_that_has_one_of_its_own(repo: RepoDir) -> None:
+    shell = StepSpec("shell", {"run": ["sleep", "60"]}, timedelta(seconds=1.5))
+    scene = Scene(repo.path, rule(do=(shell,), retries=0))
+    scene.services = replace(scene.services, trusted=True)
+    scene.admit()
+    state = scene.perform().state
+    assert isinstance(state, Failed)
+    assert "1.5" in state.reason, state.reason
 
 
 def test_cancel_ends_a_running_task(repo: RepoDir, record: Path) -> None:

@@ -29,7 +29,7 @@ name = "tests on a python change"
 on = "commit"
 when = { branch = ["main", "feature/**"], paths = "src/**/*.py", not_author = "sixthbot*", merge = false, files = 1 }
 if = "event.files < 200 and not event.merge"
-do = [{ use = "shell", run = ["pytest", "-q"] }, "check"]
+do = [{ use = "shell", run = ["pytest", "-q"] }, { use = "check", timeout = "10m" }]
 lane = "high"
 key = "{branch}"
 mode = "restart"
@@ -88,7 +88,10 @@ def test_a_rule_is_read_to_the_letter(places: Places) -> None:
         "branch": ("main", "feature/**"), "paths": ("src/**/*.py",), "not_author": ("sixthbot*",),
         "merge": ("false",), "files": ("1",),
     }  # fmt: skip
-    assert rule.do == (StepSpec("shell", {"run": ["pytest", "-q"]}), StepSpec("check", {}))
+    assert rule.do == (
+        StepSpec("shell", {"run": ["pytest", "-q"]}),
+        StepSpec("check", {}, timedelta(minutes=10)),
+    )
     assert rule.do[0].args == {"run": ["pytest", "-q"]}
     assert (rule.lane, rule.mode, rule.key, rule.retries) == (Lane.HIGH, Mode.RESTART, "{branch}", 1)
     assert (rule.settle, rule.cooldown) == (timedelta(seconds=2), timedelta(minutes=10))
