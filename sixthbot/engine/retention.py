@@ -13,7 +13,7 @@ from sixthbot.core.times import parse_time
 from sixthbot.store.past import remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
@@ -60,12 +60,19 @@ class Retention:
             remember(services.store.journal, task)
             leaving.append(task)
             if len(leaving) >= _TOGETHER:
-                queue.done.remove(leaving)
+                _let_go(services, leaving)
                 leaving = []
                 if time.monotonic() > until:
                     return True
-        queue.done.remove(leaving)
+        _let_go(services, leaving)
         return False
+
+
+def _let_go(services: Services, tasks: Sequence[Task]) -> None:
+    """Remove the files of tasks that the journal remembers, once it would do so after a power cut too."""
+    if tasks:
+        services.store.journal.sync()
+        services.store.queue.done.remove(tasks)
 
 
 def _is_wanted(services: Services, task: Task) -> bool:

@@ -261,9 +261,12 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     _reached(point, "before")
     descriptor = disk.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
     try:
+        fresh = os.fstat(descriptor).st_size == 0
         _append(descriptor, line)
         if durability == "power":
             disk.sync(descriptor)
+            if fresh:
+                sync_folder(os.path.dirname(path))
     finally:
         os.close(descriptor)
     _reached(point, "after")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.times import format_time
 from sixthbot.store import disk
 from sixthbot.store.actor import actor_id
-from sixthbot.store.atomic import Durability, append_to, make_dirs, move, point
+from sixthbot.store.atomic import Durability, append_to, make_dirs, move, point, sync_folder
 from sixthbot.store.locks import exclusive
 from sixthbot.store.records import DETAILS, Record, line_of, records
 from sixthbot.store.redact import redact, redact_text, redact_value
@@ -84,6 +84,8 @@ class Journal:
             if self._durability == "power" and level == "error":
                 disk.sync(descriptor)  # the rest says how work went; what was done is known from git
             if self._last[0] >= SEGMENT:
+                if self._durability == "power":
+                    disk.sync(descriptor)  # so that `sync` has only one file to look after
                 self._close(record.n)
         told = {
             name: value
@@ -92,6 +94,13 @@ class Journal:
         }
         _log.log(_LEVELS.get(level.upper(), logging.INFO), "%s", record.message, extra={"kind": kind, **told})
         return record
+
+    def sync(self) -> None:
+        """Make everything appended so far survive what `durability` says: before what it tells of is removed."""
+        if self._durability == "power":
+            with self._guard, self._opened() as descriptor:
+                disk.sync(descriptor)
+                sync_folder(self._folder)
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

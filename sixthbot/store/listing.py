@@ -58,9 +58,9 @@ class Listing:
         if not at_once and self._first < len(self._names) and started - self._read_at < rest:
             return
         # a change in the same tick as the one seen would leave the same time: then this is not the last word
-        self._settled = abs(time.time() - stamp / 1e9) > _TICK
-        self._stamp = stamp
+        settled = abs(time.time() - stamp / 1e9) > _TICK
         self._names, self._first, self._gone = sorted(task_names(self._path)), 0, set()
+        self._stamp, self._settled = stamp, settled  # only once it was read, which may fail
         self.readings += 1
         self._read_at = time.monotonic()
         self._cost = self._read_at - started

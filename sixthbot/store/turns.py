@@ -68,9 +68,10 @@ class Turns:
     def next(self, lanes: Collection[Lane], blocked: Callable[[Task], bool]) -> tuple[Lane, str] | None:
         """Return lane and file name of the first task that nothing blocks, and do not return it again."""
         while True:
-            brought = list(self._aside.bring_back(blocked))
-            for name, lane in brought:
-                self._ready[lane].add(name)
+            brought = False
+            for name, lane in self._aside.bring_back(blocked):
+                self._ready[lane].add(name)  # at once: what fails later must not lose it
+                brought = True
             found, changed = self._look(lanes, blocked)
             if found is not None or self.unfinished or not (brought or changed):
                 return found
@@ -88,8 +89,9 @@ class Turns:
             task = self._files.load(self.path(lane, name), quarantine=True)
             if task is not None and self._put_right(lane, name, task):
                 return None, True
+            held = task is not None and blocked(task)
             self._ready[lane].forget(name)
-            if task is not None and not blocked(task):
+            if task is not None and not held:
                 return (lane, name), False
             if task is not None:
                 self._aside.put(name, lane, task)
@@ -117,8 +119,9 @@ class Turns:
         content = self._files.content(self.path(lane, name), quarantine=False)
         if file_name(task) == name or content is None or content.lane is lane:
             return False
-        self._ready[lane].forget(name)
+        # both names have their turn until it is done: where the disk fails, nobody knows which one it is
+        self.add(task)
         with suppress(FileNotFoundError):
             self._files.move(self.path(lane, name), self.path(lane, file_name(task)), point=_PUT_RIGHT)
-            self.add(task)
+        self._ready[lane].forget(name)
         return True

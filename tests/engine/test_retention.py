@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ from sixthbot.engine.admit import admit
 from sixthbot.engine.again import own_tasks
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.services import open_services
+from sixthbot.store import disk
 from sixthbot.store.past import past_tasks
 from tests.engine.scene import Scene, rule
 from tests.support.clock import FixedClock
@@ -139,3 +142,38 @@ def test_a_record_that_a_person_broke_is_passed_over(repo: RepoDir, line: bytes)
     scene.services.store.journal.append("task.retired", "", task="t0", data={"task": {"id": 1}})
     assert [past.id for past in left(scene)] == [task.id]
     assert clock() - task.created > timedelta(days=30)
+
+
+def test_a_task_is_safe_in_the_journal_before_its_file_goes(repo: RepoDir) -> None:
+    """A power cut in between must not take both."""
+
+    class Watching(disk.Disk):
+        def __init__(self, journal: Path) -> None:
+            self.journal = journal
+            self.synced: set[int] = set()
+            self.unsafe: list[str] = []
+            self.removed = 0
+
+        def sync(self, descriptor: int) -> None:
+            if os.path.samestat(os.fstat(descriptor), self.journal.stat()):
+                self.synced.add(self.journal.stat().st_size)
+
+        def remove(self, path: disk.StrPath) -> None:
+            if "/done/" in str(path):
+                self.removed += 1
+                safe = max(self.synced, default=0)
+                if Path(path).name[-17:-5] not in self.journal.read_text()[:safe]:
+                    self.unsafe.append(str(path))
+            super().remove(path)
+
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    finish(scene, "one", "two", "three")
+    clock.advance(40 * DAY)
+    watching = Watching(scene.services.store.journal.path)
+    disk.use(watching)
+    try:
+        sweep(scene)
+    finally:
+        disk.use(None)
+    assert (watching.removed, watching.unsafe) == (3, [])

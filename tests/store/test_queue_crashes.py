@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -156,3 +157,45 @@ def test_what_a_person_said_holds_when_the_worker_dies_over_its_claim(
         again = Queue(root, "process")
         again.recover_worker("w1")
         assert [one.state.name for one in again.all()] == ["ready"], at
+
+
+def test_a_task_that_the_disk_refused_to_move_keeps_its_turn_in_the_same_process(tmp_path: Path) -> None:
+    """Also where nothing in its folder changes, so that no later look at the folder would find it again."""
+    refused = set()
+    for at in range(1, 9):  # every moment of a claim of what a person moved into another lane
+        root = place(tmp_path / str(at))
+        queue = Queue(root, "process")
+        queue.put(make_task(1, lane=Lane.LOW))
+        (path,) = (root / "ready/low").glob("*.json")
+        (root / "ready/high").mkdir()
+        path.rename(root / "ready/high" / path.name)
+        os.utime(root / "ready/high", (0, 0))
+        bomb = Bomb(at, error=OSError(28, "No space left on device"))
+        observe(bomb)
+        with suppress(OSError):
+            queue.claim("w1")
+        observe(None)
+        refused.add(bomb.where)
+        task = queue.in_hand("w1") or queue.claim("w1")
+        assert task is not None, bomb.where
+    assert {"queue.put-right before", "queue.put-right after", "queue.claim before"} <= refused
+
+
+def test_tasks_keep_their_turns_when_whoever_asks_what_blocks_them_fails(tmp_path: Path) -> None:
+    queue = Queue(place(tmp_path), "process")
+    for number in range(3):
+        queue.put(make_task(number, key=str(number)))
+    os.utime(tmp_path / ".sixth/queue/ready/normal", (0, 0))
+    assert queue.claim("w1", blocked=lambda _: True) is None
+
+    def fails(task: Task) -> bool:
+        if task.key == "1":
+            raise OSError(5, "Input/output error")
+        return False
+
+    with suppress(OSError):
+        while queue.claim("w1", blocked=fails) is not None:
+            pass
+    left = [queue.claim("w2") for _ in range(4)]
+    taken = {task.key for task in queue.all(states=("running",))}
+    assert taken == {"0", "1", "2"}, left
