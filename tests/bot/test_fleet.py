@@ -106,6 +106,33 @@ def test_a_busy_repository_leaves_the_next_turn_to_the_others(homes: list[Home])
         assert len(homes[0].tasks("done")) < 12
 
 
+def test_one_that_loses_its_trust_stops_its_own_rules_and_nobody_elses(homes: list[Home]) -> None:
+    say = RULE.replace('run = ["sleep", "0.3"]', 'run = ["true"]')
+    for home in homes[:2]:
+        home.configure(CONFIG, say)
+
+    def commit(*which: Home) -> None:
+        for home in which:
+            home.repo.git("commit", "--quiet", "--allow-empty", "-m", "fix: x")
+
+    with Serving(paths(homes[:2])) as serving:
+        until(lambda: len(serving.began) == 2)
+        commit(*homes[:2])
+        until(lambda: all(len(home.tasks("done")) == 1 for home in homes[:2]))
+        rules = homes[0].places.rules_dir / "test.toml"
+        rules.write_text(say.replace('"true"', '"touch", "pwned"'))
+        commit(*homes[:2])
+        until(lambda: len(homes[1].tasks("done")) == 2)
+        until(lambda: sum(r.message.startswith("commit ") for r in homes[0].store.journal.read()) == 2)
+        homes[0].drop("a.md", ISSUE.format(id="a"))
+        until(lambda: parked(homes[0]) == {"a"})  # shipped rules go on
+        assert len(homes[0].tasks("done")) == 1
+        rules.write_text(say)
+        commit(homes[0])
+        until(lambda: len(homes[0].tasks("done")) == 2)
+    assert not list(homes[0].repo.path.rglob("pwned"))
+
+
 def test_a_repository_that_is_gone_is_told_of_and_served_again_once_it_is_back(homes: list[Home]) -> None:
     away = homes[0].repo.path.with_name("away")
     with Serving(paths(homes)) as serving:

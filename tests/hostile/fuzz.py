@@ -28,8 +28,36 @@ COMMANDS = (
     ("status",), ("status", "--json"), ("queue", "list", "--all"), ("issue", "list"), ("plan", "tidy"), ("review", "sixth/tidy"),
     ("log", "-n", "0"), ("log", "-n", "0", "--json"), ("why", "tidy"), ("why", "main"), ("rules", "list"), ("rules", "check"),
     ("rules", "test"), ("rules", "show", "work on an issue"), ("trust", "--show"), ("draft",), ("doctor",), ("run",),
-    ("config", "show", "--origin"),
+    ("config", "show", "--origin"), ("rules", "limits"), ("rules", "list", "--actions"), ("changelog",), ("service", "--json"),
 )  # fmt: skip
+_SOUND = b"""\
+[[rule]]
+name = "at night"
+on = "schedule"
+schedule = "0 3 * * MON-FRI"
+timezone = "Europe/Berlin"
+catch_up = "all"
+catch_up_max = 3
+overlap = "skip"
+jitter = "5m"
+do = [{ use = "check" }]
+
+[[rule]]
+name = "docs"
+on = "file.changed"
+when = { paths = ["docs/**", "*.md"], not_paths = "docs/generated/**" }
+if = "event.files > 1 or any(glob(event.paths, 'docs/*.md'))"
+settle = "2s"
+cooldown = "1m"
+limit = "20/h"
+key = "{paths}"
+after = ["at night"]
+do = [{ use = "notify", text = "docs" }]
+
+[[test]]
+given = { on = "file.changed", paths = ["docs/a.md"], files = 1 }
+expect = ["docs"]
+"""
 SLOWEST = 30.0  # seconds of work for one command, all repairs included
 _BITS = (
     b"\x1b]0;pwned\x07", b"\xe2\x80\xae", b"\x9b31m", b"\0", b"\xff", b"\r\n", b"../../", b"--output=pwned", b"$(touch pwned)",
@@ -88,6 +116,7 @@ class Place:
         self.outside = {path.name for path in folder.iterdir()}
         self.issues = [case.data for case in cases() if len(case.data) < 100_000]
         self.rules = [data for _, data in rule_files() if len(data) < 100_000]
+        self.rules += [_SOUND] * (len(self.rules) // 4)  # what is nearly sound comes further
 
     def _begin(self, repo: RepoDir) -> None:
         sixthbot("init", cwd=repo.path)
