@@ -292,7 +292,7 @@ def _idle(repo: Path) -> Iterator[Row]:
         yield Row(
             "kernel watches on a repository of 13,000 folders", str(watches), "at most 20", watches <= 20
         )
-        yield _idling("idle on it, of one processor", child.pid, most=0.5)
+        yield _idling("idle on it, of one processor", child.pid, most=0.05)
 
 
 def _idling(what: str, pid: int, *, most: float) -> Row:
