@@ -23,7 +23,7 @@ def checklist(of: Draftable) -> list[dict[str, Any]]:
 
 def _answered(of: Draftable) -> Iterator[tuple[str, bool]]:
     evidence = of.evidence
-    settled = sum(one.settled for one in of.plan.subtasks)
+    settled = sum(one.settled and not one.dropped for one in of.plan.subtasks)
     yield f"{settled} of {counted(len(of.plan.subtasks), 'subtask')} done", settled == len(of.plan.subtasks)
     results = recorded(of.checks)
     passed = bool(results) and of.same_tree and all(result["ok"] for result in results)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions import keeping
 from sixthbot.actions.base import Action, Context, NoArgs
@@ -20,6 +20,7 @@ from sixthbot.core.events import OWN_ORIGIN, EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, clean_line
 from sixthbot.core.prtemplate import choose, merge
+from sixthbot.core.risk import VERSION
 from sixthbot.core.shown import visible
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.commits import merge_base
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sixthbot.actions.branches import IssueBranch
     from sixthbot.actions.facts import Draftable
     from sixthbot.core.issues import IssueRecord
+    from sixthbot.core.risk import Risk
     from sixthbot.llm.twin import Prose
 
 _TEMPLATE = "pr.md.j2"
@@ -49,7 +51,7 @@ _SHOWN = {
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
-    """Write the draft; outputs `draft` (the branch, empty when there is nothing to review), `head`, `prose`, `reason`.
+    """Write the draft; outputs `draft` (the branch, empty when there is nothing to review), `head`, `risk` and more.
 
     Causes `draft.ready`. What a person edited in the draft of this very commit stays; a text for an older commit is
     kept beside the issue when it gives way to a new one.
@@ -73,7 +75,13 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         "branch": branch.name.value, "issue": record.id, "title": written.title, "origin": OWN_ORIGIN,
     }  # fmt: skip
     ready = make_event(EventKind.DRAFT_READY, fields, time=ctx.clock(), key=f"{branch.name} {branch.tip}")
-    outputs = {"draft": branch.name.value, "head": branch.tip, "prose": prose.by, "reason": prose.reason}
+    outputs = {
+        "draft": branch.name.value,
+        "head": branch.tip,
+        "prose": prose.by,
+        "reason": prose.reason,
+        "risk": _recorded(of.evidence.risk),
+    }
     return Outcome(outputs, (ready,))
 
 
@@ -103,6 +111,13 @@ def _ticked(of: Draftable) -> list[tuple[re.Pattern[str], str]]:
     if of.changelog:
         answered.append((_CHANGELOG, code(of.changelog)))
     return answered
+
+
+def _recorded(risk: Risk) -> dict[str, Any]:
+    terms = [
+        {"name": term.name, "points": term.points, "most": term.most, "why": term.why} for term in risk.terms
+    ]
+    return {"formula": VERSION, "score": risk.score, "level": risk.level, "terms": terms}
 
 
 def _write(ctx: Context, of: Draftable, prose: Prose) -> Draft:

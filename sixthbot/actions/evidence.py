@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.complexity import measure_file
+from sixthbot.actions.forecasting import forecasts
 from sixthbot.core.coverage import ChangedLines
-from sixthbot.core.errors import GitFailed, UsageError
+from sixthbot.core.errors import UsageError
 from sixthbot.core.filekinds import FileKind, is_dependency, is_migration, kind_of
-from sixthbot.core.issues import IssueStatus
-from sixthbot.core.names import BranchName
 from sixthbot.core.risk import RiskFacts, assess
 from sixthbot.git.attributes import generated_paths
 from sixthbot.git.churn import churn
-from sixthbot.git.mergeable import conflicts_between
-from sixthbot.git.refs import list_refs
 from sixthbot.git.trees import list_tree, read_blobs
 from sixthbot.insight.api import ApiReport, compare_api
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
+    from sixthbot.actions.forecasting import Forecast
     from sixthbot.core.names import Oid
     from sixthbot.core.risk import Risk
     from sixthbot.git.diffs import FileChange
@@ -32,20 +30,9 @@ if TYPE_CHECKING:
 _HOT = 10
 """A file is hot when at least that many of the base's last commits changed it."""
 
-_BRANCHES = 30
-_CLOSED = frozenset({IssueStatus.CANCELLED, IssueStatus.ENDED, IssueStatus.REJECTED})
 _NOT_BY_HAND = frozenset({FileKind.GENERATED, FileKind.LOCK})
 _CODE = (".py", ".js", ".ts", ".tsx", ".jsx", ".go", ".rs", ".java", ".kt", ".c", ".cc", ".cpp", ".cs", ".rb", ".php",
          ".swift", ".scala", ".sh", ".ex", ".exs", ".dart", ".lua", ".pl")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What a merge with another branch would come to: the paths that conflict, None where it could not be tried."""
-
-    branch: str
-    is_base: bool
-    conflicts: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +80,23 @@ def collect(
         for change in files
         if kinds[change.path] is FileKind.SOURCE and often[change.old_path or change.path] >= _HOT
     }
-    forecasts, left_out = _forecasts(ctx, branch, changelog)
+    expected, left_out = forecasts(
+        git,
+        ctx.store.issues.list(),
+        branch=branch.name,
+        tip=branch.tip,
+        base=branch.base.value,
+        base_tip=branch.base_tip,
+        changelog=changelog,
+    )
     coverage = read_coverage(checks.get("coverage"))
-    facts = _risk_facts([one for one in files if one.path != changelog], kinds, api, forecasts, coverage, hot)
+    facts = _risk_facts([one for one in files if one.path != changelog], kinds, api, expected, coverage, hot)
     return Evidence(
         kinds=kinds,
         hot=hot,
         api=api,
         deltas=tuple(_deltas(ctx, files, kinds)),
-        forecasts=tuple(forecasts),
+        forecasts=tuple(expected),
         left_out=left_out,
         coverage=coverage,
         coverage_file=str((checks.get("coverage") or {}).get("file", "")) if coverage else "",
@@ -138,7 +133,7 @@ def _risk_facts(
     files: Sequence[FileChange],
     kinds: Mapping[str, FileKind],
     api: ApiReport,
-    forecasts: Sequence[Forecast],
+    expected: Sequence[Forecast],
     coverage: ChangedLines | None,
     hot: Mapping[str, int],
 ) -> RiskFacts:
@@ -146,49 +141,20 @@ def _risk_facts(
     source = [path for path in paths if kinds[path] is FileKind.SOURCE and is_code(path)]
     with_tests = any(kinds[path] is FileKind.TEST for path in paths)
     by_hand = [change for change in files if kinds[change.path] not in _NOT_BY_HAND]
-    tried = [one for one in forecasts if one.conflicts is not None]
+    tried = [one for one in expected if one.conflicts is not None]
     return RiskFacts(
         lines=sum((change.added or 0) + (change.deleted or 0) for change in by_hand),
         hot=sorted(hot),
         measured=None if coverage is None else coverage.measured,
         missed=0 if coverage is None else coverage.missed_count,
-        untested=[] if with_tests else source,
+        sources=len(source),
+        tests=with_tests,
         breaks=api.breaks,
         migrations=[path for path in paths if is_migration(path)],
         dependencies=[path for path in paths if is_dependency(path)],
         base_conflict=any(one.conflicts and one.is_base for one in tried),
         conflicts=sum(bool(one.conflicts) and not one.is_base for one in tried) if tried else None,
     )
-
-
-def _forecasts(ctx: Context, branch: IssueBranch, changelog: str) -> tuple[list[Forecast], int]:
-    """Forecast a merge with the base and with every other open branch of the bot, tried in memory.
-
-    The changelog does not count: every rebase writes it anew.
-    """
-    git = ctx.repo.git
-    names = {
-        record.branch: BranchName.parse(record.branch).ref
-        for record in ctx.store.issues.list()
-        if record.branch not in {"", branch.name.value} and record.status not in _CLOSED
-    }
-    tips = list_refs(git, sorted(names.values())).ids if names else {}
-    others = [(name, tips[ref]) for name, ref in sorted(names.items()) if ref in tips]
-    found = [
-        Forecast(
-            branch=name, is_base=name == branch.base.value, conflicts=_tried(ctx, branch, tip, changelog)
-        )
-        for name, tip in [(branch.base.value, branch.base_tip), *others[:_BRANCHES]]
-    ]
-    return found, max(len(others) - _BRANCHES, 0)
-
-
-def _tried(ctx: Context, branch: IssueBranch, other: Oid, changelog: str) -> tuple[str, ...] | None:
-    try:
-        found = conflicts_between(ctx.repo.git, other, branch.tip)
-    except GitFailed:
-        return None
-    return tuple(path for path in found if path != changelog)
 
 
 def _deltas(ctx: Context, files: Sequence[FileChange], kinds: Mapping[str, FileKind]) -> list[Delta]:

@@ -98,7 +98,9 @@ def story(of: Draftable) -> Story:
         title=clean_line(of.record.title),
         goal=of.issue.body[:20_000],
         done=tuple(
-            (clean_line(one.text), one.by) for one in of.plan.subtasks if one.settled and one.by != "issue"
+            (clean_line(one.text), one.by)
+            for one in of.plan.subtasks
+            if one.settled and not one.dropped and one.by != "issue"
         ),
         subjects=tuple(clean_line(commit.subject) for commit in own),
         files=tuple(clean_line(change.path) for change in of.files),
@@ -158,7 +160,7 @@ def _subtask(one: Subtask) -> dict[str, Any]:
     return {
         "n": one.n,
         "text": inline(one.text),
-        "done": one.settled,
+        "done": one.settled and not one.dropped,
         "by": inline(one.by),
         "reason": inline(one.reason),
         "commits": [inline(commit[:12]) for commit in one.commits],

@@ -12,7 +12,8 @@ from sixthbot.core.text import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sixthbot.actions.evidence import Delta, Evidence, Forecast
+    from sixthbot.actions.evidence import Delta, Evidence
+    from sixthbot.actions.forecasting import Forecast
     from sixthbot.git.diffs import FileChange
 
 _FILES_SHOWN = 60
@@ -77,6 +78,7 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
                 for term in evidence.risk.terms
                 if term.known
             ],
+            "nothing": [term.name for term in evidence.risk.terms if term.known and not term.points],
             "unknown": [f"{term.name} ({term.why})" for term in evidence.risk.terms if not term.known],
             "hot": [
                 f"{code(path)} ({counted(times, 'time')})" for path, times in sorted(evidence.hot.items())

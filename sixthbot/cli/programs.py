@@ -22,7 +22,7 @@ _OWN_SCOPES = {"system", "global"}
 def pager_of(git: Git) -> str:
     """Return the command line of the person's pager; "cat" or an empty text means none."""
     return _first(
-        os.environ.get("GIT_PAGER"), _setting(git, "core.pager"), os.environ.get("PAGER"), DEFAULT_PAGER
+        os.environ.get("GIT_PAGER"), setting(git, "core.pager"), os.environ.get("PAGER"), DEFAULT_PAGER
     )
 
 
@@ -30,7 +30,7 @@ def editor_of(git: Git) -> str:
     """Return the command line of the person's editor."""
     return _first(
         os.environ.get("GIT_EDITOR") or None,
-        _setting(git, "core.editor"),
+        setting(git, "core.editor"),
         os.environ.get("VISUAL") or None,
         os.environ.get("EDITOR") or None,
         DEFAULT_EDITOR,
@@ -48,7 +48,7 @@ def edit(git: Git, path: Path) -> None:
         )
 
 
-def _setting(git: Git, name: str) -> str | None:
+def setting(git: Git, name: str) -> str | None:
     """Return what the person's own settings say; a repository may have come with settings of somebody else's."""
     found = git.run("config", "--show-scope", "-z", "--get-all", name, check=False)
     fields = found.text.split("\0")

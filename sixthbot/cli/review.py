@@ -1,65 +1,148 @@
-"""`sixthbot review`: one screen that says what matters, then text, commits and diff through the person's pager."""
+"""`sixthbot review`: one screen that says what matters, then text, commits and diff; and what a reviewer has changed."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sixthbot.cli.lookup import find_draft
-from sixthbot.cli.output import clean_text, one_line, paint, plural, table
+from sixthbot.cli.output import paint
 from sixthbot.cli.pager import neutral_patch, page
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import json_option, verb
-from sixthbot.core.drafts import DraftStatus
-from sixthbot.core.errors import SixthError
-from sixthbot.store.redact import redact_text
+from sixthbot.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sixthbot.cli.assess import Standing
-    from sixthbot.cli.checks import CheckResult
+    from sixthbot.cli.reviewing import Contents
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
-    from sixthbot.git.commits import CommitInfo
-    from sixthbot.git.diffs import FileChange
 
-_TAIL = 12  # lines of a failed check's output
+# whole ids make a line of a patch that no terminal holds, and nobody reads them; a line of content never begins so
+_INDEX = re.compile(rb"(?<=^index )([0-9a-f]{9})[0-9a-f]+\.\.([0-9a-f]{9})[0-9a-f]+", re.MULTILINE)
 _PATCH_LIMIT = 20_000_000  # bytes; more than anybody reads, less than what fills a memory
 
 
 @verb(
     ("sixthbot review", "the draft that waits for you, when there is one"),
-    ("sixthbot review sixth/tidy-the-notes", "a certain one"),
-    ("sixthbot review --stat", "without the diff itself"),
+    ("sixthbot review sixth/tidy --commits", "commit by commit"),
+    ("sixthbot review sixth/tidy --since-last", "only what changed since you looked"),
+    ("sixthbot review sixth/tidy --comment a.py:12 'why twice?'", "ask for more on the branch"),
+    ("sixthbot review sixth/tidy --drop 2", "take commit 2 out, make the draft anew"),
 )
 @click.argument("branch", required=False)
 @click.option("--stat", is_flag=True, help="Name the changed files only.")
+@click.option(
+    "--commits", "by_commit", is_flag=True, help="Show each commit with its message and patch, in order."
+)
+@click.option("--commit", "only", metavar="N", help="Show one commit, by number or id.")
+@click.option(
+    "--since-last", is_flag=True, help="Show what changed since you looked last, as git range-diff does."
+)
+@click.option("--tool", is_flag=True, help="Open each changed file in your difftool (git's diff.tool).")
+@click.option(
+    "--comment", "comments", nargs=2, multiple=True, metavar="FILE[:LINE] TEXT",
+    help="Make a comment a subtask on the same branch; may be given more than once.",
+)  # fmt: skip
+@click.option(
+    "--edit",
+    is_flag=True,
+    help="Write comments into the diff with your editor, on lines that begin with `> `.",
+)
+@click.option("--drop", metavar="N", help="Take a commit out of the branch, by number or id.")
+@click.option("--reword", metavar="N", help="Give a commit another message, by number or id.")
+@click.option("-m", "--message", default="", help="The message for --reword; none: your editor.")
+@click.option("--dry-run", is_flag=True, help="With --drop, --reword, --comment: say what would happen.")
 @json_option
 @pass_session
-def command(session: Session, branch: str | None, *, stat: bool, as_json: bool) -> None:
-    """Read a draft: what it is, whether its checks passed, whether its base moved; its text, commits and diff."""
-    from sixthbot.cli.assess import stand  # noqa: PLC0415 - lazy, see app
+def command(session: Session, /, branch: str | None, **options: Any) -> None:
+    """Read a draft: what it is, how it stands; its text, commits and diff. Or have it changed.
 
+    What you drop or reword is done in memory and as an operation that can be undone; authors stay, and the draft is
+    checked and written anew. A comment becomes a subtask that the bot goes on with: ask for a recipe in it with
+    `do: NAME`, or it waits for a person.
+    """
     services = session.services()
     draft = find_draft(services.store, branch, statuses=("awaiting-review", "approved"))
-    standing = stand(services, draft)
-    commits, files, start = _contents(services, standing)
-    if as_json:
-        session.out.json(_as_json(services, standing, commits, files))
-        return
-    lines = [*_screen(standing, commits, files), *_text(standing), *_commits(commits), *_files(files)]
-    text = "\n".join(lines) + "\n"
-    if not stat and start is not None:
-        from sixthbot.git.diffs import patch  # noqa: PLC0415 - lazy, see app
+    asked = [name for name in ("drop", "reword", "comments", "edit") if options[name]]
+    if len(asked) > 1:
+        raise UsageError("one at a time: --drop, --reword, --comment or --edit")
+    if asked:
+        from sixthbot.cli.reviewchanges import change  # noqa: PLC0415 - lazy, see app
 
-        diff = patch(services.repo.git, start, standing.draft.head, limit=_PATCH_LIMIT)
-        text += f"\n{paint('diff', 'bold')}\n\n{neutral_patch(diff)}"
-        if len(diff) >= _PATCH_LIMIT:
-            text += "\n(the diff goes on: git diff shows all of it)\n"
+        change(session, draft, asked[0], options)
+        return
+    if options["message"]:
+        raise UsageError("-m is for --reword")
+    from sixthbot.cli.assess import stand  # noqa: PLC0415 - lazy, see app
+
+    _show(session, services, stand(services, draft), options)
+
+
+def _show(session: Session, services: Services, standing: Standing, options: dict[str, Any]) -> None:
+    from sixthbot.cli.reviewing import contents, remember  # noqa: PLC0415 - lazy, see app
+
+    found = contents(services, standing)
+    if options["as_json"]:
+        session.out.json(_as_json(services, standing, found))
+        return
+    if options["tool"]:
+        from sixthbot.cli.difftool import open_tool  # noqa: PLC0415 - lazy, see app
+
+        open_tool(session.out, services.repo.git, found.files)
+        return
+    text = _text(session, services, standing, found, options)
     page(session.out, text, pager=_pager(services))
+    remember(services, standing.draft, found.start)
+
+
+def _text(
+    session: Session, services: Services, standing: Standing, found: Contents, options: dict[str, Any]
+) -> str:
+    """Return what is asked for: a range-diff, commits with their patches, or the whole."""
+    from sixthbot.cli.reviewing import since_last  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.reviewscreen import lists, screen  # noqa: PLC0415 - lazy, see app
+
+    if options["since_last"]:
+        text = since_last(services, standing.draft, found.start)
+        return neutral_patch(text.encode()) if text else "nothing changed since you looked\n"
+    if options["only"]:
+        from sixthbot.engine.reviewing import pick  # noqa: PLC0415 - lazy, see app
+
+        return _commits(services, found, [pick(found.commits, options["only"])]).lstrip("\n")
+    columns = session.out.columns
+    head = "\n".join(screen(standing, found, columns=columns)) + "\n"
+    if options["by_commit"]:
+        return head + _commits(services, found, found.commits)
+    text = head + "\n".join(lists(standing, found, columns=columns)) + "\n"
+    if options["stat"] or found.start is None:
+        return text
+    return f"{text}\n{paint('diff', 'bold')}\n\n{_patch(services, found.start, standing.draft.head)}"
+
+
+def _commits(services: Services, found: Contents, chosen: Sequence[Any]) -> str:
+    from sixthbot.cli.reviewscreen import commit_head  # noqa: PLC0415 - lazy, see app
+
+    parts = []
+    for number, commit in enumerate(found.commits, 1):
+        if commit in chosen:
+            before = commit.parents[0] if commit.parents else None
+            head = "\n".join(commit_head(commit, number, len(found.commits)))
+            parts.append(f"{head}\n{_patch(services, before, commit.id)}")
+    return "\n".join(parts)
+
+
+def _patch(services: Services, old: Oid | None, new: Oid) -> str:
+    from sixthbot.git.diffs import patch  # noqa: PLC0415 - lazy, see app
+
+    diff = patch(services.repo.git, old, new, limit=_PATCH_LIMIT)
+    cut = "\n(the diff goes on: git diff shows all of it)\n" if len(diff) >= _PATCH_LIMIT else ""
+    return neutral_patch(_INDEX.sub(rb"\1..\2", diff)) + cut
 
 
 def _pager(services: Services) -> str:
@@ -68,158 +151,11 @@ def _pager(services: Services) -> str:
     return pager_of(services.repo.git) if services.loaded.config.display.pager else ""
 
 
-def _contents(
-    services: Services, standing: Standing
-) -> tuple[Sequence[CommitInfo], Sequence[FileChange], Oid | None]:
-    """Return the draft's commits, its changed files and where its diff starts."""
-    from sixthbot.git.commits import log, merge_base  # noqa: PLC0415 - lazy, see app
-    from sixthbot.git.diffs import numstat  # noqa: PLC0415 - lazy, see app
-
-    git, head = services.repo.git, standing.draft.head
-    base = standing.base_tip or _made_at(services, standing)
-    if base is None:
-        return [], [], None  # all of history is no answer to what this branch brings
-    start = merge_base(git, base, head)
-    commits = log(git, tip=head, not_in=[base])
-    return commits, numstat(git, start, head) if start else [], start
-
-
-def _made_at(services: Services, standing: Standing) -> Oid | None:
-    """Return the commit of its base that the branch was made at or rebased onto, None when that is not known."""
-    from sixthbot.core.names import parse_oid  # noqa: PLC0415 - lazy, see app
-    from sixthbot.git.commits import read_commit  # noqa: PLC0415 - lazy, see app
-
-    try:
-        commit = services.store.issues.record(standing.draft.issue).base_commit
-        return read_commit(services.repo.git, parse_oid(commit)).id
-    except SixthError:
-        return None  # its issue's files are gone, or git has thrown the commit away
-
-
-def _screen(standing: Standing, commits: Sequence[CommitInfo], files: Sequence[FileChange]) -> Iterator[str]:
-    """Yield what matters, on one screen: which draft, how it stands, what to type."""
-    draft = standing.draft
-    yield paint(one_line(draft.title), "bold")
-    yield ""
-    added, deleted = sum(file.added or 0 for file in files), sum(file.deleted or 0 for file in files)
-    yield table(
-        [
-            ("branch", f"{paint(draft.branch.value, 'cyan')} at {draft.head[:9]}"),
-            ("status", _status(standing)),
-            ("checks", _checks(standing)),
-            ("base", _base(standing)),
-            ("remote", _remote(standing)),
-            (
-                "changes",
-                f"{plural(len(commits), 'commit')}, {plural(len(files), 'file')}, +{added} -{deleted}"
-                if commits or standing.base_tip
-                else "cannot be counted without its base",
-            ),
-        ]
-    )
-    for check in standing.checks:
-        yield from _check(check)
-    yield from _next(standing)
-
-
-def _status(standing: Standing) -> str:
-    draft = standing.draft
-    if standing.tip is None:
-        return paint("the branch is gone", "red")
-    if standing.moved:
-        return paint(f"moved since this draft was written, to {standing.tip[:9]}", "red")
-    color = {DraftStatus.APPROVED: "green", DraftStatus.PUSHED: "green", DraftStatus.REJECTED: "red"}
-    return paint(draft.status.value, color.get(draft.status, "yellow"))
-
-
-def _checks(standing: Standing) -> str:
-    if not standing.checks:
-        if standing.draft.status in {DraftStatus.PUSHED, DraftStatus.REJECTED}:
-            return "over; the text below says how they ended"
-        return paint("none on record for this tree", "yellow") + " ([check] in .sixth/config.toml names them)"
-    failed = standing.failed_checks
-    if failed:
-        return paint(f"{len(failed)} of {len(standing.checks)} failed", "red", "bold")
-    return paint(f"{len(standing.checks)} passed", "green") + f" on tree {standing.draft.tree[:9]}"
-
-
-def _base(standing: Standing) -> str:
-    base = one_line(standing.draft.base)
-    if standing.base_tip is None:
-        return f"{base} {paint('is gone', 'red')}"
-    return f"{base} has moved on since" if standing.base_moved else f"{base}, up to date"
-
-
-def _remote(standing: Standing) -> str:
-    if standing.target is None:
-        return paint(standing.refusal.message if standing.refusal else "none", "yellow")
-    return f"{one_line(standing.target.remote)} ({one_line(redact_text(standing.target.url))})"
-
-
-def _check(check: CheckResult) -> Iterator[str]:
-    if check.passed:
-        yield f"  {paint('passed', 'green')}  {one_line(check.command, 100)}  {check.duration:.1f}s"
-        return
-    yield f"  {paint('failed', 'red')}  {one_line(check.command, 100)}  {one_line(check.ending, 200)}"
-    tail = clean_text(check.output).strip().splitlines()[-_TAIL:]
-    yield from (f"    {line}" for line in tail)
-
-
-def _next(standing: Standing) -> Iterator[str]:
-    name = standing.draft.branch
-    word = "\n" + paint("next", "green")
-    if standing.tip is None:
-        yield f"{word}: git branch {name} {standing.draft.head} brings it back"
-    elif standing.moved:
-        accept = f"sixthbot done {standing.draft.issue or 'ISSUE'} (your commits)"
-        yield f"{word}: {accept} or sixthbot rebase {name} (moved back), then sixthbot run, for a new draft"
-    elif standing.draft.status is DraftStatus.APPROVED:
-        yield f"{word}: sixthbot push {name}"
-    elif standing.draft.status is DraftStatus.AWAITING_REVIEW:
-        despite = " --despite-checks" if standing.failed_checks else ""
-        yield f"{word}: sixthbot approve {name}{despite}, or sixthbot reject {name} -m WHY"
-    undecided = standing.draft.status in {DraftStatus.AWAITING_REVIEW, DraftStatus.APPROVED}
-    if undecided and not standing.moved and (standing.base_moved or standing.failed_checks):
-        why = f"follows {one_line(standing.draft.base)}" if standing.base_moved else "checks it again"
-        yield f"{paint('or', 'green')}: sixthbot rebase {name} {why} and makes the draft anew"
-
-
-def _text(standing: Standing) -> Iterator[str]:
-    yield f"\n{paint('text', 'bold')}\n"
-    yield clean_text(standing.draft.text.replace("\r\n", "\n")).strip("\n")
-
-
-def _commits(commits: Sequence[CommitInfo]) -> Iterator[str]:
-    yield f"\n{paint('commits', 'bold')}\n"
-    yield table(
-        (
-            paint(commit.id[:9], "yellow"),
-            one_line(commit.subject, 90),
-            paint(one_line(commit.author.name, 30), "dim"),
-        )
-        for commit in commits
-    )
-
-
-def _files(files: Sequence[FileChange]) -> Iterator[str]:
-    yield f"\n{paint('files', 'bold')}\n"
-    yield table((_counts(file), _name(file)) for file in files)
-
-
-def _counts(file: FileChange) -> str:
-    return "binary" if file.binary else f"+{file.added or 0} -{file.deleted or 0}"
-
-
-def _name(file: FileChange) -> str:
-    name = one_line(file.path, 300)
-    return f"{one_line(file.old_path, 300)} -> {name}" if file.old_path else name
-
-
-def _as_json(
-    services: Services, standing: Standing, commits: Sequence[CommitInfo], files: Sequence[FileChange]
-) -> dict[str, Any]:
+def _as_json(services: Services, standing: Standing, found: Contents) -> dict[str, Any]:
     from sixthbot.cli.draft import draft_json  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.reviewing import sizes  # noqa: PLC0415 - lazy, see app
 
+    last = found.seen
     return {
         "schema": 1,
         "draft": draft_json(services.store, standing.draft) | {"text": standing.draft.text},
@@ -228,8 +164,29 @@ def _as_json(
         "refusal": standing.refusal.message if standing.refusal else "",
         "remote": standing.target.remote if standing.target else None,
         "checks": [asdict(check) for check in standing.checks],
-        "commits": [
-            {"id": commit.id, "subject": commit.subject, "author": commit.author.name} for commit in commits
+        "risk": found.risk,
+        "forecast": [
+            {
+                "branch": one.branch,
+                "base": one.is_base,
+                "conflicts": None if one.conflicts is None else [*one.conflicts],
+            }
+            for one in found.forecast
         ],
-        "files": [{"path": file.path, "added": file.added, "deleted": file.deleted} for file in files],
+        "size": {
+            kind: {"files": count, "added": plus, "deleted": minus}
+            for kind, count, plus, minus in sizes(found.files)
+        },
+        "last_seen": last.head if last else None,
+        "open_subtasks": [*found.open_notes],
+        "commits": [
+            {
+                "n": number,
+                "id": commit.id,
+                "subject": commit.subject,
+                "author": commit.author.name,
+            }
+            for number, commit in enumerate(found.commits, 1)
+        ],
+        "files": [{"path": file.path, "added": file.added, "deleted": file.deleted} for file in found.files],
     }

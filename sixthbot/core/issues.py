@@ -33,6 +33,10 @@ class SubtaskStatus(StrEnum):
     DONE = "done"
 
 
+DROPPED = "its commit was dropped in review"
+"""The reason of a subtask that is settled, because a person took what was done for it out again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subtask:
     """One item of a plan. `n` counts from 1 in document order and is never reused.
@@ -54,6 +58,11 @@ class Subtask:
     def settled(self) -> bool:
         """Whether nothing more is to be done for it."""
         return self.status is SubtaskStatus.DONE
+
+    @property
+    def dropped(self) -> bool:
+        """Whether it was done, and a person took that out again."""
+        return self.settled and self.reason == DROPPED
 
 
 @dataclass(frozen=True, slots=True)

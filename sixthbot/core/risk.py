@@ -23,8 +23,8 @@ class RiskFacts:
     """What is known of a change.
 
     `lines` are those added and deleted by hand, without generated files. `hot` are changed files that the base's last
-    commits changed often. `missed` of `measured` changed lines no test ran; None where nothing measured it. `untested`
-    are changed source files where no test changed with them. `breaks` is None where the public interface was not
+    commits changed often. `missed` of `measured` changed lines no test ran; None where nothing measured it. `sources`
+    counts the changed files of code, `tests` tells whether a test changed with them. `breaks` is None where the public interface was not
     compared, `conflicts` None where nothing was forecast; else the branches it conflicts with, `base_conflict` apart.
     """
 
@@ -32,7 +32,8 @@ class RiskFacts:
     hot: Sequence[str] = ()
     measured: int | None = None
     missed: int = 0
-    untested: Sequence[str] = ()
+    sources: int = 0
+    tests: bool = False
     breaks: int | None = None
     migrations: Sequence[str] = ()
     dependencies: Sequence[str] = ()
@@ -96,23 +97,25 @@ def _tests(facts: RiskFacts) -> Term:
         share = -(-20 * facts.missed // facts.measured) if facts.measured else 0
         why = f"{facts.missed} of {counted(facts.measured, 'changed line')} not run by any test"
         return _term("untested lines", share, 20, why)
-    count = len(facts.untested)
-    why = (
-        f"{counted(count, 'source file')} changed, no test" if count else "tests changed along, or no source"
-    )
-    return _term("untested files", 4 * count, 12, f"{why}; no coverage measured")
+    untested = 0 if facts.tests else facts.sources
+    why = f"{counted(untested, 'file')} of code changed, no test" if untested else "no code changed"
+    if facts.tests and facts.sources:
+        why = "tests changed along"
+    return _term("untested files", 4 * untested, 12, f"{why}; no coverage measured")
 
 
 def _interface(breaks: int | None) -> Term:
     if breaks is None:
-        return Term("broken interface", 0, 24, "not compared", known=False)
-    return _term("broken interface", 8 * breaks, 24, counted(breaks, "break") if breaks else "none")
+        return Term("broken interface", 0, 32, "not compared", known=False)
+    # one is enough for somebody's code to stop working
+    points = 16 + 4 * breaks if breaks else 0
+    return _term("broken interface", points, 32, counted(breaks, "break") if breaks else "none")
 
 
 def _conflicts(facts: RiskFacts) -> Term:
     if facts.conflicts is None:
-        return Term("conflicts", 0, 18, "not forecast", known=False)
+        return Term("conflicts", 0, 28, "not forecast", known=False)
     with_base = ["with its base"] if facts.base_conflict else []
     others = [f"with {counted(facts.conflicts, 'other branch', 'other branches')}"] if facts.conflicts else []
-    points = 10 * facts.base_conflict + 4 * facts.conflicts
-    return _term("conflicts", points, 18, " and ".join(with_base + others) or "none forecast")
+    points = 20 * facts.base_conflict + 4 * facts.conflicts
+    return _term("conflicts", points, 28, " and ".join(with_base + others) or "none forecast")

@@ -108,5 +108,14 @@ def patch(git: Git, old: Oid | None, new: Oid, *, color: bool = False, limit: in
     return done.stdout[: done.stdout.rfind(b"\n", 0, limit) + 1]
 
 
+def range_diff(git: Git, old: tuple[Oid, Oid], new: tuple[Oid, Oid], *, limit: int = 20_000_000) -> bytes:
+    """Return how a series of commits differs from an older one, each given as the commit before it and its tip."""
+    done = git.run(
+        "range-diff", "--no-color", "--no-ext-diff", "--no-textconv",
+        f"{old[0]}..{old[1]}", f"{new[0]}..{new[1]}", timeout=300,
+    )  # fmt: skip
+    return done.stdout[:limit]
+
+
 def _ends(old: Oid | None, new: Oid) -> tuple[str, ...]:
     return ("--root", "--no-commit-id", new) if old is None else (old, new)

@@ -56,6 +56,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "issue.reopened": "a person took an issue up again",
         "issue.ended": "an issue's branch was merged or deleted",
         "draft.none": "nothing changed, so that there is no draft",
+        "draft.changed": "a person dropped or reworded a commit in review",
+        "review.comment": "a reviewer's comment became a subtask, `data.subtask`, about `data.path` and `data.line`",
         "draft.redone": "a person wants a draft made anew",
         "draft.approved": "a person approved exactly this commit",
         "draft.rejected": "a person rejected a draft",

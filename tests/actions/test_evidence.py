@@ -96,7 +96,8 @@ def test_the_risk_is_the_sum_of_its_terms(python: Workshop) -> None:
     assert f"**medium**, {sum(points)} of 100 (formula 1)" in risk[1]
     assert "- migrations: 10 of 10, 1 file\n" in risk[1]
     assert "- dependencies: 8 of 8, 1 file\n" in risk[1]
-    assert "- broken interface: 16 of 24, 2 breaks\n" in risk[1]
+    assert "- broken interface: 24 of 32, 2 breaks\n" in risk[1]
+    assert "Nothing for size, files that change often, untested files, conflicts.\n" in risk[1]
 
 
 def test_a_branch_that_conflicts_is_named_but_not_for_the_changelog(python: Workshop) -> None:
@@ -224,3 +225,16 @@ def test_code_in_a_quotation_stays_as_it_is() -> None:
     assert "@&#8203;b" in quote("a ` b\n`@b`")
     assert "@&#8203;b" in quote("- x\n  ```\n@b")
     assert quote("[x](http://e.example)") == "> [x]\\(http:&#8203;//e.example)"
+
+
+def test_what_does_not_parse_is_named_and_not_compared(shop: Workshop) -> None:
+    shop.dir.commit(
+        "chore: begin", {"pack/__init__.py": "", "pack/a.py": "def f(): ...\n", "other.py": "x = 1\n"}
+    )
+    shop.recipe("a", "open('pack/a.py', 'w').write('def (\\n'); open('other.py', 'w').write('y = (\\n')")
+    shop.drop("# T\n\n- [ ] a `do: a`\n")
+    shop.steps("branch", "plan", "work", "describe")
+    text = shop.draft().text
+    assert "Not Python that can be read, so not compared: `other.py`, `pack/a.py`." in text
+    assert "removed" not in text
+    assert "- [ ] The public interface keeps its callers\n" in text

@@ -55,6 +55,8 @@ def test_review_tells_on_one_screen_what_matters(drafted: RepoDir, remote: RepoD
     head = drafted.tip(BRANCH)
     tree = drafted.git("rev-parse", f"{BRANCH}^{{tree}}")
     lines = said.out.splitlines()
+    assert lines[4].startswith("checks   1 passed")
+    assert lines.pop(5).startswith("risk     low, ")
     assert lines[:8] == [
         "Tidy the words",
         "",

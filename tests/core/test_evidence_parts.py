@@ -135,7 +135,8 @@ def test_what_is_no_report_is_refused(name: str, data: bytes) -> None:
         hot=st.lists(st.text(max_size=3), max_size=9),
         measured=st.none() | st.integers(0, 50),
         missed=st.integers(0, 50),
-        untested=st.lists(st.text(max_size=3), max_size=9),
+        sources=st.integers(0, 9),
+        tests=st.booleans(),
         breaks=st.none() | st.integers(0, 99),
         base_conflict=st.booleans(),
         conflicts=st.none() | st.integers(0, 9),
@@ -153,10 +154,10 @@ def test_a_score_is_the_sum_of_its_terms_within_bounds(facts: RiskFacts) -> None
 def test_more_of_anything_never_lowers_the_score() -> None:
     small = RiskFacts(lines=10, breaks=0, conflicts=0)
     large = RiskFacts(
-        lines=900, breaks=2, conflicts=1, hot=["a"], untested=["a"], migrations=["m"], base_conflict=True
+        lines=900, breaks=2, conflicts=1, hot=["a"], sources=1, migrations=["m"], base_conflict=True
     )
     assert (assess(small).score, assess(small).level) == (0, "low")
-    assert (assess(large).score, assess(large).level) == (20 + 16 + 14 + 4 + 4 + 10, "high")
+    assert (assess(large).score, assess(large).level) == (20 + 4 + 4 + 24 + 10 + 24, "high")
 
 
 def test_the_places_of_pr_templates() -> None:

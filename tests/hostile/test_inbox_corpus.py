@@ -12,8 +12,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from sixthbot.actions.branches import IssueBranch
-from sixthbot.actions.evidence import Delta, Evidence, Forecast
+from sixthbot.actions.evidence import Delta, Evidence
 from sixthbot.actions.facts import Draftable, story, template_values
+from sixthbot.actions.forecasting import Forecast
 from sixthbot.actions.markdown import inline
 from sixthbot.actions.templating import fill_text
 from sixthbot.core.coverage import ChangedLines

@@ -1,0 +1,204 @@
+"""`review`: commit by commit, since the last look, and what a reviewer has changed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tests.cli.conftest import BRANCH
+from tests.cli.support import sixthbot
+from tests.support.repos import RepoDir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def issue(repo: RepoDir) -> list[tuple[int, str, str]]:
+    [found] = sixthbot("issue", "list", "--json", cwd=repo.path).json["issues"]
+    return [(one["n"], one["text"], one["status"]) for one in found["subtasks"]]
+
+
+def with_a_persons_commit(repo: RepoDir) -> None:
+    repo.git("worktree", "add", "--quiet", "../mine", BRANCH)
+    RepoDir(repo.path.parent / "mine").commit("feat: by hand", {"hand.txt": "1\n"})
+    repo.git("worktree", "remove", "../mine")
+    assert sixthbot("done", "tidy", cwd=repo.path).code == 0
+    assert sixthbot("run", cwd=repo.path).code == 0
+
+
+def test_a_commit_is_dropped_as_an_operation_and_a_new_draft_follows(waiting: RepoDir) -> None:
+    with_a_persons_commit(waiting)
+    path = waiting.path
+    assert waiting.subjects(f"main..{BRANCH}")[:2] == ["chore: sort the list", "feat: by hand"]
+    author = waiting.git("log", "-1", "--format=%an %ae %ad", f"{BRANCH}~1")
+    before = waiting.tip(BRANCH)
+    sixthbot("approve", BRANCH, cwd=path)
+    said = sixthbot("review", "--drop", "1", "--dry-run", cwd=path)
+    assert (said.code, said.out.startswith("would drop ")) == (0, True)
+    assert waiting.tip(BRANCH) == before
+    said = sixthbot("review", "--drop", "1", cwd=path)
+    assert said.code == 0, said.err
+    assert waiting.subjects(f"main..{BRANCH}") == ["feat: by hand"]
+    assert waiting.git("log", "-1", "--format=%an %ae %ad", BRANCH) == author
+    operation = said.out.split("sixthbot undo ")[1].split()[0]
+    assert (path / f".sixth/operations/{operation}.json").is_file()
+    assert 'status = "awaiting-review"' in next((path / ".sixth/drafts").glob("*.md")).read_text()
+    again = sixthbot("review", "--drop", "1", cwd=path)
+    assert (again.code, "sixthbot run writes its draft anew" in again.err) == (4, True)
+    assert sixthbot("run", cwd=path).code == 0
+    draft = sixthbot("draft", "show", BRANCH, cwd=path).out
+    assert "- [ ] 1. Sort the list (recipe sort-words, its commit was dropped in review)" in draft
+    assert "- [ ] 1 of 2 subtasks done" in draft
+    said = sixthbot("review", "--drop", "1", cwd=path)
+    assert (said.code, said.err.startswith(f"error: nothing would be left of {BRANCH}")) == (4, True)
+
+
+def test_a_commit_that_another_builds_on_is_not_dropped(waiting: RepoDir) -> None:
+    waiting.git("worktree", "add", "--quiet", "../mine", BRANCH)
+    RepoDir(waiting.path.parent / "mine").commit("feat: plums", {"words.txt": "apple\nplum\n"})
+    waiting.git("worktree", "remove", "../mine")
+    sixthbot("done", "tidy", cwd=waiting.path)
+    sixthbot("run", cwd=waiting.path)
+    before = waiting.tip(BRANCH)
+    said = sixthbot("review", "--drop", "1", cwd=waiting.path)
+    assert said.code == 4
+    assert "feat: plums builds on it, in words.txt" in said.err
+    assert waiting.tip(BRANCH) == before
+    for wanted in ("0", "9", "zzzz", "--", "HEAD"):
+        assert sixthbot("review", BRANCH, f"--drop={wanted}", cwd=waiting.path).code == 2, wanted
+    waiting.git("worktree", "add", "--quiet", "../mine", BRANCH)
+    assert "is checked out in" in sixthbot("review", "--drop", "2", cwd=waiting.path).err
+
+
+def test_a_commit_is_reworded_and_its_trailers_stay(
+    drafted: RepoDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = drafted.path
+    tree = drafted.git("rev-parse", f"{BRANCH}^{{tree}}")
+    said = sixthbot(
+        "review", "--reword", "1", "-m", "fix: sort\n\nSixth-Issue: other\nReviewed-by: Ann <a@x>", cwd=path
+    )
+    assert said.code == 0, said.err
+    message = drafted.git("log", "-1", "--format=%B", f"{BRANCH}~1")
+    assert message.startswith("fix: sort\n\nReviewed-by: Ann <a@x>\nSixth-Issue: tidy\nSixth-Task: ")
+    assert message.count("Sixth-Issue") == 1
+    assert drafted.git("rev-parse", f"{BRANCH}^{{tree}}") == tree
+    assert sixthbot("run", cwd=path).code == 0
+    assert issue(drafted)[0][2] == "done"
+    assert "fix: sort (subtask 1, task " in sixthbot("draft", "show", BRANCH, cwd=path).out
+    monkeypatch.setenv("GIT_EDITOR", "true")
+    assert "the message is the same" in sixthbot("review", "--reword", "1", cwd=path).err
+    assert sixthbot("review", "-m", "x", cwd=path).code == 2
+    monkeypatch.setenv("SIXTH_TASK_ID", "t1")
+    assert sixthbot("review", "--reword", "1", "-m", "x", cwd=path).code == 4
+
+
+def test_comments_become_subtasks_that_the_bot_goes_on_with(drafted: RepoDir) -> None:
+    path = drafted.path
+    for place, why in (("word.txt:1", "did you mean words.txt?"), ("words.txt:3", "has 2 lines")):
+        said = sixthbot("review", "--comment", place, "x", cwd=path)
+        assert (said.code, why in said.err) == (2, True), said.err
+    said = sixthbot(
+        "review",
+        "--comment",
+        "words.txt:1",
+        "sort again `do: sort-words`",
+        "--comment",
+        "words.txt",
+        "why?",
+        cwd=path,
+    )
+    assert (
+        said.out == "subtask 3: In words.txt:1: sort again `do: sort-words`\nsubtask 4: In words.txt: why?\n"
+    )
+    sixthbot("run", cwd=path)
+    assert issue(drafted)[2:] == [
+        (3, "In words.txt:1: sort again", "done"), (4, "In words.txt: why?", "waiting"),
+    ]  # fmt: skip
+    shown = sixthbot("review", "--stat", cwd=path).out
+    assert "\nnotes    subtask 4 not done yet\n" in shown
+    assert sixthbot("review", "--json", cwd=path).json["open_subtasks"] == [4]
+    sixthbot("done", "tidy", cwd=path)
+    sixthbot("run", cwd=path)
+    assert "- [x] 4. In words.txt: why? (person" in sixthbot("draft", "show", BRANCH, cwd=path).out
+    sixthbot("reject", BRANCH, "-m", "no", cwd=path)
+    assert (
+        "sixthbot issue reopen tidy"
+        in sixthbot("review", BRANCH, "--comment", "words.txt", "x", cwd=path).err
+    )
+
+
+def test_comments_are_written_into_the_diff_with_an_editor(
+    drafted: RepoDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    editor = tmp_path / "ed"
+    editor.write_text("#!/bin/sh\nsed -i 's/^+pear$/+pear\\n> plums, too/' \"$1\"\n")
+    editor.chmod(0o755)
+    monkeypatch.setenv("GIT_EDITOR", str(editor))
+    said = sixthbot("review", "--edit", cwd=drafted.path)
+    assert (said.code, said.out) == (0, "subtask 3: In words.txt:2: plums, too\n")
+    monkeypatch.setenv("GIT_EDITOR", "true")
+    assert sixthbot("review", BRANCH, "--edit", cwd=drafted.path).err == "no comment, so nothing changes\n"
+
+
+def test_what_changed_since_the_last_look(drafted: RepoDir) -> None:
+    path = drafted.path
+    assert "nobody looked at" in sixthbot("review", "--since-last", cwd=path).err
+    sixthbot("review", "--json", cwd=path)
+    assert "nobody looked at" in sixthbot("review", "--since-last", cwd=path).err
+    first = drafted.tip(BRANCH)
+    sixthbot("review", "--stat", cwd=path)
+    assert sixthbot("review", "--since-last", cwd=path).out == "nothing changed since you looked\n"
+    sixthbot("review", "--reword", "1", "-m", "fix: sort", cwd=path)
+    sixthbot("run", cwd=path)
+    assert sixthbot("review", "--json", cwd=path).json["last_seen"] == first
+    said = sixthbot("review", "--since-last", cwd=path).out
+    assert "\n    +    fix: sort\n" in said
+    assert sixthbot("review", "--since-last", cwd=path).out == "nothing changed since you looked\n"
+
+
+def test_commit_by_commit(drafted: RepoDir) -> None:
+    said = sixthbot("review", "--commits", cwd=drafted.path).out
+    assert said.index("commit 1 of 2") < said.index("\n+pear\n") < said.index("commit 2 of 2  ")
+    assert "    Sixth-Subtask: 1\n" in said
+    one = sixthbot("review", "--commit", drafted.tip(BRANCH)[:8], cwd=drafted.path).out
+    assert one.startswith("commit 2 of 2  ")
+    assert sixthbot("review", "--commit", "3", cwd=drafted.path).code == 2
+
+
+def test_the_json_has_everything_of_the_screen(drafted: RepoDir) -> None:
+    found = sixthbot("review", "--json", cwd=drafted.path).json
+    assert found["forecast"] == [{"branch": "main", "base": True, "conflicts": []}]
+    assert found["risk"]["score"] == sum(term["points"] for term in found["risk"]["terms"])
+    assert found["size"]["docs"]["files"] == 2
+    assert [one["n"] for one in found["commits"]] == [1, 2]
+
+
+def test_the_difftool_is_the_persons_own_and_gets_two_files(
+    drafted: RepoDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "diff.tool is not set" in sixthbot("review", "--tool", cwd=drafted.path).err
+    drafted.git("config", "diff.tool", "evil")
+    drafted.git("config", "difftool.evil.cmd", f"touch {tmp_path}/evil")
+    assert "diff.tool is not set" in sixthbot("review", "--tool", cwd=drafted.path).err
+    own = tmp_path / "gitconfig"
+    own.write_text(
+        f'[diff]\ntool = t\n[difftool "t"]\ncmd = cat \\"$LOCAL\\" \\"$REMOTE\\" >>{tmp_path}/shown\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(own))
+    drafted.git("config", "--unset", "diff.tool")
+    said = sixthbot("review", "--tool", cwd=drafted.path)
+    assert said.code == 0, said.err
+    assert "words.txt\n" in said.err
+    assert "pear\napple\napple\npear\n" in (tmp_path / "shown").read_text()
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_pager_that_leaves_early_is_no_error(drafted: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_PAGER", "true")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+    said = sixthbot("review", cwd=drafted.path)
+    assert (said.code, said.err) == (0, "")
