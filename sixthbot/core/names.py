@@ -174,6 +174,8 @@ def without_id(title: str, issue_id: str) -> str:
     rest = bare[len(issue_id) :]
     if not issue_id or bare[: len(issue_id)].casefold() != issue_id.casefold() or rest[:1].isalnum():
         return title
+    if not any(char.isdigit() for char in issue_id) and rest[:1] not in {":", "]", ")"}:
+        return title  # an id that is a word, as in "Tidy the words", is a part of the sentence
     return rest.lstrip(" \t:-.)]") or title
 
 

@@ -129,3 +129,10 @@ def test_object_ids_are_full_and_in_lower_case() -> None:
     for text in ("a" * 39, "A" * 40, "HEAD", "g" * 40, "a" * 40 + "\n"):
         with pytest.raises(InvalidName):
             parse_oid(text)
+
+
+def test_an_id_that_is_a_word_stays_in_the_title_it_is_a_part_of() -> None:
+    named = branch_for(prefix="sixth", title="Tidy the words", issue_id="tidy", taken=())
+    assert named.value == "sixth/tidy-the-words"
+    assert branch_for(prefix="sixth", title="tidy: words", issue_id="tidy", taken=()).value == "sixth/words"
+    assert branch_for(prefix="sixth", title="A-2 Live", issue_id="A-2", taken=()).value == "sixth/live"
