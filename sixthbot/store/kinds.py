@@ -76,6 +76,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "queue.resumed": "a person let a lane go on",
         "trust.given": "a person trusted files of this repository",
         "trust.revoked": "a person took trust back",
+        "state.rebuilt": "`.sixth` was taken away and made anew from the state ref",
+        "state.synced": "the state came together with that of a remote",
         "bot.started": "a bot began to watch; `data.pid` is its process",
         "bot.stopped": "it left in good order",
         "bot.reloaded": "settings, rules or trust were read anew; the message says what changed",
