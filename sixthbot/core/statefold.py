@@ -79,9 +79,20 @@ def fold(ops: Iterable[Op]) -> Folded:
 
 
 def _heads(history: Sequence[Op]) -> list[Op]:
-    """Return the operations on a key that no other one knew of and replaced, in order."""
+    """Return the operations on a key that no other one knew of and replaced, in order.
+
+    An actor knows what it took away itself, said or not: what came again after that is there.
+    """
     replaced = {one for op in history for one in op.prev}
-    return [op for op in history if op.kind in {PUT, DROP} and op.id not in replaced]
+    put: dict[str, int] = {}
+    for op in history:
+        if op.kind == PUT:
+            put[op.actor] = max(put.get(op.actor, 0), op.n)
+    return [
+        op
+        for op in history
+        if op.id not in replaced and (op.kind == PUT or (op.kind == DROP and op.n > put.get(op.actor, 0)))
+    ]
 
 
 def _entity(heads: Sequence[Op], history: Sequence[Op], owners: Mapping[str, str]) -> Entity:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from sixthbot.core.names import clean_line, parse_oid
 from sixthbot.core.statefold import Folded, assemble, fold
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, make_op, parse_batch
 from sixthbot.core.times import format_time
+from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, blob_path
 from sixthbot.store import clock as store_clock
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
     from sixthbot.git.repository import Repository
-    from sixthbot.store.locks import Held
     from sixthbot.store.paths import Places
 
 _SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
@@ -73,10 +74,16 @@ class State:
         self.clock = clock
         self._tracked: frozenset[str] | None = None
 
-    def alone(self, *, patience: float = _PATIENCE) -> AbstractContextManager[Held]:
-        """Keep all other processes from saving; raise Locked when one does for longer than `patience` seconds."""
+    @contextmanager
+    def alone(self, *, patience: float = _PATIENCE) -> Iterator[None]:
+        """Keep all other processes from saving; raise Locked when one does for longer than `patience` seconds.
+
+        A git of ours that outlives us keeps them from it, too.
+        """
         make_dirs(self.places.beside)
-        return hold(self.places.beside / "saving", what="saving the state", patience=patience)
+        lock = self.places.beside / "saving"
+        with hold(lock, what="saving the state", patience=patience) as held, sharing(held.fileno()):
+            yield
 
     def index(self) -> AbstractContextManager[Index]:
         """Lend the index of what was saved."""

@@ -7,6 +7,8 @@ Knows nothing of what the files mean. No HEAD, index, work tree or hook is touch
 from __future__ import annotations
 
 import re
+import stat
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from sixthbot.git.trees import REGULAR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from sixthbot.git.run import Git
 
@@ -28,6 +31,8 @@ _OPS = re.compile(r"ops/(a[0-9a-f]{12})/[0-9]{6}/[0-9]{9}-[0-9a-f]{16}\.jsonl")
 _BATCH_LIMIT = 64 << 20
 """Bytes of one file of operations, and of one content, that are read at most."""
 _IMPORT_TIMEOUT = 600.0
+_LOCK_AGE = 5.0
+"""Seconds; git holds the lock of a ref for milliseconds, a person's git as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,8 @@ class StateRef:
         says. Raise RefMoved when the state is not at `old`, GitFailed for anything else; then it is where it was.
         """
         above = ([old] if old is not None else []) if parents is None else list(parents)
+        for ref in (STATE, _SAVING):
+            _remove_stale_lock(self._git.git_dir / f"{ref}.lock")
         stream = _stream(files, linked or {}, above, now=now, message=message)
         self._git.run(
             "fast-import", "--quiet", "--force", "--done", "--date-format=raw",
@@ -134,14 +141,23 @@ class StateRef:
         new = resolve_loose(self._git, _SAVING)
         if new is None:
             raise GitFailed(f"git fast-import left no {_SAVING}")
-        move_refs(
-            self._git, [RefMove(STATE, old, new), RefMove(_SAVING, new, None)], message="sixthbot: save"
-        )
+        # what fast-import wrote to stays: taking it away would lock the packed refs, which are the user's, too
+        move_refs(self._git, [RefMove(STATE, old, new)], message="sixthbot: save")
         return new
 
     def move(self, old: Oid | None, new: Oid) -> None:
         """Move the state to a commit that is there already; raise RefMoved when it is not at `old`."""
         move_refs(self._git, [RefMove(STATE, old, new)], message="sixthbot: sync")
+
+
+def _remove_stale_lock(path: Path) -> None:
+    """Remove what a killed git left; the caller's lock, which its gits share, says that none of ours is at work."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if stat.S_ISREG(found.st_mode) and abs(time.time() - found.st_mtime) > _LOCK_AGE:
+        path.unlink(missing_ok=True)
 
 
 def stash_holds(git: Git, path: str) -> bool:

@@ -117,6 +117,14 @@ def test_a_claim_taken_over_by_another_clone_is_still_the_first_one_s() -> None:
     assert fold([ready, running, over, parked]).entities[TASK].winner == parked
 
 
+def test_a_task_that_its_own_clone_missed_for_a_moment_is_there() -> None:
+    put = op(A, 1, key=TASK, content="1", place="parked")
+    missed = op(A, 2, DROP, key=TASK, prev=(put.id,))
+    again = op(A, 3, key=TASK, content="2", place="parked")
+    entity = fold([again, missed, put]).entities[TASK]
+    assert (entity.winner, entity.losers) == (again, ())
+
+
 def test_what_is_over_is_over() -> None:
     ready = task(A, 1, "ready/normal")
     early, done = task(A, 2, "running", ready), task(B, 7, "done", ready)

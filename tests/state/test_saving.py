@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from sixthbot.engine.saving import State
 from sixthbot.store.state.layout import Spot, spot_of
 from tests.bot.home import Home, make_home
+from tests.cli.support import sixthbot
 from tests.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -127,3 +129,30 @@ def test_a_file_that_is_too_long_stays_and_is_named(home: Home, state: State) ->
     (home.places.artifacts / "big.bin").write_bytes(b"x" * (5 << 20))
     assert state.save().left_out == ("artifacts/big.bin",)
     assert "artifacts/big.bin" not in keys(state)
+
+
+def test_of_a_task_on_its_way_only_the_going_was_told(home: Home, state: State) -> None:
+    home.drop("a.md", "---\nid: a\n---\n# A\n\n- [ ] By hand\n")
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    state.save()
+    [task] = home.tasks("parked")
+    path = next(path for path in (home.places.queue / "parked").glob("*.json") if task.id in path.name)
+    moved = home.places.queue / "running/1-ab" / path.name
+    moved.parent.mkdir()
+    path.rename(moved)
+    state.save({f"queue/parked/{path.name}": True})
+    assert keys(state)[f"queue/{path.name}"] == "running"
+    moved.unlink()
+    state.save({f"queue/running/1-ab/{path.name}": True})
+    assert keys(state)[f"queue/{path.name}"] == "drop"
+
+
+def test_locks_that_a_killed_git_left_do_not_end_the_saving(home: Home, state: State) -> None:
+    for ref in ("state", "saving"):
+        lock = home.repo.git_dir / f"refs/sixth/{ref}.lock"
+        lock.parent.mkdir(exist_ok=True)
+        lock.write_text("0123")
+        os.utime(lock, (1, 1))
+    home.drop("a.md", "# A\n")
+    assert state.save().ops == 1
+    assert not list(home.repo.git_dir.rglob("*.lock"))

@@ -12,7 +12,15 @@ from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, SPEND
 from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.state.index import Row
-from sixthbot.store.state.layout import Spot, files_below, group_of, is_setting, spot_of, task_of
+from sixthbot.store.state.layout import (
+    Spot,
+    files_below,
+    found_elsewhere,
+    group_of,
+    is_setting,
+    spot_of,
+    task_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -159,7 +167,13 @@ class Collector:
 
     def _gone(self, spot: Spot, path: str) -> Iterator[Change]:
         row = self.index.row(spot.key)
-        if row is not None and (row.path in {path, ""} or not os.path.lexists(f"{self.home}/{row.path}")):
+        if row is None or (row.path not in {path, ""} and os.path.lexists(f"{self.home}/{row.path}")):
+            return
+        # of a task that is on its way only the going may have been told of
+        moved = found_elsewhere(self.home, spot.key)
+        if moved is not None:
+            yield from self._look(*moved, sure=True)
+        else:
             yield Change(DROP, row)
 
     def _missing(self) -> Iterator[Change]:

@@ -33,6 +33,8 @@ SETTINGS = ("config.toml", "rules/", "templates/")
 """What people edit to tell the bot how to work; it travels only where git does not carry it."""
 
 _TASK_FILE = re.compile(FILE_NAME)
+_LANES = ("critical", "high", "normal", "low")
+_TASK_FOLDERS = (*(f"ready/{lane}" for lane in _LANES), "waiting", "parked", "failed", "done")
 _DRAFT_ISSUE = re.compile(rb'^issue = "([^"\\]{1,64})"', re.MULTILINE)
 _READY_DEPTH, _RUNNING_DEPTH, _STATE_DEPTH = 4, 4, 3
 
@@ -62,7 +64,7 @@ def _queue_spot(parts: list[str]) -> Spot | None:
     key = f"queue/{parts[-1]}"
     match parts[1:-1]:
         case ["ready", lane]:
-            return Spot(key, f"ready/{lane}") if lane in {"critical", "high", "normal", "low"} else None
+            return Spot(key, f"ready/{lane}") if lane in _LANES else None
         case ["running", _]:
             return Spot(key, "running")
         case [("waiting" | "parked" | "failed" | "done") as state]:
@@ -128,6 +130,31 @@ def _walk(home: str, folder: str, *, depth: int) -> Iterator[tuple[str, os.stat_
     if depth:
         for path in inner:
             yield from _walk(home, path, depth=depth - 1)
+
+
+def found_elsewhere(home: str, key: str) -> tuple[str, os.stat_result] | None:
+    """Return where in the queue the file of a task lies, None for what is no task and what is in no folder.
+
+    Looks twice: a task that is moved while folders are looked at may be missed once.
+    """
+    if not task_of(key):
+        return None
+    name = key.partition("/")[2]
+    for _ in range(2):
+        for folder in (*_TASK_FOLDERS, *_running(home)):
+            path = f"queue/{folder}/{name}"
+            status = _state_of(f"{home}/{path}")
+            if status is not None:
+                return path, status
+    return None
+
+
+def _running(home: str) -> list[str]:
+    try:
+        with os.scandir(f"{home}/queue/running") as entries:
+            return [f"running/{entry.name}" for entry in entries]
+    except OSError:
+        return []
 
 
 def _state_of(path: str) -> os.stat_result | None:
