@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import SixthError
 from sixthbot.core.names import clean_line
 from sixthbot.core.statefold import assemble
-from sixthbot.core.stateops import DROP, PUT
+from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
 from sixthbot.engine.saving import State
 from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, stash_holds
 from sixthbot.store import clock as store_clock
 from sixthbot.store.open import open_store
+from sixthbot.store.reading import read_small
 from sixthbot.store.setup import begin_home, check_tracked, initialise
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
@@ -198,17 +200,25 @@ class _Laying:
         ]
 
     def _accepted(self) -> set[tuple[str, str]]:
-        """Return the marks of inbox files that were accepted: one that was saved before that must not come again."""
+        """Return the marks of inbox files that were accepted: one that was saved before that must not come again.
+
+        What is there counts, too: who took `.sixth` away may have left what a bot wrote in that moment.
+        """
         records = [
             entity.winner.hash
             for key, entity in self.folded.entities.items()
             if key.startswith("issues/") and key.endswith("/issue.toml") and entity.winner.kind == PUT
         ]
         marks = set()
-        for data in self._contents(records).values():
+        for data in (*self._contents(records).values(), *self._records_here()):
             found = dict(_ACCEPTED.findall(data))
             marks.add((found.get(b"mtime_ns", b"").decode(), found.get(b"inode", b"").decode()))
         return marks
+
+    def _records_here(self) -> Iterator[bytes]:
+        for path in self.store.places.issues.glob("*/issue.toml"):
+            with suppress(OSError, SixthError):
+                yield read_small(path, SIZE_LIMIT)
 
     def _lay(self, entities: Sequence[Entity]) -> Iterator[Row]:
         layer = Layer(self.store)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.engine.saving import State
 from tests.bot.home import Home, Watching, make_home, until
 from tests.cli.support import sixthbot
 
@@ -101,6 +103,20 @@ def test_while_a_bot_watches_it_notices_and_goes_on(home: Home, way: Callable[[R
         assert sixthbot("status", "--json", cwd=home.repo.path).json["watcher"]["running"]
     assert watching.left_after < 5
     assert [subjects(home, name).count("chore: sort") for name in "ab"] == [1, 1]
+
+
+def test_an_issue_that_was_left_behind_does_not_come_out_of_the_inbox_again(home: Home) -> None:
+    home.drop("a.md", ISSUE.format(id="a"))
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    before = home.repo.tip("refs/sixth/state")
+    work_on(home)
+    home.repo.git("update-ref", "refs/sixth/state", before)  # as if the bot had not come to saving
+    remove_the_core(home.repo)
+    shutil.rmtree(home.places.inbox)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert [path.name for path in home.places.issues.iterdir()] == ["a"]
+    assert subjects(home, "a").count("chore: sort") == 1
 
 
 def saved_state(home: Home, place: str) -> bool:
