@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from sixthbot.core.names import Oid
     from sixthbot.core.statefold import Entity, Folded
+    from sixthbot.core.stateops import Op
     from sixthbot.engine.services import Services
     from sixthbot.git.repository import Repository
     from sixthbot.store.open import Store
@@ -45,7 +47,8 @@ _STASH_PATIENCE = 10.0
 _LOOK_AGAIN = 0.2
 _TRY_AGAIN = 2.0  # all three in seconds
 _log = logging.getLogger("sixthbot.engine")
-_ACCEPTED = re.compile(rb'^(mtime_ns|inode) = "(\d+)"', re.MULTILINE)
+_ACCEPTED = re.compile(rb'^(file_name|sha256|mtime_ns|inode) = "([^"\\\n]*)"', re.MULTILINE)
+_REJECTED = "inbox/rejected/"
 
 
 @dataclass(slots=True)
@@ -196,11 +199,15 @@ class _Laying:
             entity
             for key, entity in self.folded.entities.items()
             if entity.winner.kind == PUT
-            and not (key.startswith("inbox/") and mark_of(entity.winner) in accepted)
+            and not (
+                key.startswith("inbox/")
+                and not key.startswith(_REJECTED)
+                and accepted & _names_of(entity.winner)
+            )
         ]
 
-    def _accepted(self) -> set[tuple[str, str]]:
-        """Return the marks of inbox files that were accepted: one that was saved before that must not come again.
+    def _accepted(self) -> set[tuple[str, ...]]:
+        """Return names of inbox files that were accepted or rejected: one that was saved before that must not come again.
 
         What is there counts, too: who took `.sixth` away may have left what a bot wrote in that moment.
         """
@@ -209,11 +216,26 @@ class _Laying:
             for key, entity in self.folded.entities.items()
             if key.startswith("issues/") and key.endswith("/issue.toml") and entity.winner.kind == PUT
         ]
-        marks = set()
+        names: set[tuple[str, ...]] = set()
         for data in (*self._contents(records).values(), *self._records_here()):
-            found = dict(_ACCEPTED.findall(data))
-            marks.add((found.get(b"mtime_ns", b"").decode(), found.get(b"inode", b"").decode()))
-        return marks
+            found = {
+                name.decode(): value.decode("utf-8", "replace") for name, value in _ACCEPTED.findall(data)
+            }
+            mtime = found.get("mtime_ns", "")
+            names |= {
+                (mtime, found.get("inode", "")),
+                (found.get("file_name", ""), found.get("sha256", ""), mtime),
+            }
+        for key, entity in self.folded.entities.items():
+            if key.startswith(_REJECTED) and entity.winner.kind == PUT:
+                names |= _names_of(entity.winner)
+        for path in self.store.places.rejected.glob("*"):
+            with suppress(OSError, SixthError):
+                digest = hashlib.sha256(read_small(path, SIZE_LIMIT)).hexdigest()
+                status = path.lstat()
+                mtime = str(status.st_mtime_ns)
+                names |= {(mtime, str(status.st_ino)), (path.name, digest, mtime)}
+        return names - {("", ""), ("", "", "")}
 
     def _records_here(self) -> Iterator[bytes]:
         for path in self.store.places.issues.glob("*/issue.toml"):
@@ -242,7 +264,8 @@ class _Laying:
             self.report.refused.append(f"{op.key}: its content is not in the state")
             return None
         try:
-            row = layer.put(spot, data, ids=ids, group=op.group)
+            mtime, _ = mark_of(op)
+            row = layer.put(spot, data, ids=ids, group=op.group, mtime=int(mtime or 0))
         except CannotLay as error:
             self.report.refused.append(error.message)
             return None
@@ -283,6 +306,13 @@ class _Laying:
 
     def _contents(self, hashes: Iterable[str]) -> dict[str, bytes]:
         return {} if self.tip is None else self.state.contents(self.tip, hashes)
+
+
+def _names_of(op: Op) -> set[tuple[str, ...]]:
+    """Return the names of an inbox file: when it was made and as which inode, and, if it was laid, its name with content."""
+    mtime, inode = mark_of(op)
+    name = op.key.removeprefix(_REJECTED).removeprefix("inbox/")
+    return {(mtime, inode), (name, op.hash, mtime)} if mtime else set()
 
 
 def _counted(key: str) -> str:

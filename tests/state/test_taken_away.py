@@ -119,6 +119,24 @@ def test_an_issue_that_was_left_behind_does_not_come_out_of_the_inbox_again(home
     assert subjects(home, "a").count("chore: sort") == 1
 
 
+def test_a_second_time_neither(home: Home) -> None:
+    home.drop("a.md", ISSUE.format(id="a"))
+    home.drop("bad.md", "---\nid: ../up\n---\n# Bad\n")
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    before = home.repo.tip("refs/sixth/state")
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    for take in (remove_the_core, git_clean):
+        assert sixthbot("run", cwd=home.repo.path).code in {0, 1}
+        if take is remove_the_core:
+            home.repo.git("update-ref", "refs/sixth/state", before)  # as if the bot had not come to saving
+        take(home.repo)
+        assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert [path.name for path in home.places.issues.iterdir()] == ["a"]
+    assert not list(home.places.inbox.glob("*.md"))
+    assert len(list(home.places.rejected.glob("bad.md*"))) == len({"the file", "its reason"})
+
+
 def saved_state(home: Home, place: str) -> bool:
     tree = home.repo.try_git("grep", "-h", f'"place":"{place}"', "refs/sixth/state", "--", "ops")
     return bool(tree.stdout)

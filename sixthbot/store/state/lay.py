@@ -41,14 +41,19 @@ class Layer:
 
     store: Store
 
-    def put(self, spot: Spot, data: bytes, *, ids: str, group: str) -> Row:
-        """Write a content over what is there; return its row. Raise CannotLay where it may not be."""
+    def put(self, spot: Spot, data: bytes, *, ids: str, group: str, mtime: int = 0) -> Row:
+        """Write a content over what is there; return its row. Raise CannotLay where it may not be.
+
+        `mtime` is when it was changed, in nanoseconds: part of the name by which an inbox file is known. 0: now.
+        """
         if spot.key.startswith("queue/"):
             path = self._put_task(spot, data)
             found = spot_of(path)
             spot = spot if found is None else found
         else:
             path = self._put_file(spot.key, data)
+            if mtime:
+                os.utime(self.store.places.sixth / path, ns=(mtime, mtime), follow_symlinks=False)
         status = os.lstat(self.store.places.sixth / path)
         return Row(
             spot.key, path, spot.place, hashlib.sha256(self._read(path)).hexdigest(), status.st_size,
