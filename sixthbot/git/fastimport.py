@@ -75,7 +75,7 @@ def import_commits(git: Git, *, onto: Oid, commits: Sequence[NewCommit]) -> list
         stdin=b"".join(_stream(onto, commits)), env=_CASE_KEPT, check=False, write=True, timeout=600,
     )  # fmt: skip
     if done.status:
-        _remove_crash_reports(git.git_dir)
+        remove_crash_reports(git.git_dir)
         raise failure("fast-import", done)
     ids = [parse_oid(line) for line in done.text.split()]
     if len(ids) != len(commits):
@@ -129,7 +129,7 @@ def _is_importable(change: PathChange) -> bool:
     return change.mode in _MODES and "\0" not in change.path and _BAD_PARTS.isdisjoint(change.path.split("/"))
 
 
-def _remove_crash_reports(git_dir: Path) -> None:
+def remove_crash_reports(git_dir: Path) -> None:
     """Take away what fast-import wrote about its end into the git directory; it says in there whose child it was."""
     ours = f"parent process     : {os.getpid()}\n"
     for path in git_dir.glob("fast_import_crash_*"):

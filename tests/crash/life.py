@@ -7,9 +7,11 @@ points: a new one is visited by itself, or is missing from what was visited.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
 import traceback
+import zlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from sixthbot.cli.app import main as command_line
 from sixthbot.engine import duties, pool, worker
 from sixthbot.engine.services import open_services
 from sixthbot.git.run import Git, Result, failure
-from sixthbot.store import journal
+from sixthbot.store import disk, journal
 from sixthbot.store.atomic import observe
 from tests.support.repos import RepoDir, make_bare, make_repo
 
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLED = 137
-MODES = ("before", "written", "after", "full", "failing")
-"""Killed before, between and after; a disk that is full at the write, and one that fails once it is done."""
+MODES = ("before", "torn", "written", "after", "full", "failing")
+"""Killed before, with half of it written, between and after; a disk that refuses the write, or fails once it is done.
+
+In the last two it is full at half of the points and fails at the others, and the other way round.
+In every one of them the disk takes what is written in pieces, and a signal breaks each system call off once.
+"""
 
 GIT_WRITES = {"update-ref", "worktree", "reset", "clean", "push"}
 _TRIES = 40
@@ -41,17 +47,37 @@ class Blow:
     mode: str
     visited: set[str]
     report: Path
+    armed: str = ""
 
     def write(self, point: str, moment: str) -> None:
         """Watch a write of the store."""
+        if self.mode == "torn":
+            self._tear(point, moment)
+            return
         if moment == {"full": "before", "failing": "after"}.get(self.mode, self.mode):
-            self._strike(
-                point, OSError(errno.ENOSPC if self.mode == "full" else errno.EIO, "the disk refuses")
-            )
+            self._strike(point, OSError(self._error(point), "the disk refuses"))
+
+    def _error(self, point: str) -> int:
+        """Return what the disk says: of half the points that it is full before and fails after, of the others vice versa."""
+        odd = zlib.crc32(point.encode()) % 2 == 1
+        return errno.ENOSPC if odd == (self.mode == "full") else errno.EIO
+
+    def _tear(self, point: str, moment: str) -> None:
+        """Have the disk end us in the middle of the write; what writes nothing, such as a rename, once it is done."""
+        if moment == "before":
+            self.armed = "" if point in self.visited else point
+        elif self.armed == point:
+            self.tear()
+
+    def tear(self) -> None:
+        """End here, at the write that is waited for."""
+        self._strike(self.armed, OSError())
 
     def git(self, command: str, moment: str) -> bool:
         """Watch a writing git command; tell whether it is to fail."""
-        wanted = {"full": "before", "failing": "after", "written": "after"}.get(self.mode, self.mode)
+        wanted = {"full": "before", "failing": "after", "written": "after", "torn": "before"}.get(
+            self.mode, self.mode
+        )
         if moment != wanted:
             return False
         try:
@@ -69,6 +95,42 @@ class Blow:
         if self.mode in {"full", "failing"}:
             raise error
         os._exit(KILLED)
+
+
+class Nagging(disk.Disk):
+    """A disk that takes half of what it is given and breaks every call off once; that tears where a blow waits for it."""
+
+    def __init__(self, blow: Blow) -> None:
+        self._blow = blow
+        for name in (
+            "open",
+            "sync",
+            "truncate",
+            "rename",
+            "rename_exclusive",
+            "remove",
+            "make_dir",
+            "remove_dir",
+        ):
+            setattr(self, name, _interrupted(getattr(self, name)))
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        written = os.write(descriptor, data[: max(len(data) // 2, 1)])
+        if self._blow.armed:
+            self._blow.tear()
+        return written
+
+
+def _interrupted(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call that a signal breaks off every other time, before it does anything."""
+    turns = itertools.count()
+
+    def broken_off(*args: Any) -> Any:
+        if next(turns) % 2 == 0:
+            raise InterruptedError(errno.EINTR, "Interrupted system call")
+        return call(*args)
+
+    return broken_off
 
 
 @dataclass
@@ -133,6 +195,7 @@ class Life:
 
 def _watch(blow: Blow) -> None:
     observe(blow.write)
+    disk.use(Nagging(blow))
     plain = Git.run
 
     def run(self: Git, *args: str, write: bool = False, check: bool = True, **more: Any) -> Result:
@@ -140,6 +203,13 @@ def _watch(blow: Blow) -> None:
         writes = write or command in GIT_WRITES
         refused = Result(128, b"", b"fatal: cannot write: No space left on device")
         result = refused
+        if (
+            writes
+            and blow.mode == "torn"
+            and command == "update-ref"
+            and "git update-ref" not in blow.visited
+        ):
+            _leave_locks(self, more.get("stdin", b""))
         if not (writes and blow.git(command, "before")):
             result = plain(self, *args, write=write, check=False, **more)
             if writes and blow.git(command, "after"):
@@ -154,6 +224,17 @@ def _watch(blow: Blow) -> None:
     pool._TROUBLE_WAIT = 0.05
     duties._LONGEST_PAUSE = 0.05
     journal.SEGMENT = 20_000  # bytes: a life is short
+
+
+def _leave_locks(git: Git, commands: bytes) -> None:
+    """Leave what a git leaves that is killed half-way: the locks of the refs, one with a part of an id in it."""
+    for word in commands.split(b"\0"):
+        verb, _, ref = word.decode("utf-8", "surrogateescape").partition(" ")
+        if verb in {"create", "update", "delete"}:
+            path = git.git_dir / f"{ref}.lock"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("0123")
+            os.utime(path, (1, 1))
 
 
 def retry_failed(life: Life) -> None:

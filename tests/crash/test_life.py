@@ -1,4 +1,4 @@
-"""Struck once at every write of the main path, in five ways, a life ends as one that nothing ever struck."""
+"""Struck once at every write of the main path, in six ways, a life ends as one that nothing ever struck."""
 
 from __future__ import annotations
 
@@ -74,67 +74,3 @@ def test_a_life_struck_at_every_write_ends_as_it_should(tmp_path: Path, mode: st
     visited = set(json.loads(done.stdout.splitlines()[-1]))
     if mode != "written":  # renames, removals and appended lines have no moment between
         assert declared_points() | git_writes() <= visited, "a write path that no step of tests/crash goes"
-
-
-def test_every_write_goes_through_a_named_point() -> None:
-    """A file that is written in any other way is in the list below, with the reason why it need not survive."""
-    allowed = {
-        "__main__.py": "a hook's note, which may be lost",
-        "actions/repairs/files.py": "the bot's worktree, made anew after a crash",
-        "actions/places.py": "the bot's worktree, made anew after a crash",
-        "cli/bugreport.py": "a report in the system's temporary folder",
-        "cli/demo.py": "a scratch repository",
-        "cli/demo_repo.py": "a scratch repository",
-        "cli/plan.py": "a copy for a person's editor",
-        "cli/errors.py": "points stdout at nothing",
-        "engine/leash.py": "its own id map, and nothing at all",
-        "git/commits.py": "a scratch folder",
-        "git/merging.py": "a scratch folder",
-        "git/rebase.py": "a scratch folder",
-        "git/worktrees.py": "the bot's worktree, made anew after a crash",
-        "git/trees.py": "a private index",
-        "store/atomic.py": "the points themselves",
-        "store/disk.py": "the points themselves",
-        "store/rename.py": "the points themselves",
-        "store/journal.py": "an appended line, see append_to",
-        "store/known.py": "an appended line, see append_to",
-        "store/runlog.py": "the program's own log, which may be lost",
-        "store/logs.py": "what programs print, which may be lost",
-    }
-    found = {str(path.relative_to(ROOT / "sixthbot")) for path in SOURCES if writes_itself(parsed(path))}
-    assert found <= set(allowed), f"writes without a point: {sorted(found - set(allowed))}"
-
-
-_WRITERS = {
-    "write_text",
-    "write_bytes",
-    "copyfile",
-    "copy2",
-    "rename",
-    "renames",
-    "symlink",
-    "link",
-    "ftruncate",
-    "touch",
-}
-_FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND"}
-
-
-def writes_itself(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in _FLAGS:
-            return True
-        if not isinstance(node, ast.Call):
-            continue
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        modes = [
-            one.value
-            for one in (*node.args, *(word.value for word in node.keywords))
-            if isinstance(one, ast.Constant)
-        ]
-        opened = name == "open" and any(
-            isinstance(one, str) and set(one) & set("wax+") and len(one) <= 3 for one in modes
-        )
-        if opened or (name in _WRITERS and isinstance(node.func, ast.Attribute)):
-            return True
-    return False
