@@ -96,7 +96,7 @@ def test_a_mistake_of_the_program_becomes_a_report_and_one_line(
     monkeypatch.setattr("sixthbot.store.queue.Queue.all", fail)
     said = sixthbot("queue", "list", "--token=abc123", cwd=home.path)
     assert said.code == 2
-    said = sixthbot("queue", "show", "x", cwd=home.path)
+    said = sixthbot("queue", "list", "--lane", "low", cwd=home.path)
     assert (said.code, said.out) == (1, "")
     first, second = said.err.splitlines()
     assert first == "error: unexpected failure, a mistake of sixthbot's: RuntimeError: wrong turn"
@@ -104,7 +104,7 @@ def test_a_mistake_of_the_program_becomes_a_report_and_one_line(
     assert second == f"hint: the report to send is {report}"
     text = report.read_text()
     assert "Traceback (most recent call last)" in text
-    assert f"command: sixthbot -C {home.path} queue show x\n" in text
+    assert f"command: sixthbot -C {home.path} queue list --lane low\n" in text
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left"), 1)])
