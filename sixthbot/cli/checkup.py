@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
 from sixthbot.cli.ground import file_system, git_findings, locks_hold
-from sixthbot.cli.leftovers import git_locks, kept_aside, left_behind, torn_lines
+from sixthbot.cli.leftovers import git_locks, kept_aside, left_behind, torn_by_a_power_cut, torn_lines
 from sixthbot.cli.times import ago
 from sixthbot.core.errors import ConfigError, SixthError
 from sixthbot.store.clock import now
@@ -59,6 +59,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from _settings(services)
         yield _confinement(services)
         yield from left_behind(services)
+        yield from torn_by_a_power_cut(services)
         yield _remote(services)
     yield from _failed(session)
     yield _hooks(places)

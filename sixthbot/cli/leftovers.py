@@ -55,8 +55,32 @@ def left_behind(services: Services) -> Iterator[Finding]:
             "warn", "temporaries", f"{plural(len(orphaned), 'half-written file')} of processes that are gone",
             "sixthbot doctor --fix", tidy,
         )  # fmt: skip
-    if not (dead or begun or orphaned):
+    half_made = services.pool.half_made()
+    if half_made:
+        named = ", ".join(f".git/worktrees/{one_line(entry.name, 40)}" for entry in half_made[:_FEW])
+        yield Finding(
+            "warn", "worktrees", f"half made, of the bot's own: {named}", "sixthbot doctor --fix", tidy
+        )
+    if not (dead or begun or orphaned or half_made):
         yield Finding("ok", "left behind", "nothing of a process that is gone")
+
+
+def torn_by_a_power_cut(services: Services) -> Iterator[Finding]:
+    """Name git's objects that hold nothing, as far as they can be from what ran since the last start of a bot."""
+    from sixthbot.engine.soundness import put_torn_aside, torn  # noqa: PLC0415 - lazy, see app
+
+    def aside() -> str:
+        return f"{plural(len(put_torn_aside(services)), 'object')} moved to .sixth/local/torn/"
+
+    found = torn(services)
+    if not found:
+        yield Finding("ok", "objects", "none of git's is torn")
+        return
+    named = ", ".join(f"{path.parent.name}{path.name}"[:12] for path in found[:_FEW])
+    yield Finding(
+        "bad", "objects", f"{plural(len(found), 'object')} of git's torn, as after a power cut: {named}",
+        "sixthbot doctor --fix, or the next start of the bot, puts them aside", aside,
+    )  # fmt: skip
 
 
 def git_locks(places: Places) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from sixthbot.core.errors import UsageError
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.times import parse_time
+from sixthbot.store.leftovers import sweep_leftovers
 from sixthbot.store.past import remember
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Retention:
                 if time.monotonic() > until:
                     return True
         _let_go(services, leaving)
+        sweep_leftovers(services.places, set(queue.ids()), now - settings.keep_done)
         return False
 
 

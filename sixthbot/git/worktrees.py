@@ -92,6 +92,10 @@ class Pool:
                 self._git.run("worktree", "remove", "--force", "--force", str(path), check=False)
         return gone
 
+    def half_made(self) -> list[Path]:
+        """Return the folders in the git directory that a cut-off `git worktree add` left of this pool."""
+        return [entry for entry in entries(self._git.git_dir / "worktrees") if _is_half_made(entry)]
+
     def sweep(self) -> list[Path]:
         """Remove what a cut-off `git worktree add` left of this pool in the git directory; return the folders.
 

@@ -150,16 +150,28 @@ def _status_in(path: str) -> str:
 
 def _last_error(places: Places) -> dict[str, Any] | None:
     folder = f"{places.home}/journal"
-    newest: dict[str, Any] | None = None
+    actors: dict[str, list[tuple[bool, str]]] = {}
     for name in _names(folder):
-        # closed files have a number in their name, and nothing that is news
-        if (
-            name.endswith(".jsonl")
-            and name.count(".") == 1
-            and (found := _last_failure(f"{folder}/{name}")) is not None
-        ):
-            newest = found if newest is None else max(newest, found, key=lambda error: str(error["time"]))
-    return newest
+        if name.endswith(".jsonl"):
+            actors.setdefault(name.partition(".")[0], []).append((name.count(".") == 1, name))
+    failures = [_newest_failure(folder, sorted(names)) for names in actors.values()]
+    known = [failure for failure in failures if failure is not None]
+    return max(known, key=lambda error: str(error["time"]), default=None)
+
+
+def _newest_failure(folder: str, names: list[tuple[bool, str]]) -> dict[str, Any] | None:
+    """Look at the file that grows and, where that has just begun, at the one that was closed last."""
+    for _, name in reversed(names[-2:]):
+        path = f"{folder}/{name}"
+        found = _last_failure(path)
+        if found is not None:
+            return found
+        try:
+            if os.stat(path).st_size >= _LOOK_BACK:
+                break
+        except OSError:
+            continue
+    return None
 
 
 def _last_failure(path: str) -> dict[str, Any] | None:

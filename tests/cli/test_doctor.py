@@ -75,3 +75,22 @@ def test_the_kind_of_the_file_system_is_that_of_the_innermost_mount(tmp_path: Pa
     assert mounted_as(tmp_path / "repo", mounts) == "nfs4"
     assert mounted_as(tmp_path.parent, mounts) == "ext4"
     assert mounted_as(tmp_path, tmp_path / "none") == ""
+
+
+def test_half_made_worktrees_and_torn_objects_are_named_and_mended(home: RepoDir) -> None:
+    entry = home.git_dir / "worktrees/w1"
+    entry.mkdir(parents=True)
+    (entry / "locked").write_text("")
+    for name in ("gitdir", "HEAD", "commondir"):
+        (entry / name).write_text("")
+    torn = home.git_dir / "objects/ab" / ("c" * 38)
+    torn.parent.mkdir(exist_ok=True)
+    torn.touch()
+    found = findings(home)
+    assert told(found, "worktrees") == ["half made, of the bot's own: .git/worktrees/w1"]
+    assert told(found, "objects") == ["1 object of git's torn, as after a power cut: abcccccccccc"]
+    fixed = findings(home, "--fix")
+    assert [each["what"] for each in fixed if each["fixed"]] == ["worktrees", "objects"]
+    assert (told(findings(home), "worktrees"), told(findings(home), "objects")) == ([], [])
+    assert not entry.exists()
+    assert (home.path / ".sixth/local/torn" / f"ab{'c' * 38}").exists()

@@ -17,6 +17,7 @@ from sixthbot.git.commits import Person
 from sixthbot.git.fastimport import NewCommit, PathChange, import_commits
 from sixthbot.git.rebase import Conflict, rebase_in_memory
 from sixthbot.store.changelogcache import ChangelogCache
+from sixthbot.store.leftovers import sweep_leftovers
 from sixthbot.store.logs import write_report
 from tests.support.repos import RepoDir
 
@@ -185,6 +186,7 @@ def odds_and_ends(life: Life) -> int:
         services.store.drafts.remove(BranchName(OTHER))
     queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
     queue.compact(limit=0)
+    sweep_leftovers(services.places, set(queue.ids()), datetime.now(UTC) + timedelta(days=365))
     expire_operations(services, keep=timedelta(0))
     ChangelogCache(services.places).save("test", {})
     write_page_file(services.places.local, "changelog-of-a-test.md", b"\n")

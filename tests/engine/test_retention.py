@@ -177,3 +177,34 @@ def test_a_task_is_safe_in_the_journal_before_its_file_goes(repo: RepoDir) -> No
     finally:
         disk.use(None)
     assert (watching.removed, watching.unsafe) == (3, [])
+
+
+def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, rule(), clock=clock)
+    [task] = scene.admit("here")
+    places = scene.services.places
+    goes = (
+        places.checkpoints / "t0123456789ab.json",
+        places.checkpoints / "t0123456789ab.2.items",
+        places.checkpoints / f"{task.id}.json.damaged",
+        places.operations / "x.json.damaged.1",
+        places.logs / "bug-1.txt",
+    )
+    stays = (
+        places.checkpoints / f"{task.id}.json",
+        places.rejected / "bad.md",
+        places.checkpoints / "my notes.md",
+        places.operations / "20200101T000000000000Z-abc.json",
+    )
+    for path in (*goes, *stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        os.utime(path, (0, clock().timestamp() - 31 * DAY))
+    young = places.cursors / "y.json.damaged"
+    young.parent.mkdir(exist_ok=True)
+    young.write_text("{}")
+    os.utime(young, (0, clock().timestamp() - 29 * DAY))
+    sweep(scene)
+    assert [path.name for path in goes if path.exists()] == []
+    assert [path.name for path in (*stays, young) if not path.exists()] == []

@@ -91,6 +91,18 @@ def test_it_says_what_there_is(places: Places, store: Store, clock: FixedClock) 
     }
 
 
+def test_the_last_error_is_found_when_the_journal_has_just_begun_a_new_file(
+    places: Places, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.journal.append("task.failed", "it broke", task="t1", level="error")
+    monkeypatch.setattr("sixthbot.store.journal.SEGMENT", 1)
+    store.journal.append("task.claimed", "claimed", task="t3")  # the file is closed behind it
+    assert (status(places)["last_error"] or {})["task"] == "t1"
+    monkeypatch.undo()
+    store.journal.append("task.claimed", "claimed", task="t4")
+    assert (status(places)["last_error"] or {})["task"] == "t1"
+
+
 def test_it_names_a_running_watcher(places: Places) -> None:
     with hold(places.watch_lock, what="watch"):
         watcher = status(places)["watcher"]
