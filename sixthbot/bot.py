@@ -17,6 +17,7 @@ from sixthbot.engine.admit import admit, hasten, take_in_strays, wake_due
 from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
 from sixthbot.engine.following import FollowerWatch
+from sixthbot.engine.foresight import Foresight
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
@@ -120,6 +121,7 @@ class Bot:
         self._jumps = Jumps()
         self._followed: tuple[object, object, object] = (None, None, None)
         self._orphans = Orphans()
+        self._foresight = Foresight()
         self._followers = FollowerWatch()
         self._stacks = Stacks()
         self._retention, self._retiring = Retention(self._last), False
@@ -132,6 +134,7 @@ class Bot:
             Duty("hooks", self._look_at_notes),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
             Duty("branches", self._follow_people),
+            Duty("forecast", self._foresee),
             Duty("files", self._look_at_files),
             Duty("clock", self._look_at_clock),
             Duty("waiting-tasks", _wake_due),
@@ -426,6 +429,11 @@ class Bot:
             hasten(services)
         self._followed = (tips, in_use, parked)
         housekeeping.clean_up(services, tips, in_use)
+        return None
+
+    def _foresee(self, services: Services) -> float | None:
+        if self._intake.tips is not None:
+            self._foresight.look(services, self._intake.tips)
         return None
 
     def _recover(self, services: Services) -> float | None:

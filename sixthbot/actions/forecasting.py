@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import GitFailed
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName
-from sixthbot.git.mergeable import conflicts_between
+from sixthbot.git.mergeable import forecast
 from sixthbot.git.refs import list_refs
 
 if TYPE_CHECKING:
@@ -52,16 +51,14 @@ def forecasts(
     }
     tips = list_refs(git, sorted(names.values())).ids if names else {}
     others = [(name, tips[ref]) for name, ref in sorted(names.items()) if ref in tips]
+    ends = [(base, base_tip), *others[:_BRANCHES]]
+    conflicts = forecast(git, [(end, tip) for _, end in ends])
     found = [
-        Forecast(branch=name, is_base=name == base, conflicts=_tried(git, other, tip, changelog))
-        for name, other in [(base, base_tip), *others[:_BRANCHES]]
+        Forecast(branch=name, is_base=name == base, conflicts=_told(conflicts[end, tip], changelog))
+        for name, end in ends
     ]
     return found, max(len(others) - _BRANCHES, 0)
 
 
-def _tried(git: Git, other: Oid, tip: Oid, changelog: str) -> tuple[str, ...] | None:
-    try:
-        found = conflicts_between(git, other, tip)
-    except GitFailed:
-        return None
-    return tuple(path for path in found if path != changelog)
+def _told(paths: tuple[str, ...] | None, changelog: str) -> tuple[str, ...] | None:
+    return None if paths is None else tuple(path for path in paths if path != changelog)

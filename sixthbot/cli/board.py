@@ -158,6 +158,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         for draft in drafts:
             yield f"  {paint(draft['branch'], 'cyan')}  {one_line(draft['title'], 80)}"
             yield from _draft(draft)
+    yield from _conflicts(status["conflicts"])
     others = [task for task in board.parked if task["issue"] not in told]
     yield from _others_running(board, told, now)
     if others:
@@ -170,6 +171,18 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         yield from _last_error(status["last_error"], now)
     if not (board.issues or board.drafts or others):
         yield "\nnothing waits for you; sixthbot new 'TITLE' puts an issue into the inbox"
+
+
+def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
+    """Tell which branches would conflict with their base or each other."""
+    if conflicts:
+        yield "\n" + paint("conflicts ahead", "bold")
+    for one in conflicts:
+        paths = ", ".join(one_line(path, 60) for path in one["paths"][:_FEW])
+        more = len(one["paths"]) - _FEW + one["more"]
+        rest = f" and {more} more" if more > 0 else ""
+        what = "its base " if one["is_base"] else ""
+        yield f"  {paint(one_line(one['branch'], 80), 'cyan')} with {what}{one_line(one['with'], 80)}: {paths}{rest}"
 
 
 def _health(jobs: Row) -> Iterator[str]:
@@ -266,6 +279,7 @@ def _running(task: Row, now: datetime) -> Iterator[str]:
         yield f"      {paint('it says', 'dim')}: {one_line(row['line'], 120)}"
 
 
+_FEW = 5
 _STUCK = {"waiting": paint("waits for you", "yellow"), "failed": paint("failed", "red")}
 
 

@@ -1,4 +1,4 @@
-"""Merges trees without a work tree: one `git merge-tree` for all commits of a rebase, or for many pairs of tips."""
+"""Merges trees without a work tree: one `git merge-tree` for all commits of a rebase; no ref and no index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.names import Oid, parse_oid
 from sixthbot.git.commits import compose, id_of
 from sixthbot.git.run import git_version
-from sixthbot.git.scratch import scratch_folder
+from sixthbot.git.scratch import quoted_folder, scratch_folder
 
 if TYPE_CHECKING:
     import subprocess
@@ -106,7 +106,7 @@ def merger(git: Git, attributes: Path, *, probe: Oid) -> Iterator[Merger]:
         started = git.start(
             "merge-tree", "--write-tree", "--stdin", "--name-only", "--no-messages", "--allow-unrelated-histories",
             prefix=prefix, write=True,
-            env={"GIT_WORK_TREE": str(attributes), "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(objects)},
+            env={"GIT_WORK_TREE": str(attributes), "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted_folder(objects)},
         )  # fmt: skip
         try:
             talk = Merger(started, objects)
@@ -118,12 +118,6 @@ def merger(git: Git, attributes: Path, *, probe: Oid) -> Iterator[Merger]:
             yield talk
         finally:
             _end(started.proc)
-
-
-def _quoted(path: Path) -> str:
-    """Return a path as an entry of git's list of object folders, which are parted by colons."""
-    text = str(path)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if ":" in text or '"' in text else text
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

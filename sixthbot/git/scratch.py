@@ -31,6 +31,12 @@ def scratch_folder() -> Iterator[Path]:
             remove_tree(Path(folder))
 
 
+def quoted_folder(path: Path) -> str:
+    """Return a folder as an entry of a list of git's that is parted by colons."""
+    text = str(path)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if ":" in text or '"' in text else text
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it, also where a program took the rights to do so away."""
     folder.chmod(0o700)

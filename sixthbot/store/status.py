@@ -54,7 +54,23 @@ def figures(
         "last_error": _last_error(places),
         "running": _running(places),
         "health": _health(places),
+        "conflicts": _conflicts(places),
     }
+
+
+def _conflicts(places: Places) -> list[dict[str, Any]]:
+    """Return the merges between open branches and their bases that would conflict, as the bot last foresaw them."""
+    try:
+        saved = json.loads(read_small(f"{places.home}/local/cursors/forecast.json", _LINE))["conflicts"]
+        return [
+            {
+                "branch": str(one["branch"]), "with": str(one["with"]), "is_base": one["is_base"] is True,
+                "paths": [str(path) for path in one["paths"]], "more": int(one["more"]),
+            }
+            for one in saved
+        ]  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, Refused):
+        return []  # none was looked for yet, or the file is torn: it is written anew when a branch moves
 
 
 def _health(places: Places) -> dict[str, dict[str, Any]]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.moving import move_as_operation
 from sixthbot.core.names import Oid, parse_oid
 from sixthbot.git.commits import Person
 from sixthbot.git.fastimport import NewCommit, PathChange, import_commits
+from sixthbot.git.mergeable import forecast
 from sixthbot.git.rebase import Rebased, rebase_in_memory
+from sixthbot.git.refs import RefMove, move_refs
 from sixthbot.git.run import Git
+from sixthbot.store.open import open_store
+from sixthbot.store.paths import locate
+from sixthbot.store.setup import initialise
 from tests.benchmarks.measure import Row, own_cpu
 
 if TYPE_CHECKING:
@@ -31,6 +38,8 @@ def rows(folder: Path, *, rounds: int) -> Iterator[Row]:
     yield _rebase(repo, rounds, count=50, overlap=False, limit=0.20)
     yield _rebase(repo, rounds, count=50, overlap=True, limit=0.45)
     yield _bulk(repo, rounds)
+    yield _forecast(repo, rounds)
+    yield _undo(repo, rounds)
 
 
 class _Repo:
@@ -151,6 +160,60 @@ def _bulk(repo: _Repo, rounds: int) -> Row:
         f"{ours_each * 1e3:.2f} ms each, git add and git commit {git_each * 1e3:.1f} ms: {ratio:.0f} times"
     )
     return Row(f"{many} small commits at once", figure, "at least 40 times", holds=ratio >= 40)
+
+
+def _forecast(repo: _Repo, rounds: int) -> Row:
+    """Forecast 20 branches against a base that moved on; with one `git merge-tree` each."""
+    names = _names()[-20:]
+    tips = [repo.make(repo.start, [("mine", {name: _text(name, "# mine\n")})]) for name in names]
+    pairs = [(repo.onto, tip) for tip in tips]
+
+    def ours() -> None:
+        assert set(forecast(repo.git, pairs).values()) == {()}
+
+    def theirs() -> None:
+        for one, other in pairs:
+            repo.say("merge-tree", "--write-tree", "--name-only", "--no-messages", one, other)
+
+    spent = _in_turns(rounds, {"ours": (None, ours), "git": (None, theirs)})
+    ratio = spent["ours"] / spent["git"]
+    figure = f"{spent['ours'] * 1e3:.0f} ms, one process each {spent['git'] * 1e3:.0f} ms: {ratio:.2f}"
+    return Row(f"conflict forecast of {len(pairs)} pairs", figure, "at most 0.10", holds=ratio <= 0.10)
+
+
+def _undo(repo: _Repo, rounds: int) -> Row:
+    """Rebase as an operation that can be undone, and without; the record is what differs."""
+    names = _names()[_BEHIND : _BEHIND + 50]
+    tip = repo.make(repo.start, [("mine", {name: _text(name, "# mine\n")}) for name in names])
+    initialise(locate(repo.path))
+    store = open_store(locate(repo.path))
+
+    def plain(*, recorded: bool) -> None:
+        done = rebase_in_memory(
+            repo.git, branch_tip=tip, upstream_base=repo.onto, onto=repo.onto, committer=_WHO
+        )
+        assert isinstance(done, Rebased)
+        if recorded:
+            move_as_operation(
+                repo.git, store, [("refs/heads/undo", tip, done.new_tip)],
+                now=datetime.now(UTC), task="", reason="bench", note=lambda *_, **__: None,
+            )  # fmt: skip
+        else:
+            move_refs(repo.git, [RefMove("refs/heads/undo", tip, done.new_tip)], message="bench")
+
+    def prepare() -> None:
+        repo.say("update-ref", "refs/heads/undo", tip)
+
+    ways = {
+        "with": (prepare, lambda: plain(recorded=True)),
+        "without": (prepare, lambda: plain(recorded=False)),
+    }
+    spent = _in_turns(3 * rounds, ways)
+    more = spent["with"] / spent["without"] - 1
+    figure = f"{spent['with'] * 1e3:.1f} ms, without {spent['without'] * 1e3:.1f} ms: {more:+.1%}"
+    return Row(
+        "what recording a rebase for undo adds, with backup refs", figure, "at most 5%", holds=more <= 0.05
+    )
 
 
 def _in_turns(

@@ -53,6 +53,7 @@ def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
         "last_error",
         "running",
         "health",
+        "conflicts",
     ]
     assert found["schema"] == 1
     assert found["watcher"] == {"running": False, "pid": None, "since": None}
