@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import guarded_move, is_own_changelog, look, require_movable
+from sixthbot.actions.forecasts import foresee
 from sixthbot.actions.rewriting import committer, conflict_files, heal_plan
+from sixthbot.actions.tries import REBASED, known_try, remember_try, try_key
 from sixthbot.core.errors import NeedsPerson
 from sixthbot.core.names import Oid, clean_line
 from sixthbot.core.tasks import Outcome
@@ -19,6 +21,9 @@ from sixthbot.git.rebase import Conflict, Rebased, rebase_in_memory
 if TYPE_CHECKING:
     from sixthbot.actions.branches import IssueBranch
     from sixthbot.core.issues import IssueRecord
+
+_MOST_FILES = 100
+_PUT_BACK = "it was rebased onto this before and put back; it is left there until one of the two moves"
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
@@ -39,21 +44,46 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     start = _start(ctx, record, branch)
     if start is None:
         return _outcome(branch, reason=f"{branch.base} and {branch.name} have no commit in common")
+    if policy == "conflicted" and not left_behind and _merges(ctx, branch):
+        return _outcome(branch, reason="it still goes together with its base")
     require_movable(ctx, record, branch)
+    return _try(ctx, record, branch, start=start)
+
+
+def _try(ctx: Context, record: IssueRecord, branch: IssueBranch, *, start: Oid) -> Outcome:
+    """Rebase, unless the last try was the very same; then tell again what came of it."""
+    # the changelog is written anew on the new base; as a commit to be merged it would conflict with everything
+    skip = {commit.id for commit in branch.commits if is_own_changelog(commit, record.id)}
+    git, cursors = ctx.repo.git, ctx.store.cursors
+    key = try_key(git, tip=branch.tip, onto=branch.base_tip, start=start, skip=skip)
+    told = known_try(cursors, record.id, key)
+    if told == REBASED:
+        return _outcome(branch, reason=_PUT_BACK)
+    if told is not None:
+        raise _needs_person(branch, told, ctx, start=start)
     result = rebase_in_memory(
-        ctx.repo.git,
+        git,
         branch_tip=branch.tip,
         upstream_base=start,
         onto=branch.base_tip,
         committer=committer(ctx),
-        # the changelog is written anew on the new base; as a commit to be merged it would conflict with everything
-        skip={commit.id for commit in branch.commits if is_own_changelog(commit, record.id)},
+        skip=skip,
     )
     if isinstance(result, Conflict):
-        raise _conflict(branch, result, ctx, start=start)
-    if (policy == "conflicted" and not left_behind) or not isinstance(result, Rebased):
-        return _outcome(branch, reason="it still goes together with its base")
-    return _finish(ctx, record, branch, result)
+        told = _story(ctx, branch, result)
+        remember_try(cursors, record.id, key, told)
+        raise _needs_person(branch, told, ctx, start=start)
+    if not isinstance(result, Rebased):
+        return _outcome(branch, reason=f"{branch.base} has not moved")
+    outcome = _finish(ctx, record, branch, result)
+    remember_try(cursors, record.id, key, REBASED)
+    return outcome
+
+
+def _merges(ctx: Context, branch: IssueBranch) -> bool:
+    """Tell whether the branch could be merged into its base as it is."""
+    pair = branch.base_tip, branch.tip
+    return foresee(ctx.repo.git, ctx.store.cursors, [pair])[pair] == ()
 
 
 def _start(ctx: Context, record: IssueRecord, branch: IssueBranch) -> Oid | None:
@@ -108,16 +138,33 @@ def _remember_base(ctx: Context, record: IssueRecord, base_tip: Oid) -> None:
     ctx.store.issues.change_record(record.id, lambda now: replace(now, base_commit=base_tip))
 
 
-def _conflict(branch: IssueBranch, conflict: Conflict, ctx: Context, *, start: Oid) -> NeedsPerson:
+def _story(ctx: Context, branch: IssueBranch, conflict: Conflict) -> str:
+    """Write down what conflicts, with all that git knows of it; return it for people."""
     files = conflict_files(conflict)
     named = ", ".join(clean_line(path, limit=100) for path in files[:10])
     more = f" and {len(files) - 10} more" if len(files) > 10 else ""  # noqa: PLR2004 - a line's worth of names
+    culprit = conflict.commit
+    told = (
+        f"{branch.name} conflicts with {branch.base} in {named}{more}; "
+        f"the commit that does not fit is {culprit.id[:12]} {clean_line(culprit.subject, limit=100)}"
+    )
+    stages = [
+        {"path": clean_line(file.path), "stages": [list(stage) for stage in file.stages]}
+        for file in conflict.files[:_MOST_FILES]
+    ]
+    ctx.note(
+        "rebase.conflict", told, level="warning", commit=culprit.id,
+        data={"onto": branch.base_tip, "files": stages, "message": clean_line(conflict.message, limit=2000)},
+    )  # fmt: skip
+    return told
+
+
+def _needs_person(branch: IssueBranch, told: str, ctx: Context, *, start: Oid) -> NeedsPerson:
     name, base = shlex.quote(branch.name.value), shlex.quote(branch.base.value)
     # what the base no longer has would only conflict again
     onto = base if start == branch.base_tip else f"--onto {base} {start[:12]}"
     return NeedsPerson(
-        f"{branch.name} conflicts with {branch.base} in {named}{more}; "
-        f"the commit that does not fit is {conflict.commit.id[:12]} {clean_line(conflict.commit.subject, limit=100)}",
+        told,
         kind="conflict",
         hint=f"git worktree add ../resolve {name} && cd ../resolve && git rebase {onto}; solve it, "
         f"git rebase --continue; cd - && git worktree remove ../resolve; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.tries import forget_try
 from sixthbot.core.errors import Refused, UsageError
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.tasks import Ready, Waiting
@@ -71,6 +72,7 @@ def redo_draft(services: Services, issue_id: str) -> list[Task]:
     """
     record = services.store.issues.record(issue_id)
     require_redoable(services, record)
+    forget_try(services.store.cursors, issue_id)
     put_back(services, record)
     set_status(services, issue_id, IssueStatus.OPEN)
     resumed = take_up(services, issue_id, redo=FROM_REBASE)

@@ -39,6 +39,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "commit.made": "the bot wrote this commit, once for each; `data.from` names the one it is a rebased copy of",
         "commit.dropped": "a commit became empty in a rebase and is left out",
         "ref.moved": "a ref was made, moved or deleted, once for each; `data` has ref, old, new and the operation",
+        "rebase.conflict": "a rebase stopped at this commit; `data.files` has the stages: 1 common, 2 the base's, 3 the commit's",
         "branch.rebased": "an issue's branch stands on its base's tip now",
         "branch.stacked": "an issue's branch has another base: the branch below came in, or a person said so",
         "operation.undone": "a person took an operation back; `data` has its id and that of the undo",

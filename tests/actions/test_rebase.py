@@ -172,3 +172,39 @@ def test_a_base_that_is_gone_is_said(worked: Workshop) -> None:
     assert f"git branch main {made_at}" in caught.value.hint
     worked.dir.git("branch", "main", made_at)
     worked.step("rebase")
+
+
+def test_the_same_tip_is_never_rebased_onto_the_same_base_twice(worked: Workshop) -> None:
+    tip = worked.dir.tip(worked.branch)
+    worked.dir.commit("feat: more", {"other": "1\n"})
+    assert worked.step("rebase").outputs["rebased"] is True
+    worked.dir.git("update-ref", f"refs/heads/{worked.branch}", tip)
+    outputs = worked.step("rebase").outputs
+    assert (outputs["rebased"], "put back" in str(outputs["reason"])) == (False, True)
+    assert worked.dir.tip(worked.branch) == tip
+    worked.dir.commit("feat: even more", {"other": "2\n"})
+    assert worked.step("rebase").outputs["rebased"] is True
+
+
+def test_a_conflict_is_tried_once_and_told_again_with_its_stages_in_the_journal(worked: Workshop) -> None:
+    worked.dir.commit("feat: their own a", {"a": "theirs\n"})
+    told = []
+    for _ in range(2):
+        with pytest.raises(NeedsPerson) as caught:
+            worked.step("rebase")
+        told.append((caught.value.message, caught.value.hint))
+    assert told[0] == told[1]
+    [record] = [one for one in worked.store.journal.read() if one.kind == "rebase.conflict"]
+    assert record.commit == worked.plan.get(1).commits[0]
+    assert record.data is not None
+    [file] = record.data["files"]
+    assert (file["path"], [stage[0] for stage in file["stages"]]) == ("a", [2, 3])
+
+
+def test_with_the_policy_conflicted_a_conflict_of_the_changelog_alone_is_solved(worked: Workshop) -> None:
+    worked.config["rebase"] = {"policy": "conflicted"}
+    worked.step("changelog")
+    worked.dir.commit(
+        "docs: log", {"CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n### Added\n\n- Theirs\n"}
+    )
+    assert worked.step("rebase").outputs["rebased"] is True
