@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.base import Action, Context, NoArgs
@@ -45,11 +44,9 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
     file = settings.file or changelog_file(ctx.repo.git, branch.base_tip)
     stripped = without_changelog(ctx, record, branch)
     own = log(ctx.repo.git, tip=stripped.tip, not_in=[branch.base_tip])
-    style = Style(hide=frozenset(settings.hide), issue_url=settings.issue_url)
-    # what an issue did is worth a line, even where all of it is of a kind that is hidden elsewhere
-    entries = entries_from(own, issue=record.id, style=style) or entries_from(
-        own, issue=record.id, style=replace(style, hide=frozenset())
-    )
+    # what an issue did is worth a line, also where it is of a kind that is hidden elsewhere
+    style = Style(hide=frozenset(), issue_url=settings.issue_url)
+    entries = entries_from(own, issue=record.id, style=style)
     tree = _tree_with(ctx, stripped.tip, file, fill(ctx, _TEMPLATE, {"sections": sections(entries)}))
     if tree is None:
         if stripped.tip != branch.tip:

@@ -69,7 +69,7 @@ def lacking(
 ) -> Lacking:
     """Return what a file's bytes (None: there is no file) lack.
 
-    `covered` are commits that changed the file themselves: what is there about them is somebody's own words.
+    `covered` are commits that it owes no line: they changed it themselves, or came before it was begun.
     """
     if before is None:
         header = RST_HEADER if rst else HEADER

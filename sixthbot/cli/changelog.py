@@ -104,13 +104,13 @@ class _Opened:
     changelog: FullChangelog
     file: str
     covered: frozenset[str]
-    """Commits that changed the file themselves: what they did stands there in somebody's words."""
+    """Commits that the file owes no line: they changed it themselves, or came before it was begun."""
 
 
 def _open(session: Session, chosen: _Options) -> _Opened:
     from sixthbot.actions.changelog_places import changelog_file, require_no_fragments  # noqa: PLC0415 - lazy, see app
     from sixthbot.actions.full_changelog import read_changelog  # noqa: PLC0415 - lazy, see app
-    from sixthbot.git.history import touching  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.history import told_by  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.refs import resolve  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.run import Git  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.paths import locate, work_tree  # noqa: PLC0415 - lazy, see app
@@ -127,7 +127,7 @@ def _open(session: Session, chosen: _Options) -> _Opened:
     file = file or changelog_file(git, tip)
     covered = frozenset[str]()
     if chosen.check or chosen.write:
-        covered = touching(git, tip=tip, paths=[file])
+        covered = told_by(git, tip=tip, file=file)
     changelog = read_changelog(git, tip, wanted, _memory(places))
     return _Opened(top=top, wanted=wanted, changelog=changelog, file=file, covered=covered)
 

@@ -14,15 +14,12 @@ from sixthbot.cli.output import Output, wants_color
 from sixthbot.cli.session import Session
 
 _ELSEWHERE = {
-    "undo": "it is not there yet",
-    "changelog": "it is not there yet; the bot writes the changelog of each branch",
-    "rebase": "it is not there yet; the bot rebases the branches of issues",
     "cancel": "there are: sixthbot issue cancel ID, sixthbot queue cancel ID",
     "list": "there are: sixthbot issue list, queue list, draft list, rules list",
     "retry": "there is: sixthbot queue retry ID",
     "show": "there are: sixthbot issue show ID, queue show ID, draft show BRANCH, config show",
 }
-"""What people try that is spelt otherwise, or is not there yet."""
+"""What people try that is spelt otherwise."""
 
 
 class LazyGroup(click.Group):

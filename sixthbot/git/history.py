@@ -41,6 +41,19 @@ def touching(git: Git, *, tip: Oid, not_in: Sequence[Oid] = (), paths: Sequence[
     return frozenset(done.text.split())
 
 
+def told_by(git: Git, *, tip: Oid, file: str) -> frozenset[str]:
+    """Return the commits whose story a changelog file does not owe: those that changed it, and all before it was begun."""
+    done = git.run(
+        "rev-list", "--topo-order", "--full-history", str(tip), "--", file,
+        env={"GIT_LITERAL_PATHSPECS": "1"}, timeout=_TIMEOUT,
+    )  # fmt: skip
+    changed = done.text.split()
+    if not changed:
+        return frozenset()
+    before = git.run("rev-list", changed[-1], timeout=_TIMEOUT).text.split()
+    return frozenset((*changed, *before))
+
+
 def tags(git: Git) -> dict[str, str]:
     """Return the commit that each tag leads to, by the tag's name; tags of anything else are left out."""
     done = git.run(

@@ -262,8 +262,7 @@ class ChangelogSettings(Section):
     )
     hide: list[Word] = Field(
         default_factory=lambda: list(DEFAULT_HIDDEN),
-        description="Types of commits that are left out unless they break something; "
-        "a branch with nothing else shows them.",
+        description="Types of commits that the changelog of a whole history leaves out unless they break something.",
     )
     paths: list[Word] = Field(
         default_factory=list,

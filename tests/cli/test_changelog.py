@@ -112,13 +112,15 @@ def test_a_repository_without_commits_says_so(tmp_path: Path) -> None:
 def test_check_and_write_agree_and_published_sections_stay(released: RepoDir) -> None:
     text = "# Changelog\n\n## [Unreleased]\n\n## [2.0.0] - 2023-11-12\n\n- In  my own words  \n"
     released.commit("docs(changelog): begin", {"CHANGELOG.md": text})
+    assert sixthbot("changelog", "--check", cwd=released.path).code == 0  # what came before is not missed
+    released.commit("fix: another crash", {"words.txt": "c\n"})
     said = sixthbot("changelog", "--check", cwd=released.path)
     assert said.code == 1
     assert "CHANGELOG.md lacks 1 entry under Unreleased" in said.out
-    assert "- A crash (#7)" in said.out
+    assert "- Another crash" in said.out
     assert sixthbot("changelog", "--write", cwd=released.path).code == 0
     after = (released.path / "CHANGELOG.md").read_text()
-    assert after == text.replace("## [2.0.0]", "### Fixed\n\n- A crash (#7)\n\n## [2.0.0]", 1)
+    assert after == text.replace("## [2.0.0]", "### Fixed\n\n- Another crash\n\n## [2.0.0]", 1)
     assert sixthbot("changelog", "--check", cwd=released.path).code == 0
     assert sixthbot("changelog", "--write", cwd=released.path).code == 0
     assert (released.path / "CHANGELOG.md").read_text() == after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -185,7 +186,7 @@ def test_the_demo_goes_the_whole_way_and_leaves_its_folder(tmp_path: Path) -> No
     line = f"cd {typed[0]} && {typed[1].strip()}"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     shown = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True, check=True).stdout
-    assert "rules    2 active" in shown
+    assert re.search(r"rules    \d+ active", shown)
     assert "pushed " in said.out
     branch = BRANCH.replace("words", "word-list")
     git = ["git", f"--git-dir={folder}/project/.git"]

@@ -75,6 +75,7 @@ def run_together(program: str, root: Path, *, processes: int, total: int) -> lis
 
 def test_every_task_is_done_by_exactly_one_of_four_processes(tmp_path: Path) -> None:
     root = tmp_path / ".sixth" / "queue"
+    root.parent.mkdir()
     queue = Queue(root, "process")
     for number in range(300):
         queue.put(make_task(number))
@@ -87,6 +88,7 @@ def test_every_task_is_done_by_exactly_one_of_four_processes(tmp_path: Path) -> 
 
 def test_what_four_processes_put_at_once_is_there_once(tmp_path: Path) -> None:
     root = tmp_path / ".sixth" / "queue"
+    root.parent.mkdir()
     outputs = run_together(PUTTER, root, processes=4, total=100)
     assert sum(map(int, outputs)) == 100
     assert len(list(root.rglob("*.json"))) == 100

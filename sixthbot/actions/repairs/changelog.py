@@ -16,7 +16,7 @@ from sixthbot.actions.full_changelog import RELEASE_TEMPLATE, Wanted, read_chang
 from sixthbot.core.changelog import Style
 from sixthbot.core.errors import UsageError
 from sixthbot.core.text import counted
-from sixthbot.git.history import touching
+from sixthbot.git.history import told_by
 from sixthbot.store.resources import read_template
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def what_lacks(ctx: Context, before: bytes | None, tip: Oid, file: str) -> Lacki
         template_origin=origin,
     )
     changelog = read_changelog(ctx.repo.git, tip, wanted)
-    covered = touching(ctx.repo.git, tip=tip, paths=[file])
+    covered = told_by(ctx.repo.git, tip=tip, file=file)
     return lacking(before, changelog, wanted, covered=covered, rst=file.lower().endswith(".rst"))
 
 
