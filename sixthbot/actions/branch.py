@@ -39,7 +39,7 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     """
     record = ctx.issue()
     name = BranchName.parse(record.branch) if record.branch else None
-    if name is not None and tip(ctx.repo.git, name) is not None and _is_ours(ctx, name):
+    if name is not None and tip(ctx.repo.git, name) is not None and _is_ours(ctx, record, name):
         return Outcome(_outputs(record))
     issue = read_issue(ctx, record)
     require_room(ctx, record)
@@ -69,8 +69,9 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     return Outcome(_outputs(record))
 
 
-def _is_ours(ctx: Context, name: BranchName) -> bool:
-    return bool(ctx.store.operations.tips_written(name.ref))
+def _is_ours(ctx: Context, record: IssueRecord, name: BranchName) -> bool:
+    # one that a person renamed was never written under this name
+    return bool(ctx.store.operations.tips_written(name.ref)) or bool(record.accepted_tips)
 
 
 def _outputs(record: IssueRecord) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.depends import require_footing
 from sixthbot.actions.moving import move_as_operation
-from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater, WorkFailed
+from sixthbot.core.errors import NeedsPerson, RefLocked, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
 from sixthbot.core.names import BranchName, Oid
 from sixthbot.git.commits import log, person_from, write_commit
 from sixthbot.git.refs import checked_out, tip
+from sixthbot.git.renames import renamed_to
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,6 +57,7 @@ def look(ctx: Context, record: IssueRecord) -> IssueBranch:
     """
     if record.stands_on:
         record = require_footing(ctx, record)
+    record = _with_renamed_base(ctx, record)
     if not record.branch:
         raise WorkFailed(
             f"issue {record.id} has no branch yet", hint="its rule needs the step `branch` first"
@@ -77,6 +79,18 @@ def look(ctx: Context, record: IssueRecord) -> IssueBranch:
         )
     commits = log(git, tip=branch_tip, not_in=[base_tip])
     return IssueBranch(name=name, base=base, tip=branch_tip, base_tip=base_tip, commits=tuple(commits))
+
+
+def _with_renamed_base(ctx: Context, record: IssueRecord) -> IssueRecord:
+    """Return the record with the name that its base has by now, where a person renamed it."""
+    base, at = BranchName.parse(record.base), Oid(record.base_commit) if record.base_commit else None
+    if tip(ctx.repo.git, base) is not None:
+        return record
+    name = renamed_to(ctx.repo.git, base, at=at)
+    if name is None:
+        return record
+    ctx.note("branch.renamed", f"{base}, the base of {record.branch}, is {name} now")
+    return ctx.store.issues.change_record(record.id, lambda now: replace(now, base=name.value))
 
 
 def known_tips(ctx: Context, record: IssueRecord, branch: IssueBranch) -> frozenset[str]:
@@ -119,17 +133,21 @@ def guarded_move(ctx: Context, record: IssueRecord, branch: IssueBranch, new: Oi
 def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid | None, reason: str) -> None:
     """Move a branch from `old` (None: it must not exist) to `new` (None: delete it) as one recorded operation.
 
-    Raise RefMoved if it is not there.
+    Raise RefMoved if it is not there, TryLater while another git process holds it.
     """
-    move_as_operation(
-        ctx.repo.git,
-        ctx.store,
-        [(name.ref, old, new)],
-        now=ctx.clock(),
-        task=ctx.task.id,
-        reason=reason,
-        note=ctx.note,
-    )
+    try:
+        move_as_operation(
+            ctx.repo.git,
+            ctx.store,
+            [(name.ref, old, new)],
+            now=ctx.clock(),
+            task=ctx.task.id,
+            reason=reason,
+            note=ctx.note,
+        )
+    except RefLocked as error:
+        # whose lock it is cannot be told: it may be a git that is at work, and taking it away would harm that one
+        raise TryLater(f"{error.message}; {error.hint}", seconds=_LOOK_AGAIN, hint=error.hint) from None
 
 
 def commit_as_bot(

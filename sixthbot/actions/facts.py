@@ -132,6 +132,7 @@ def template_values(of: Draftable) -> dict[str, Any]:
         "head": of.branch.tip,
         "tree": of.tree,
         "base_commit": of.branch.base_tip,
+        "stands_on": code(of.record.stands_on) if of.record.stands_on else "",
         "subtasks": [_subtask(one) for one in of.plan.subtasks],
         "commits": [_commit(one, of.record.id) for one in of.branch.commits],
         **file_values(of.files, of.evidence.kinds),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.errors import RefMoved
+from sixthbot.core.errors import RefLocked, RefMoved
 from sixthbot.core.names import Oid
 from sixthbot.core.times import format_time
 from sixthbot.git.refs import RefMove, move_refs, resolve
@@ -38,7 +38,8 @@ def move_as_operation(
 
     What refs are taken away from is kept by backup refs that are made in the same transaction. Each ref leaves one
     journal record by `note`. `then` is called before the operation counts as over; recovery does the same after a
-    crash where the operation has `undoes`. Raise RefMoved when a ref is not where it was expected.
+    crash where the operation has `undoes`. Raise RefMoved when a ref is not where it was expected, RefLocked while
+    another git process holds one.
     """
     operation = Operation(
         id=operation_id(now, changes), time=format_time(now), task=task, reason=reason, refs=tuple(changes),
@@ -50,7 +51,7 @@ def move_as_operation(
     moves = [RefMove(ref, _oid(old), _oid(new)) for ref, old, new in every]
     try:
         move_refs(git, moves, message=f"sixthbot: {reason}")
-    except RefMoved:
+    except (RefMoved, RefLocked):
         store.operations.revert(operation.id)
         raise
     for change in operation.refs:

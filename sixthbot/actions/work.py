@@ -24,7 +24,7 @@ from sixthbot.actions.limits import require_pace
 from sixthbot.core.errors import NeedsPerson, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, TASK_TRAILER, subject_for
-from sixthbot.core.names import clean_line
+from sixthbot.core.names import clean_line, without_id
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.trees import tree_of
 
@@ -158,7 +158,7 @@ def _commit(
 
 def _why(record: IssueRecord, subtask: Subtask, doer: ByRecipe | ByRepair) -> str:
     """Return what a reader of the history wants to know: the wish as it was written, whose it is, and how it was done."""
-    title = clean_line(record.title)
+    title = without_id(clean_line(record.title), record.id)
     wish = f"{subtask.text}\n\n" if subtask.text != title else ""
     asked = " ".join(f"{name}={value}" for name, value in subtask.asked.args.items()) if subtask.asked else ""
     how = f"{doer.by} with {asked}" if asked else doer.by

@@ -80,6 +80,10 @@ class RefMoved(GitFailed):
     """A ref was not where it was expected, so nothing was moved."""
 
 
+class RefLocked(GitFailed):
+    """Another git process holds a ref, or died while it did, so nothing was moved."""
+
+
 class InvalidName(UsageError):
     """A text that cannot be used as the name it was given for."""
 

@@ -18,6 +18,7 @@ from sixthbot.engine.admit import cancel, hasten
 from sixthbot.engine.again import is_expected
 from sixthbot.engine.answers import answer_subtask
 from sixthbot.engine.closing import put_away
+from sixthbot.engine.renaming import follow_rename
 from sixthbot.git.commits import log
 from sixthbot.git.refs import checked_out
 
@@ -84,7 +85,7 @@ def end_issues(services: Services, endings: Sequence[Ending]) -> list[str]:
     ended = []
     for ending in endings:
         record = services.store.issues.find_by_branch(ending.branch)
-        if record is None or is_expected(services, ending):
+        if record is None or is_expected(services, ending) or follow_rename(services, record, ending):
             continue
         put_away(services, record)
         if record.status in _OVER:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import GitFailed, RefMoved, WorkFailed
+from sixthbot.core.errors import GitFailed, RefLocked, RefMoved, WorkFailed
 from sixthbot.core.names import BranchName, Oid, clean_line
 from sixthbot.git.run import admin_dir
 
@@ -155,7 +155,7 @@ def _why_not(git: Git, moves: Sequence[RefMove], complaint: str, stderr: str) ->
             stderr=stderr,
         )
     if ".lock" in complaint:
-        return GitFailed(
+        return RefLocked(
             f"another git process holds a ref: {complaint}",
             hint="if none is running, delete that .lock file",
             stderr=stderr,

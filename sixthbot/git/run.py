@@ -215,8 +215,13 @@ class Git:
 
 def failure(command: str, result: Result) -> GitFailed:
     """Return the error for a git command that failed."""
+    partial = b"from promisor remote" in result.stderr
     return GitFailed(
         f"git {command} failed: {result.complaint or f'exit status {result.status}'}",
+        hint="this clone has only a part of the history, and the bot opens no connection to fetch the rest: "
+        "git fetch --refetch --no-filter, then have it tried again"
+        if partial
+        else "",
         exit_status=result.status,
         stderr=masked(result.stderr.decode("utf-8", "replace")),
     )

@@ -43,6 +43,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "branch.rebased": "an issue's branch stands on its base's tip now",
         "branch.stacked": "an issue's branch has another base: the branch below came in, or a person said so",
         "operation.undone": "a person took an operation back; `data` has its id and that of the undo",
+        "branch.renamed": "a person renamed an issue's branch or its base, and the issue follows",
         "branch.accepted": "a person's commits on a bot branch may be built on",
         "branch.released": "a person let the bot build on a branch again",
         "branch.deleted": "a merged branch was deleted; the message says how to bring it back",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sixthbot.core.errors import ConfigError, NeedsPerson, UsageError
+from sixthbot.core.errors import ConfigError, NeedsPerson, TryLater, UsageError
 from sixthbot.core.events import make_event
 from tests.actions.workshop import Workshop, open_workshop
 from tests.support.fingerprint import fingerprint
@@ -144,6 +144,19 @@ def test_a_deleted_branch_is_made_again_when_the_issue_is_worked_on_again(shop: 
     shop.dir.commit("feat: more", {"b": "1\n"})
     assert shop.step("branch").outputs["branch"] == name
     assert shop.dir.tip(name) == shop.dir.tip("main")
+
+
+def test_a_ref_that_another_git_holds_is_waited_for_and_said(shop: Workshop) -> None:
+    lock = shop.dir.git_dir / "refs/heads/sixth/tidy-the-notes.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    shop.drop(ISSUE)
+    with pytest.raises(TryLater, match=r"another git process holds a ref.*delete that \.lock file"):
+        shop.step("branch")
+    assert lock.exists()
+    assert [one.state for one in shop.store.operations.list()] == ["reverted"]
+    lock.unlink()
+    assert shop.step("branch").outputs["branch"] == "sixth/tidy-the-notes"
 
 
 def test_without_trust_it_waits(shop: Workshop) -> None:
