@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.depends import require_footing
+from sixthbot.actions.identity import sign_with
 from sixthbot.actions.moving import move_as_operation
 from sixthbot.core.errors import NeedsPerson, RefLocked, RefMoved, TryLater, WorkFailed
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import IssueStatus
-from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, build_message, own_trailers
-from sixthbot.core.names import BranchName, Oid
+from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, own_trailers
+from sixthbot.core.names import BranchName, Oid, clean_line
 from sixthbot.git.commits import log, person_from, write_commit
 from sixthbot.git.refs import checked_out, tip
 from sixthbot.git.renames import renamed_to
@@ -150,19 +151,19 @@ def move_recorded(ctx: Context, name: BranchName, *, old: Oid | None, new: Oid |
         raise TryLater(f"{error.message}; {error.hint}", seconds=_LOOK_AGAIN, hint=error.hint) from None
 
 
-def commit_as_bot(
-    ctx: Context, *, tree: Oid, parent: Oid, subject: str, body: str, trailers: Sequence[tuple[str, str]]
-) -> Oid:
+def commit_as_bot(ctx: Context, *, tree: Oid, parent: Oid, message: str) -> Oid:
     """Write one commit by the configured author and return its id; no ref is moved."""
     now = ctx.clock()
     commit = write_commit(
         ctx.repo.git,
         tree=tree,
         parents=[parent],
-        message=build_message(subject, body, trailers),
+        message=message,
         author=person_from(ctx.config.commit.author, now),
         committer=person_from(ctx.config.commit.committer, now),
+        sign=sign_with(ctx),
     )
+    subject = clean_line(message.partition("\n")[0])
     ctx.note("commit.made", f"{subject} ({commit[:9]})", level="debug", commit=commit)
     return commit
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import commit_as_bot, guarded_move, look
 from sixthbot.actions.changelog_places import changelog_file, fragments_of
+from sixthbot.actions.identity import change_id
 from sixthbot.actions.rewriting import heal_plan, without_changelog
 from sixthbot.actions.templating import fill
 from sixthbot.core.changelog import Style, entries_from, sections
 from sixthbot.core.changelogfile import update_bytes
 from sixthbot.core.errors import ConfigError
-from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER
+from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER, build_message
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.text import counted
@@ -59,9 +60,15 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         ctx,
         tree=tree,
         parent=stripped.tip,
-        subject=f"docs(changelog): add {clean_line(record.title, limit=50)}",
-        body=f"Written from the commits of {branch.name}.",
-        trailers=((ISSUE_TRAILER, record.id), (TASK_TRAILER, ctx.task.id)),
+        message=build_message(
+            f"docs(changelog): add {clean_line(record.title, limit=50)}",
+            f"Written from the commits of {branch.name}.",
+            (
+                (ISSUE_TRAILER, record.id),
+                (TASK_TRAILER, ctx.task.id),
+                *change_id(ctx, record.id, "changelog"),
+            ),
+        ),
     )
     guarded_move(ctx, record, branch, commit, "changelog")
     heal_plan(ctx.repo.git, ctx.store.issues, record.id, own)

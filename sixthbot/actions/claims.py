@@ -56,7 +56,8 @@ def not_verified(of: Draftable) -> list[str]:
     ticked = [str(one.n) for one in of.plan.subtasks if one.by == "issue"]
     if ticked:
         missing.append(f"Ticked in the issue when it came: subtask {', '.join(ticked)}.")
-    missing.append("The bot's commits are not signed, and no git hooks ran on them.")
+    missing += [f"Too large to be looked at for secrets: {code(name)}." for name in of.scan.unread]
+    missing += [inline(line) for line in of.custom]
     if of.issue.warnings:
         told = "; ".join(inline(warning) for warning in of.issue.warnings)
         missing.append(f"Not all of the issue file was understood: {told}.")

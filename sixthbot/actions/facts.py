@@ -10,8 +10,10 @@ from sixthbot.actions.branches import is_own_changelog, subtask_number
 from sixthbot.actions.claims import checklist, not_verified
 from sixthbot.actions.evidence import collect
 from sixthbot.actions.factvalues import evidence_values, file_values
+from sixthbot.actions.identity import said_of_commits
 from sixthbot.actions.markdown import block, code, inline, quote
 from sixthbot.actions.results import recorded
+from sixthbot.actions.secrets import NOTHING_FOUND, Scan, scan_issue
 from sixthbot.core.checkboxes import without_do_spans
 from sixthbot.core.messages import TASK_TRAILER
 from sixthbot.core.names import clean_line
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _ISSUE_REFERENCE = re.compile(
     r"(?:[A-Za-z0-9_.-]{1,60}/[A-Za-z0-9_.-]{1,100})?#\d{1,9}|https://[A-Za-z0-9._~/-]{3,200}/issues/\d{1,9}"
 )
+_SECRETS_SHOWN = 10
 _BOX = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[ xX]\]\s")
 
 
@@ -41,7 +44,8 @@ class Draftable:
     """Everything a draft is made of. `tree` is the tree of the branch's tip, `checks` the outputs of the step check.
 
     `changelog` is the file that the branch's changelog commit wrote, empty when there is none. `closes` is what a forge
-    is told to close, empty for nothing. `manual` are the boxes that only a person ticks.
+    is told to close, empty for nothing. `manual` are the boxes that only a person ticks. `scan` is what was found of
+    secrets, `custom` what is true of signatures and hooks.
     """
 
     record: IssueRecord
@@ -52,6 +56,8 @@ class Draftable:
     files: tuple[FileChange, ...]
     checks: Mapping[str, Any]
     evidence: Evidence
+    scan: Scan = NOTHING_FOUND
+    custom: tuple[str, ...] = ()
     changelog: str = ""
     closes: str = ""
     manual: tuple[str, ...] = ()
@@ -80,6 +86,8 @@ def gather(
         files=files,
         checks=checks,
         evidence=collect(ctx, branch, files, start=start, changelog=changelog, checks=checks),
+        scan=scan_issue(ctx, record, issue, branch),
+        custom=said_of_commits(ctx, branch),
         changelog=changelog,
         closes=_reference(issue.source) if settings.closes else "",
         manual=tuple(settings.checklist),
@@ -140,6 +148,10 @@ def template_values(of: Draftable) -> dict[str, Any]:
         "checks": _checks(of),
         **evidence_values(of.evidence),
         "checklist": checklist(of),
+        "secrets": [
+            f"{inline(one.secret.kind)} in {code(one.place)}" for one in of.scan.findings[:_SECRETS_SHOWN]
+        ],
+        "secrets_left_out": max(len(of.scan.findings) - _SECRETS_SHOWN, 0),
         "not_verified": not_verified(of),
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.branches import is_own_changelog, subtask_number
+from sixthbot.actions.identity import sign_with
 from sixthbot.core.errors import GitFailed, SixthError
 from sixthbot.core.names import Oid, parse_oid
 from sixthbot.git.commits import is_ancestor, person_from, read_commit
@@ -45,6 +46,7 @@ def without_changelog(ctx: Context, record: IssueRecord, branch: IssueBranch) ->
         onto=own[0].parents[0],
         committer=committer(ctx),
         skip={commit.id for commit in own},
+        sign=sign_with(ctx),
     )
     if not isinstance(result, Rebased):
         return Stripped(tip=branch.tip, changelog=())

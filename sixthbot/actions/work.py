@@ -20,10 +20,12 @@ from sixthbot.actions.branches import (
     subtask_number,
 )
 from sixthbot.actions.doing import Failure, make_tree
+from sixthbot.actions.githooks import Passed, through_hooks
+from sixthbot.actions.identity import change_id
 from sixthbot.actions.limits import require_pace
 from sixthbot.core.errors import NeedsPerson, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
-from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, TASK_TRAILER, subject_for
+from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, TASK_TRAILER, build_message, subject_for
 from sixthbot.core.names import clean_line, without_id
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.trees import tree_of
@@ -96,7 +98,7 @@ def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask
     require_movable(ctx, record, branch)
     require_pace(ctx)
     ctx.tell(f"subtask {subtask.n}: {doer.by}")
-    made = make_tree(ctx, record, branch, subtask, doer)
+    made = _made(ctx, record, branch, subtask, doer)
     if isinstance(made, Failure):
         if _note(ctx, record, subtask.n, status=SubtaskStatus.FAILED, by=doer.by, reason=made.reason).settled:
             return  # a person did it while the recipe tried
@@ -111,6 +113,29 @@ def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask
         reason="" if commit else "nothing changed",
         commits=(commit,) if commit else (),
     )
+
+
+def _made(
+    ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask, doer: ByRecipe | ByRepair
+) -> Passed | Failure:
+    """Return the tree that the doer leaves and the message of its commit, both as the hooks let them pass."""
+    tree = make_tree(ctx, record, branch, subtask, doer)
+    if isinstance(tree, Failure):
+        return tree
+    message = build_message(
+        subject_for(read_issue(ctx, record).labels, subtask.text),
+        _why(record, subtask, doer),
+        (
+            (ISSUE_TRAILER, record.id),
+            (TASK_TRAILER, ctx.task.id),
+            (SUBTASK_TRAILER, str(subtask.n)),
+            *_further_trailers(ctx, record),
+            *change_id(ctx, record.id, str(subtask.n)),
+        ),
+    )
+    if ctx.config.commit.hooks == "skip" or tree == tree_of(ctx.repo.git, branch.tip):
+        return Passed(tree=tree, message=message)
+    return through_hooks(ctx, parent=branch.tip, tree=tree, message=message)
 
 
 def _note(ctx: Context, record: IssueRecord, n: int, **changes: Any) -> Subtask:
@@ -129,28 +154,15 @@ def _commit(
     branch: IssueBranch,
     subtask: Subtask,
     doer: ByRecipe | ByRepair,
-    tree: Oid,
+    made: Passed,
 ) -> Oid | None:
-    """Commit `tree` on the branch; None when that is what the branch has already."""
-    if tree == tree_of(ctx.repo.git, branch.tip):
+    """Commit what was made on the branch; None when that is what the branch has already."""
+    if made.tree == tree_of(ctx.repo.git, branch.tip):
         ctx.note(
             "subtask.unchanged", f"subtask {subtask.n}: {doer.by} changed nothing, so there is no commit"
         )
         return None
-    issue = read_issue(ctx, record)
-    commit = commit_as_bot(
-        ctx,
-        tree=tree,
-        parent=branch.tip,
-        subject=subject_for(issue.labels, subtask.text),
-        body=_why(record, subtask, doer),
-        trailers=(
-            (ISSUE_TRAILER, record.id),
-            (TASK_TRAILER, ctx.task.id),
-            (SUBTASK_TRAILER, str(subtask.n)),
-            *_further_trailers(ctx, record),
-        ),
-    )
+    commit = commit_as_bot(ctx, tree=made.tree, parent=branch.tip, message=made.message)
     guarded_move(ctx, record, branch, commit, f"subtask {subtask.n} of issue {record.id}")
     ctx.tell(f"subtask {subtask.n}: commit {commit[:12]}")
     return commit

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sixthbot.actions.push import target_of
 from sixthbot.cli.checks import recorded_checks
 from sixthbot.cli.lookup import last_word, refuse_given_up
+from sixthbot.cli.output import one_line
 from sixthbot.core.drafts import DraftStatus, approved
 from sixthbot.core.errors import Refused, SixthError, UsageError
 from sixthbot.core.issues import IssueStatus
@@ -14,7 +16,6 @@ from sixthbot.core.names import BranchName
 from sixthbot.engine.answers import show_status
 from sixthbot.git import refs
 from sixthbot.git.commits import is_ancestor
-from sixthbot.git.remotes import choose_remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,8 +86,7 @@ def stand(services: Services, draft: Draft) -> Standing:
 
 def choose_target(services: Services, draft: Draft) -> PushTarget:
     """Return where the draft would be pushed; raise UsageError when that cannot be told."""
-    configured = services.loaded.config.push.remote
-    return choose_remote(services.repo.git, configured=configured, base=BranchName.parse(draft.base))
+    return target_of(services.repo.git, services.loaded.config, BranchName.parse(draft.base))
 
 
 def approved_draft(services: Services, draft: Draft, target: PushTarget, *, tip: Oid | None) -> ApprovedDraft:
@@ -95,6 +95,25 @@ def approved_draft(services: Services, draft: Draft, target: PushTarget, *, tip:
     if draft.status is DraftStatus.PUSHED:
         raise Refused(f"{draft.branch} was pushed already", hint=f"sixthbot review {draft.branch}")
     return approved(draft, target, services.store.approvals.get(draft.branch), tip=tip)
+
+
+def refuse_unchecked(standing: Standing, *, despite_checks: bool) -> None:
+    """Raise Refused when the configured checks did not all pass on exactly the draft's tree, unless told to go on."""
+    name = standing.draft.branch
+    if despite_checks:
+        return
+    if standing.failed_checks:
+        raise Refused(
+            f"a check failed on {name}: {one_line(', '.join(standing.failed_checks), 200)}",
+            hint=f"sixthbot review {name} shows it; to check again: sixthbot rebase {name}; "
+            f"to approve all the same: sixthbot approve {name} --despite-checks",
+        )
+    if standing.unchecked:
+        raise Refused(
+            f"no result of the configured checks is on record for the tree of {name}",
+            hint=f"to run them: sixthbot rebase {name}, then sixthbot run; "
+            f"to approve all the same: sixthbot approve {name} --despite-checks",
+        )
 
 
 def refuse_over(store: Store, draft: Draft) -> None:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sixthbot.cli.approve import allow_secrets
 from sixthbot.cli.lookup import find_draft
 from sixthbot.cli.output import one_line, paint
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core.drafts import DraftStatus, with_status
-from sixthbot.core.errors import ExitCode, Refused, SixthError
+from sixthbot.core.errors import ExitCode, Refused, SixthError, UsageError
 from sixthbot.core.issues import IssueStatus
 
 if TYPE_CHECKING:
@@ -25,15 +26,24 @@ if TYPE_CHECKING:
     ("sixthbot push sixth/tidy-the-notes", "push one approved draft"),
     ("sixthbot push", "push every approved draft"),
     ("sixthbot push --dry-run", "say what would be pushed where"),
+    ("sixthbot push sixth/tidy-the-notes --allow sha256:...", "what was found is no secret"),
 )
 @click.argument("branches", metavar="[BRANCH...]", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Push nothing.")
+@click.option("--allow", metavar="DIGEST", multiple=True, help="Say of something found that it is no secret.")
 @pass_session
-def command(session: Session, branches: tuple[str, ...], *, dry_run: bool) -> int:
-    """Push approved drafts. Exit code 4 when one is not approved or was changed or moved since."""
+def command(session: Session, branches: tuple[str, ...], *, dry_run: bool, allow: tuple[str, ...]) -> int:
+    """Push approved drafts. Exit code 4 when one is not approved, was changed or moved since, or has a secret.
+
+    Where the remote refuses, does not answer or cannot be reached, the approval stands: push again.
+    """
     refuse_inside_task("pushing")
     services = session.services()
     drafts = _chosen(services, branches)
+    if allow and len(drafts) != 1:
+        raise UsageError("--allow is for one branch", hint="name the branch that the finding is on")
+    if allow:
+        allow_secrets(services, drafts[0], allow)
     if not drafts:
         session.out.say("no draft is approved; sixthbot draft list shows what waits")
         return ExitCode.OK
@@ -63,6 +73,7 @@ def _chosen(services: Services, branches: Sequence[str]) -> list[Draft]:
 def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) -> None:
     from sixthbot.actions.push import send  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import on_push  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.forwarding import forwarding  # noqa: PLC0415 - lazy, see app
 
     draft = _unless_told(services, draft)
     if draft.status is DraftStatus.PUSHED:
@@ -70,16 +81,33 @@ def _push(session: Session, services: Services, draft: Draft, *, dry_run: bool) 
         session.out.say(f"{draft.branch} was pushed already at {draft.head[:9]}; nothing to do")
         return
     ready = _approved(services, draft)
-    where = f"{one_line(ready.target.remote)}, branch {draft.branch}"
+    where = _where(ready)
     if dry_run:
         session.out.say(f"would push {draft.head[:9]} to {where}")
         return
-    report = send(services.repo.git, services.store, ready)
+    report = send(
+        services.repo.git, services.store, ready, config=services.loaded.config, forward=forwarding(services)
+    )
     on_push(services, services.store.drafts.read(draft.branch))
     word = "pushed" if report.sent else "it is already there:"
     session.out.say(f"{word} {draft.head[:9]} to {where}")
     for line in report.words:
         session.out.talk(f"  {one_line(line, 300)}")
+
+
+def _where(ready: ApprovedDraft) -> str:
+    from sixthbot.core.pushways import Way, destination  # noqa: PLC0415 - lazy, see app
+
+    draft, target = ready.draft, ready.target
+    match target.way:
+        case Way.LETTER:
+            return "letters in a folder"
+        case Way.COMMAND:
+            return f"{one_line(target.remote)}, branch {draft.branch}, by {one_line(target.command[0], 60)}"
+        case Way.AGIT | Way.GERRIT:
+            return f"{one_line(target.remote)}, {destination(draft, target.way)}"
+        case _:
+            return f"{one_line(target.remote)}, branch {draft.branch}"
 
 
 def _confirm_pushed(services: Services, draft: Draft) -> None:
@@ -114,9 +142,17 @@ def _unless_told(services: Services, draft: Draft) -> Draft:
 
 def _approved(services: Services, draft: Draft) -> ApprovedDraft:
     """Return the draft as approved, or raise Refused after putting a file right that shows an approval it has not."""
-    from sixthbot.cli.assess import approved_draft, choose_target, stand  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.assess import (  # noqa: PLC0415 - lazy, see app
+        approved_draft,
+        choose_target,
+        refuse_unchecked,
+        stand,
+    )
 
     standing = stand(services, draft)
     if standing.refusal is not None:
         raise standing.refusal
-    return approved_draft(services, draft, choose_target(services, draft), tip=standing.tip)
+    ready = approved_draft(services, draft, choose_target(services, draft), tip=standing.tip)
+    # the pushed tree is the tested one: checks may have been configured, or run again, since the approval
+    refuse_unchecked(standing, despite_checks=ready.approval.despite_checks)
+    return ready

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.names import clean_line
+from sixthbot.core.pushways import Way
 
 if TYPE_CHECKING:
     from sixthbot.core.names import BranchName, Oid
@@ -39,10 +40,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushTarget:
-    """Where a push goes: the remote's name and the URL it stands for."""
+    """Where a push goes: the remote's name and the URL it stands for, the way, and the command of the way `command`."""
 
     remote: str
     url: str
+    way: Way = Way.BRANCH
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +68,10 @@ class ApprovedDraft:
 
 def draft_digest(draft: Draft, target: PushTarget) -> str:
     """Return the SHA-256, in hex, over everything an approval binds: a change of any part gives another."""
-    digest = hashlib.sha256(b"sixthbot approval 1\0")
+    digest = hashlib.sha256(b"sixthbot approval 2\0")
     for part in (
         draft.head, draft.tree, target.remote, target.url, draft.branch.value, draft.base, draft.title, draft.text,
+        target.way.value, *target.command,
     ):  # fmt: skip
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)

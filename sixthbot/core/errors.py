@@ -76,6 +76,10 @@ class GitFailed(WorkFailed):
         self.stderr = stderr
 
 
+class TookTooLong(GitFailed):
+    """A git command did not end in time and was stopped."""
+
+
 class RefMoved(GitFailed):
     """A ref was not where it was expected, so nothing was moved."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sixthbot.git.run import Git
+    from sixthbot.git.signing import Sign
 
 _FIELDS = ("%H", "%T", "%P", "%an", "%ae", "%ad", "%cn", "%ce", "%cd", "%B")
 _FORMAT = "--format=tformat:" + "%x00".join(_FIELDS)
@@ -142,13 +143,21 @@ def _person(name: str, email: str, date: str) -> Person:
 
 
 def write_commit(
-    git: Git, *, tree: Oid, parents: Sequence[Oid], message: str, author: Person, committer: Person
+    git: Git,
+    *,
+    tree: Oid,
+    parents: Sequence[Oid],
+    message: str,
+    author: Person,
+    committer: Person,
+    sign: Sign | None = None,
 ) -> Oid:
-    """Write a commit object and return its id. No ref is moved.
+    """Write a commit object, signed if there is a `sign`, and return its id. No ref is moved.
 
     It is written as bytes, not by `commit-tree`, which would rewrite names it does not like.
     """
     data = compose(tree=tree, parents=parents, message=message, author=author, committer=committer)
+    data = sign(data) if sign is not None else data
     done = git.run("hash-object", "-t", "commit", "-w", "--stdin", "--no-filters", stdin=data, write=True)
     return parse_oid(done.text.strip())
 

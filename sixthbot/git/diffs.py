@@ -119,3 +119,8 @@ def range_diff(git: Git, old: tuple[Oid, Oid], new: tuple[Oid, Oid], *, limit: i
 
 def _ends(old: Oid | None, new: Oid) -> tuple[str, ...]:
     return ("--root", "--no-commit-id", new) if old is None else (old, new)
+
+
+def stat_text(git: Git, old: Oid, new: Oid) -> str:
+    """Return the summary of what differs, as `git diff --stat` prints it for people."""
+    return git.run("diff-tree", "-r", "-M", "--stat=76", "--summary", *_PLAIN, old, new).text

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git, Result
+    from sixthbot.git.signing import Sign
 
 _ATTRIBUTE_FILES = re.compile(r"100[0-7]{3} blob ([0-9a-f]+)\t((?:[^\0]*/)?\.gitattributes)\0")
 
@@ -109,20 +110,28 @@ def rebase_in_memory(
     onto: Oid,
     committer: Person,
     skip: Collection[Oid] = (),
+    sign: Sign | None = None,
 ) -> RebaseResult:
     """Write the branch's commits anew on `onto`; authors and messages stay, `committer` is who did it.
+
+    With `sign` each new commit is signed; a signature that was on the old one goes, for it is of other bytes.
 
     The trees are those that `git rebase --onto ONTO UPSTREAM_BASE` gives. No ref moves: that is the caller's, last.
     """
     if onto == upstream_base and not skip and is_ancestor(git, onto, branch_tip):
         return UpToDate()
-    short = _short_way(
-        git, branch_tip=branch_tip, upstream_base=upstream_base, onto=onto, committer=committer, skip=skip
+    # fast-import writes no signatures
+    short = (
+        None
+        if sign is not None
+        else _short_way(
+            git, branch_tip=branch_tip, upstream_base=upstream_base, onto=onto, committer=committer, skip=skip
+        )
     )
     if short is not None:
         return short
     plan = plan_rebase(git, tip=branch_tip, onto=onto, base=upstream_base, skip=skip)
-    return _merge_all(git, plan, committer=committer)
+    return _merge_all(git, plan, committer=committer, sign=sign)
 
 
 def _short_way(
@@ -149,7 +158,7 @@ def _short_way(
     return Rebased(new_tip=new_tip, mapping=MappingProxyType(mapping), merged=False)
 
 
-def _merge_all(git: Git, plan: RebasePlan, *, committer: Person) -> Rebased | Conflict:
+def _merge_all(git: Git, plan: RebasePlan, *, committer: Person, sign: Sign | None) -> Rebased | Conflict:
     """Merge commit after commit onto the new base."""
     onto = at = plan.onto
     tree = tree_of(git, onto)
@@ -176,6 +185,7 @@ def _merge_all(git: Git, plan: RebasePlan, *, committer: Person) -> Rebased | Co
             data = compose(
                 tree=merged, parents=[at], message=commit.body, author=commit.author, committer=committer
             )
+            data = sign(data) if sign is not None else data
             at, tree = id_of(data, like=onto), merged
             mapping[commit.id] = at
             written.append(data)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from sixthbot.core.errors import GitFailed, UsageError
+from sixthbot.core.errors import GitFailed, TookTooLong, UsageError
 from sixthbot.core.names import clean_line
 from sixthbot.core.shown import masked
 from sixthbot.git.held import shared
@@ -279,7 +279,7 @@ def execute(
             )
             out, err = _wait(started.proc, timeout, own_group=not network)
     except subprocess.TimeoutExpired:
-        raise GitFailed(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped") from None
+        raise TookTooLong(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped") from None
     except OSError as error:
         raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error
     if _log.isEnabledFor(logging.DEBUG):

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixthbot.core.drafts import Approval
+from sixthbot.core.secrets import is_secret_digest
 from sixthbot.store.atomic import Durability, point, remove
 from sixthbot.store.jsonfile import load_json, save_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from sixthbot.core.names import BranchName
 
 _RECORD = point("approval.record")
 _VOID = point("approval.void")
+_ALLOW = point("secret.allow")
+_ALLOWED = ".allowed-secrets.json"  # no branch is called that
 
 
 class Approvals:
@@ -46,6 +50,21 @@ class Approvals:
     def void(self, branch: BranchName) -> None:
         """Take the approval of a branch back, if there is one."""
         remove(self._path(branch), point=_VOID)
+
+    def allowed_secrets(self) -> frozenset[str]:
+        """Return the digests of what a person said is no secret; they are for all branches."""
+        data = load_json(self._folder / _ALLOWED) or {}
+        return frozenset(name for name in data.get("secrets", {}) if is_secret_digest(name))
+
+    def allow_secrets(self, digests: Collection[str], *, branch: BranchName, when: str) -> None:
+        """Record that a person said of these, seen on a branch, that they are no secrets."""
+        path = self._folder / _ALLOWED
+        data = load_json(path) or {}
+        known = data.get("secrets", {})
+        new = {digest: {"branch": branch.value, "allowed": when} for digest in digests if digest not in known}
+        if new:
+            whole = {"schema": 1, "secrets": known | new}
+            save_json(path, whole, point=_ALLOW, durability=self._durability, mode=0o600)
 
     def _path(self, branch: BranchName) -> Path:
         return self._folder / f"{branch.file_stem}.json"

@@ -65,6 +65,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "draft.rejected": "a person rejected a draft",
         "draft.voided": "an approval holds no longer",
         "draft.pushed": "a draft was sent to its remote; `argv` is the git command",
+        "secret.allowed": "a person said of findings that they are no secrets; `data.digests` names them",
         "draft.push-failed": "a push was refused or did not get through",
         "health.passed": "a job of the default branch found nothing wrong",
         "health.failed": "a job of the default branch failed; its page lies in `.sixth/artifacts/health/`",

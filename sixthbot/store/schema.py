@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from sixthbot.core.changelog import DEFAULT_HIDDEN
 from sixthbot.core.errors import ConfigError
+from sixthbot.core.pushways import Way
 from sixthbot.core.times import format_duration, parse_duration
 
 
@@ -126,6 +127,21 @@ class CommitSettings(Section):
 
     author: Person = Field("sixthbot <sixthbot@localhost>", description="Author, as `Name <address>`.")
     committer: Person = Field("sixthbot <sixthbot@localhost>", description="Committer, as `Name <address>`.")
+    sign: Literal["no", "ssh", "gpg"] = Field(
+        "no",
+        description="How each commit is signed, also when it is rebased; one that cannot be signed is not made.",
+    )
+    key: Annotated[str, StringConstraints(pattern=r"^([^-\x00-\x1f][^\x00-\x1f]*)?$", max_length=4000)] = (
+        Field(
+            "",
+            description="The key: a file, or `key::` and a public key that an agent has (ssh); an id (gpg). "
+            "None: your own `user.signingKey`, then for gpg the committer's.",
+        )
+    )
+    hooks: Literal["skip", "run"] = Field(
+        "skip",
+        description="Whether the hooks pre-commit and commit-msg run on commits of subtasks, as recipes do.",
+    )
     trailers: dict[
         Annotated[
             str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$"), AfterValidator(_not_reserved)
@@ -226,10 +242,27 @@ class WorktreeSettings:
 
 
 class PushSettings(Section):
-    """Where approved drafts go."""
+    """Where approved drafts go, see [pushing](push.md)."""
 
     remote: str = Field(
         "", description="A remote's name; none: that of the base's upstream, else the only one."
+    )
+    target: Way = Field(
+        Way.BRANCH,
+        description="How: a plain `branch`; with a request by gh (`github`), glab (`gitlab`) or GitLab's push options "
+        "(`gitlab-options`); for review (`agit`, `gerrit`); a `letter` in a folder; a `request-pull` text; or by a `command`.",
+    )
+    command: list[Word] = Field(
+        default_factory=list,
+        description='The program that sends the branch, with its arguments, for `target = "command"`.',
+    )
+    timeout: Duration = _span("10m", "How long the remote, or such a program, may take.")
+    second_look: bool = Field(
+        default=True, description="Whether detect-secrets looks for secrets, too, where it is installed."
+    )
+    allow_secrets: list[Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]] = Field(
+        default_factory=list,
+        description="What looks like a secret and is none, by the digest that the refusal names.",
     )
 
 

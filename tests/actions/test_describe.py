@@ -11,6 +11,7 @@ from sixthbot.core.drafts import DraftStatus
 from sixthbot.core.errors import ConfigError, NeedsPerson
 from sixthbot.core.issues import IssueStatus
 from sixthbot.llm.ollama import OllamaWriter
+from tests.core.planted import planted
 from tests.llm.double import Script, ollama_double
 
 if TYPE_CHECKING:
@@ -336,3 +337,16 @@ def test_what_was_not_understood_of_the_issue_is_said_once(shop: Workshop) -> No
     )
     assert text.count("did you mean labels?") == 1
     assert "do: a" not in text
+
+
+def test_what_looks_like_a_secret_is_said_first_and_not_shown(shop: Workshop) -> None:
+    key = planted()["GitHub token"]
+    shop.recipe("a", f"open('conf', 'w').write({key!r})")
+    shop.drop(ISSUE)
+    shop.steps()
+    text = shop.draft().text
+    assert text.startswith(
+        "> **It would publish what looks like a secret.** It cannot be approved like this.\n"
+    )
+    assert "> - GitHub token in `conf:1 in " in text
+    assert key not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from sixthbot.store.logs import write_report
 from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.crash.life import Life
 
@@ -31,6 +32,8 @@ _CONFIG = """\
 [bot]
 durability = "process"
 workers = 1
+[push]
+second_look = false
 [recipes.sort-words]
 run = ["sort", "-o", "words.txt", "words.txt"]
 [recipes.numbers]
@@ -146,9 +149,20 @@ def edit_the_draft(life: Life) -> int:
     return 0
 
 
+@contextmanager
+def _asked_for_a_text() -> Iterator[None]:
+    os.environ["SIXTHBOT_PUSH__TARGET"] = "request-pull"
+    try:
+        yield
+    finally:
+        del os.environ["SIXTHBOT_PUSH__TARGET"]
+
+
 def approve(life: Life) -> int:
-    """They approve both drafts."""
-    return max(life.say("approve", BRANCH), life.say("approve", OTHER))
+    """They approve both drafts, for a push that leaves a text to send, and say of a finding that it is no secret."""
+    no_secret = "sha256:" + "0" * 64
+    with _asked_for_a_text():
+        return max(life.say("approve", BRANCH, "--allow", no_secret), life.say("approve", OTHER))
 
 
 def reject(life: Life) -> int:
@@ -158,8 +172,12 @@ def reject(life: Life) -> int:
 
 
 def push(life: Life) -> int:
-    """The good one goes out."""
-    return life.say("push", BRANCH)
+    """The good one goes out; what an older draft of it left for the mail is taken away."""
+    left = life.repo.path / ".sixth/artifacts/outgoing/sixth%2Ftidy/0001-old.patch"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.touch()
+    with _asked_for_a_text():
+        return life.say("push", BRANCH)
 
 
 def merge(life: Life) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sixthbot.actions.base import Action, Args
 from sixthbot.actions.branches import commit_as_bot, move_recorded
 from sixthbot.core.errors import RefMoved, TryLater, WorkFailed
+from sixthbot.core.messages import build_message
 from sixthbot.core.names import BranchName, Oid
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.refs import tip
@@ -47,8 +48,8 @@ def _run(ctx: Context, args: StepArgs) -> Outcome:
             if ctx.repo.unlucky():  # type: ignore[attr-defined]  # the simulated repository
                 raise WorkFailed("bad luck")
             oid = commit_as_bot(
-                ctx, tree=BASE, parent=now or Oid(ctx.repo.root), subject="chore: part", body="",  # type: ignore[attr-defined]
-                trailers=[("Sixth-Subtask", str(number))],
+                ctx, tree=BASE, parent=now or Oid(ctx.repo.root),  # type: ignore[attr-defined]
+                message=build_message("chore: part", "", [("Sixth-Subtask", str(number))]),
             )  # fmt: skip
             try:
                 move_recorded(ctx, branch, old=now, new=oid, reason=f"subtask {number}")

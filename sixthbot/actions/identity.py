@@ -1,0 +1,70 @@
+"""Who the bot's commits are by: their signature, the Change-Id that Gerrit wants, and what a draft says of both."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sixthbot.core.errors import GitFailed, NeedsPerson
+from sixthbot.core.pushways import Way
+from sixthbot.core.text import counted
+from sixthbot.git.commits import person_from
+from sixthbot.git.signing import signed_among, signer
+
+if TYPE_CHECKING:
+    from sixthbot.actions.base import Context
+    from sixthbot.actions.branches import IssueBranch
+    from sixthbot.git.signing import Sign
+
+CHANGE_ID = "Change-Id"
+
+
+def sign_with(ctx: Context) -> Sign | None:
+    """Return what signs the bot's commits, None where they are not signed (`commit.sign`).
+
+    It raises NeedsPerson("input") where it cannot: a commit that should be signed is not made without.
+    """
+    settings = ctx.config.commit
+    if settings.sign == "no":
+        return None
+    way = settings.sign
+    email = person_from(settings.committer, ctx.clock()).email
+
+    def sign(data: bytes) -> bytes:
+        try:
+            return signer(ctx.repo.git, way=way, key=settings.key, email=email)(data)
+        except GitFailed as error:
+            raise NeedsPerson(
+                f"a commit could not be signed, and was not made: {error.message}",
+                kind="input",
+                hint=f"let {way} sign without a question (an agent), or set `sign` and `key` under [commit]; "
+                f"then: sixthbot queue retry {ctx.task.id}",
+            ) from None
+
+    return sign
+
+
+def change_id(ctx: Context, issue_id: str, part: str) -> tuple[tuple[str, str], ...]:
+    """Return the trailer by which Gerrit knows a commit again, where drafts go there; the same after each rebase."""
+    if ctx.config.push.target is not Way.GERRIT:
+        return ()
+    digest = hashlib.sha1(f"sixthbot\0{issue_id}\0{part}".encode(), usedforsecurity=False)
+    return ((CHANGE_ID, f"I{digest.hexdigest()}"),)
+
+
+def said_of_commits(ctx: Context, branch: IssueBranch) -> tuple[str, ...]:
+    """Return what a draft says of signatures and hooks, as read from the commits themselves."""
+    signed = len(signed_among(ctx.repo.git, [commit.id for commit in branch.commits]))
+    total = len(branch.commits)
+    if not signed:
+        told = "No commit is signed."
+    elif signed == total:
+        told = f"Whether the {counted(signed, 'signature')} on its commits are of keys you know."
+    else:
+        told = f"{total - signed} of {total} commits are not signed."
+    hooks = (
+        "The hooks pre-commit and commit-msg ran on commits of subtasks, on no others."
+        if ctx.config.commit.hooks == "run"
+        else "No git hooks ran on the bot's commits."
+    )
+    return (told, hooks)
