@@ -79,7 +79,7 @@ def test_gh_opens_a_request_and_the_next_push_mends_it(
     record.unlink()
     said = sixthbot("push", BRANCH, cwd=drafted.path)
     assert said.code == 0
-    assert "https://github.com/x/y/pull/1" in said.out
+    assert "https://github.com/x/y/pull/1" in said.err
     words = record.read_text()
     assert "edit title Tidy the words\nedit body\n" in words
     assert "## Not verified" in words
@@ -91,7 +91,7 @@ def test_glab_gets_its_words_as_single_arguments(
 ) -> None:
     _way(monkeypatch, "gitlab")
     assert sixthbot("approve", BRANCH, cwd=drafted.path).code == 0
-    assert "merge_requests/7" in sixthbot("push", BRANCH, cwd=drafted.path).out
+    assert "merge_requests/7" in sixthbot("push", BRANCH, cwd=drafted.path).err
     assert f"--source-branch={BRANCH}\n--target-branch=main\n--title=Tidy the words\n" in record.read_text()
 
 
@@ -119,7 +119,7 @@ def test_a_command_sends_what_was_approved_and_is_checked(
     assert "changed after it was approved" in sixthbot("push", BRANCH, cwd=drafted.path).err
     assert sixthbot("approve", BRANCH, cwd=drafted.path).code == 0
     said = sixthbot("push", BRANCH, cwd=drafted.path)
-    assert "origin does not show" in said.out
+    assert "origin does not show" in said.err
     (drafted.path / "body").unlink(missing_ok=True)
 
 
@@ -132,7 +132,7 @@ def test_letters_lie_in_a_folder_and_nothing_is_sent(
     folder = drafted.path / ".sixth/artifacts/outgoing/sixth%2Ftidy-the-words"
     cover, first, *_ = sorted(path.name for path in folder.iterdir())
     text = (folder / cover).read_text()
-    assert "git send-email .sixth/artifacts/outgoing" in said.out
+    assert "git send-email .sixth/artifacts/outgoing" in said.err
     assert "Tidy the words\n" in text
     assert "***" not in text
     assert "## Not verified" in text
@@ -145,7 +145,7 @@ def test_the_text_of_a_request_names_address_and_commit(
 ) -> None:
     _way(monkeypatch, "request-pull")
     assert sixthbot("approve", BRANCH, cwd=drafted.path).code == 0
-    assert "request.txt" in sixthbot("push", BRANCH, cwd=drafted.path).out
+    assert "request.txt" in sixthbot("push", BRANCH, cwd=drafted.path).err
     text = (drafted.path / ".sixth/artifacts/outgoing/sixth%2Ftidy-the-words/request.txt").read_text()
     assert f"  {remote.path} {BRANCH}\n" in text
     assert f"fetch changes up to {drafted.tip(BRANCH)}" in text
