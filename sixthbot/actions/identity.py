@@ -8,37 +8,44 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import GitFailed, NeedsPerson
 from sixthbot.core.pushways import Way
 from sixthbot.core.text import counted
-from sixthbot.git.commits import person_from
 from sixthbot.git.signing import signed_among, signer
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
+    from sixthbot.git.run import Git
     from sixthbot.git.signing import Sign
+    from sixthbot.store.config import Config
 
 CHANGE_ID = "Change-Id"
 
 
 def sign_with(ctx: Context) -> Sign | None:
+    """Return what signs the bot's commits in a task; see `sign_by`."""
+    return sign_by(ctx.repo.git, ctx.config, again=f"sixthbot queue retry {ctx.task.id}")
+
+
+def sign_by(git: Git, config: Config, *, again: str) -> Sign | None:
     """Return what signs the bot's commits, None where they are not signed (`commit.sign`).
 
-    It raises NeedsPerson("input") where it cannot: a commit that should be signed is not made without.
+    It raises NeedsPerson("input") where it cannot: a commit that should be signed is not made without. `again` is what
+    a person types once it can.
     """
-    settings = ctx.config.commit
+    settings = config.commit
     if settings.sign == "no":
         return None
     way = settings.sign
-    email = person_from(settings.committer, ctx.clock()).email
+    email = settings.committer.rpartition("<")[2].rstrip("> ")
 
     def sign(data: bytes) -> bytes:
         try:
-            return signer(ctx.repo.git, way=way, key=settings.key, email=email)(data)
+            return signer(git, way=way, key=settings.key, email=email)(data)
         except GitFailed as error:
             raise NeedsPerson(
                 f"a commit could not be signed, and was not made: {error.message}",
                 kind="input",
                 hint=f"let {way} sign without a question (an agent), or set `sign` and `key` under [commit]; "
-                f"then: sixthbot queue retry {ctx.task.id}",
+                f"then: {again}",
             ) from None
 
     return sign

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.asked import doer_of
 from sixthbot.actions.branches import is_own_changelog, subtask_number
+from sixthbot.actions.identity import sign_by
 from sixthbot.actions.moving import move_as_operation
 from sixthbot.actions.rewriting import conflict_files
 from sixthbot.core.checkboxes import read_do, take_do_spans
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
     from sixthbot.git.commits import CommitInfo, Person
+    from sixthbot.git.signing import Sign
     from sixthbot.store.operations import Operation
 
 _UNDECIDED = frozenset({DraftStatus.AWAITING_REVIEW, DraftStatus.APPROVED, DraftStatus.REJECTED})
@@ -113,6 +115,7 @@ def drop_commit(services: Services, opened: Opened, commit: CommitInfo) -> Opera
         onto=opened.start,
         committer=_committer(services),
         skip={commit.id, *own},  # the changelog is written anew, without what was dropped
+        sign=_sign(services, opened),
     )
     if isinstance(result, Conflict):
         files = ", ".join(clean_line(path, limit=100) for path in conflict_files(result)[:10])
@@ -135,7 +138,12 @@ def reword_commit(services: Services, opened: Opened, commit: CommitInfo, messag
     if text == commit.body:
         raise UsageError("the message is the same")
     result = reword(
-        services.repo.git, opened.commits, which=commit.id, message=text, committer=_committer(services)
+        services.repo.git,
+        opened.commits,
+        which=commit.id,
+        message=text,
+        committer=_committer(services),
+        sign=_sign(services, opened),
     )
     return _take(services, opened, result, f"reword {commit.id[:9]}")
 
@@ -155,6 +163,11 @@ def _message(commit: CommitInfo, message: str) -> str:
 
 def _committer(services: Services) -> Person:
     return person_from(services.loaded.config.commit.committer, services.clock())
+
+
+def _sign(services: Services, opened: Opened) -> Sign | None:
+    again = f"say it again: sixthbot review {opened.draft.branch}"
+    return sign_by(services.repo.git, services.loaded.config, again=again)
 
 
 def _take(services: Services, opened: Opened, result: Rebased, told: str) -> Operation:

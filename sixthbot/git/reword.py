@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git
+    from sixthbot.git.signing import Sign
 
 
 def reword(
-    git: Git, commits: Sequence[CommitInfo], *, which: Oid, message: str, committer: Person
+    git: Git,
+    commits: Sequence[CommitInfo],
+    *,
+    which: Oid,
+    message: str,
+    committer: Person,
+    sign: Sign | None = None,
 ) -> Rebased:
     """Return the branch with `message` on the commit `which`; `commits` are its own, oldest first.
 
-    What stands before it stays as it is, what follows gets new parents and the same trees.
+    What stands before it stays as it is, what follows gets new parents and the same trees; with `sign` all of
+    them are signed.
     """
     mapping: dict[Oid, Oid] = {}
     written: list[bytes] = []
@@ -36,6 +44,7 @@ def reword(
         data = compose(
             tree=commit.tree, parents=parents, message=text, author=commit.author, committer=committer
         )
+        data = sign(data) if sign is not None else data
         mapping[commit.id] = at = id_of(data, like=commit.id)
         written.append(data)
     if written and write_composed(git, written)[-1] != at:
