@@ -62,12 +62,9 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 """Subjects in no form that tell about the work and not about its result."""
-_NOISY_WORDS = frozenset(re.findall(r"[a-z]+", re.sub(r"\\\w|\(\?:", " ", _NOISE.pattern))) | {
-    "typos",
-    "nits",
-    "tests",
-    "changelog",
-}
+_NOISY_WORDS = frozenset(
+    (*re.findall(r"[a-z]+", re.sub(r"\\\w|\(\?:", " ", _NOISE.pattern)), "changelog", "nit", "test", "typo")
+)
 """Every word that such a subject can begin with."""
 _CODE_OR_TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z/!?])|!(?=\[)")
 _REFERENCE = re.compile(r"(`[^`]*`)|(?<![\w/&\[#])#(\d{1,9})\b")
