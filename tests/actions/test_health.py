@@ -96,7 +96,6 @@ def test_the_clean_up_takes_only_old_things_of_the_bots_own(home: RepoDir) -> No
         reports / "notes.md",
         sixth / "drafts/x.md",
         sixth / "inbox/rejected/a.md",
-        sixth / "local/logs/bug-1.txt",
     ]
     old = [reports / "0123456789ab.md", sixth / "local/logs/t0123456789ab.log"]
     for path in (*theirs, *old, reports / "ba9876543210.md"):

@@ -18,6 +18,7 @@ from sixthbot.git.commits import Person
 from sixthbot.git.fastimport import NewCommit, PathChange, import_commits
 from sixthbot.git.rebase import Conflict, rebase_in_memory
 from sixthbot.store.changelogcache import ChangelogCache
+from sixthbot.store.inboxfile import drop as drop_file
 from sixthbot.store.leftovers import sweep_leftovers
 from sixthbot.store.logs import write_report
 from tests.support.repos import RepoDir
@@ -207,6 +208,7 @@ def odds_and_ends(life: Life) -> int:
     sweep_leftovers(services.places, set(queue.ids()), datetime.now(UTC) + timedelta(days=365))
     expire_operations(services, keep=timedelta(0))
     ChangelogCache(services.places).save("test", {})
+    drop_file(services.places, ".not-an-issue", b"\n").unlink()  # a hidden file, which the inbox passes over
     write_page_file(services.places.local, "changelog-of-a-test.md", b"\n")
     return 0
 

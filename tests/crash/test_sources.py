@@ -19,10 +19,15 @@ ALLOWED = {
     "__main__.py": ("os.mkdir os.open os.rename", "a hook's note, which may be lost"),
     "actions/places.py": (".mkdir .unlink shutil.copyfile", _WORKTREE),
     "actions/repairs/files.py": (".open os.open", _WORKTREE),
+    "actions/githooks.py": (".write_text", "a commit's message for the hooks to read, in a scratch folder"),
+    "engine/forwarding.py": (".write_bytes", "what a command that pushes is given, in a scratch folder"),
+    "git/signing.py": (".write_text", "a signature to be made or checked, in a scratch folder"),
     "cli/bugreport.py": (".write_text tempfile.mkdtemp", "a report in the system's temporary folder"),
     "cli/demo.py": (".write_text tempfile.mkdtemp", _SCRATCH),
     "cli/demo_repo.py": (".mkdir .write_text", _SCRATCH),
+    "cli/difftool.py": (".mkdir .write_bytes", _SCRATCH),
     "cli/errors.py": ("os.open", "points stdout at nothing"),
+    "cli/reviewchanges.py": (".rmdir .unlink .write_text tempfile.mkdtemp", "a copy for a person's editor"),
     "cli/plan.py": (".write_bytes shutil.rmtree tempfile.mkdtemp", "a copy for a person's editor"),
     "engine/leash.py": ("open os.open", "its own id map, and nothing at all"),
     "engine/recovery.py": (".unlink", "leases and locks of the dead, looked at again by the next recovery"),
@@ -57,7 +62,7 @@ ALLOWED = {
 """The calls of each module that change files without a point of their own, and why that harms nothing."""
 
 GIT_READS = {
-    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote",
+    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote", "range-diff", "reflog",
     "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "symbolic-ref",
 }  # fmt: skip
 GIT_OBJECTS = {"add", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "write-tree"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sixthbot.git.diffs import FileChange, numstat, patch, range_paths
@@ -27,7 +28,10 @@ def test_counts_renames_binaries_and_odd_names(repo: RepoDir) -> None:
             },
         )
     )
-    changes = {change.path: change for change in numstat(git_of(repo), old, new)}
+    found = numstat(git_of(repo), old, new)
+    changes = {change.path: replace(change, old=None, new=None) for change in found}
+    renamed = next(change for change in found if change.old_path)
+    assert renamed.new == repo.git("rev-parse", f"{new}:{renamed.path}")
     assert changes == {
         "-x": FileChange(path="-x", added=0, deleted=0, status="A", binary=False),
         "bin": FileChange(path="bin", added=None, deleted=None, status="M", binary=True),
