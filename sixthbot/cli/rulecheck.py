@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sixthbot.core.rules import Rule
+    from sixthbot.engine.services import Services
     from sixthbot.store.rulefiles import RuleSet
 
 _COLORS = {"error": "red", "unreachable": "yellow", "overlap": "yellow", "untrusted": "yellow"}
@@ -41,8 +42,9 @@ def check(session: Session, *, as_json: bool) -> int:
 
     A rule that cannot be read is disabled; the others run. That a file waits for trust is said and is no mistake.
     """
-    rules = session.looking().rules
-    findings = list(_findings(rules))
+    services = session.looking()
+    rules = services.rules
+    findings = [*_findings(rules), *_not_counting(services)]
     wrong = [finding for finding in findings if finding.kind != "untrusted"]
     if as_json:
         told = [
@@ -78,6 +80,14 @@ def _findings(rules: RuleSet) -> Iterator[_Finding]:
     for path in rules.untrusted:
         message = "not trusted as it is now, so its rules do not count: sixthbot trust --show"
         yield _Finding(kind="untrusted", rule="", place=path, message=message)
+
+
+def _not_counting(services: Services) -> Iterator[_Finding]:
+    """Yield the other files that wait for trust: settings decide what rules may do."""
+    for path in services.untrusted:
+        if path not in services.rules.untrusted:
+            message = "not trusted as it is now, so it does not count: sixthbot trust --show"
+            yield _Finding(kind="untrusted", rule="", place=path, message=message)
 
 
 def place_of(rule: Rule) -> str:

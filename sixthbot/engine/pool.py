@@ -65,14 +65,18 @@ class WorkerPool:
         self._busy: dict[str, Task] = {}
         self._opened = services()  # what workers start with: the settings may break before they do
         self._shares = _shares(self._opened, workers, lanes)
-        self._threads: list[threading.Thread] = []
+        self._threads: list[threading.Thread | None] = []
+        self._told = ""
 
     def start(self) -> None:
-        """Take a lease for each worker and start its thread; raise Refused where leases do not hold."""
-        self._threads = [self._start(share) for share in self._shares]
+        """Take a lease for each worker and start its thread; raise Refused where leases do not hold.
+
+        A worker whose lease the disk does not take, for it is full or read-only, is started by a later `wake`.
+        """
+        self._threads = [self._started(share) for share in self._shares]
 
     def wake(self) -> None:
-        """Let idle workers look at the queue now; a worker that a mistake ended is replaced.
+        """Let idle workers look at the queue now; a worker that a mistake ended, or that could not start, is replaced.
 
         Leases whose files somebody removed, with `.sixth/local`, are taken anew.
         """
@@ -80,7 +84,7 @@ class WorkerPool:
             self._keep_leases()
             if self._threads and not self._stopping.is_set():
                 self._threads = [
-                    thread if thread.is_alive() else self._start(share)
+                    thread if thread is not None and thread.is_alive() else self._started(share)
                     for thread, share in zip(self._threads, self._shares, strict=True)
                 ]
         self._ring()
@@ -109,9 +113,23 @@ class WorkerPool:
             lease.tell_to_stop()
         self.wake()
         until = time.monotonic() + grace
-        for thread in self._threads:
+        threads = [thread for thread in self._threads if thread is not None]
+        for thread in threads:
             thread.join(max(until - time.monotonic(), 0))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
+
+    def _started(self, lanes: Collection[Lane] | None) -> threading.Thread | None:
+        """Start a worker, or say once why the disk does not let it and leave it for the next turn."""
+        try:
+            thread = self._start(lanes)
+        except OSError as error:
+            why = error.strerror or str(error)  # each lease has a path of its own
+            if why != self._told:
+                self._told = why
+                _log.error("a worker cannot start; it is tried again by itself: %s", error)
+            return None
+        self._told = ""
+        return thread
 
     def _start(self, lanes: Collection[Lane] | None) -> threading.Thread:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"

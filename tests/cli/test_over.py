@@ -167,7 +167,8 @@ def test_an_error_that_lists_drafts_says_how_many_more_there_are(drafted: RepoDi
 
 def test_a_base_that_is_gone_is_waited_for(waiting: RepoDir) -> None:
     main = waiting.tip("main")
-    waiting.git("branch", "-m", "main", "trunk")
+    waiting.git("switch", "--quiet", "--create", "trunk")  # a rename would be followed
+    waiting.git("branch", "-D", "main")
     sixthbot("done", "tidy", cwd=waiting.path)
     assert sixthbot("run", cwd=waiting.path).code == 0
     task = task_of(waiting, "parked")

@@ -62,7 +62,7 @@ ALLOWED = {
 """The calls of each module that change files without a point of their own, and why that harms nothing."""
 
 GIT_READS = {
-    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote", "range-diff", "reflog",
+    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote", "range-diff", "reflog", "format-patch",
     "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "symbolic-ref",
 }  # fmt: skip
 GIT_OBJECTS = {"add", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "write-tree"}

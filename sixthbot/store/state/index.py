@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION = 1
+_NUMBERS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS, sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_LOCKED: errno.EBUSY, sqlite3.SQLITE_NOMEM: errno.ENOMEM, sqlite3.SQLITE_PERM: errno.EACCES,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+}  # fmt: skip
+_OF_THE_DISK = {*_NUMBERS, sqlite3.SQLITE_IOERR}
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     key TEXT PRIMARY KEY, path TEXT NOT NULL, place TEXT NOT NULL, hash TEXT NOT NULL, size INTEGER NOT NULL,
@@ -102,19 +109,43 @@ def open_index(path: Path) -> Iterator[Index]:
     """Lend the index, made anew where it is missing, damaged or of another version; what the block did is kept if it ends well.
 
     A power cut may cost it its last changes: it then goes with an older state, which is seen, and is made anew.
+    Raise OSError for whatever the database cannot do, such as writing to a full disk; one that turns out to be damaged
+    while it is lent is removed, and the next one begins anew.
     """
-    with closing(_connected(path)) as connection, connection:
-        yield Index(connection)
+    try:
+        with closing(_connected(path)) as connection, connection:
+            yield Index(connection)
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            _remove(path)
+        raise OSError(
+            _NUMBERS.get(_code(error), errno.EIO), f"{error} (the index of what was saved)", str(path)
+        ) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF  # without what details it
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether a database made anew would do better; on a full or failing disk it would not."""
+    return _code(error) not in _OF_THE_DISK
+
+
+def _remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-journal", f"{path.name}-wal", f"{path.name}-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(name).unlink()
 
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(exist_ok=True)
     try:
         return _prepared(path)
-    except sqlite3.DatabaseError:
-        for name in (path.name, f"{path.name}-journal", f"{path.name}-wal", f"{path.name}-shm"):
-            with suppress(FileNotFoundError):
-                path.with_name(name).unlink()
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+        _remove(path)
         return _prepared(path)
 
 
