@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,23 @@ _FOREIGN = (
     "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EMAIL", "OLLAMA_HOST", "COLUMNS", "LINES",
     "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
 )  # fmt: skip
+
+
+_HERE = ("127.", "::1", "localhost")
+
+
+def _offline(event: str, args: tuple[object, ...]) -> None:
+    """Refuse what would leave this machine; git, which is not Python, is kept home by its addresses and `unshare -rn`."""
+    host: object = None
+    if event == "socket.connect" and isinstance(args[1], tuple):  # a path is a socket in the file system
+        host = args[1][0]
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    if isinstance(host, str) and host and not host.startswith(_HERE):
+        raise OSError(f"a test would leave this machine: {event} {host}")
+
+
+sys.addaudithook(_offline)
 
 
 @pytest.fixture(autouse=True)
