@@ -11,14 +11,13 @@ from sixthbot.store.atomic import move, point, write_temporary
 if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
-_WRITE = point("inbox.write")
 _DROP = point("inbox.drop")
 
 
 def drop(places: Places, stem: str, data: bytes) -> Path:
     """Write the file beside its place and move it in; return its path. The inbox never shows half of it."""
     # under a name that nobody else has: two people, or a script, may say the same title at the same moment
-    draft = write_temporary(places.inbox, data, point=_WRITE, durability="power")
+    draft = write_temporary(places.inbox, data, point=_DROP, durability="power")
     try:
         for count in range(1, 10_000):
             path = places.inbox / (f"{stem}.md" if count == 1 else f"{stem}-{count}.md")

@@ -21,6 +21,7 @@ from sixthbot.store.changelogcache import ChangelogCache
 from sixthbot.store.inboxfile import drop as drop_file
 from sixthbot.store.leftovers import sweep_leftovers
 from sixthbot.store.logs import write_report
+from sixthbot.store.state.lay import Layer
 from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ def odds_and_ends(life: Life) -> int:
     items.add("one", 1)
     items.save()
     services.store.checkpoints.clear("t0")
-    write_report(services.places, "bug-test.txt", "nothing\n")
+    report = write_report(services.places, "bug-test.txt", "nothing\n")
+    Layer(services.store).take("local/bug", str(report.relative_to(services.places.sixth)))
     if services.store.drafts.find(BranchName(OTHER)) is not None:
         services.store.drafts.remove(BranchName(OTHER))
     queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
@@ -211,6 +213,11 @@ def odds_and_ends(life: Life) -> int:
     drop_file(services.places, ".not-an-issue", b"\n").unlink()  # a hidden file, which the inbox passes over
     write_page_file(services.places.local, "changelog-of-a-test.md", b"\n")
     return 0
+
+
+def note_an_idea(life: Life) -> int:
+    """They think of something more."""
+    return life.say("new", "An idea")
 
 
 def keep_a_copy(life: Life) -> int:
@@ -365,7 +372,7 @@ def check_synced(life: Life) -> int:
 STEPS: tuple[Callable[[Life], int], ...] = (
     init, trust, pause, drop, run, move_by_hand, resume, run, do_by_hand, done, run, edit_the_draft, done, run,
     check_drafts, pause_and_look, keep_a_copy, take_away, come_back, go_on, check_drafts, approve, reject, push, merge, run,
-    put_the_copy_back, run, odds_and_ends, leave, run, check_end, another_clone, sync,
+    put_the_copy_back, run, odds_and_ends, leave, run, check_end, note_an_idea, another_clone, sync,
     check_synced,
 )  # fmt: skip
 PERSONS = frozenset(
