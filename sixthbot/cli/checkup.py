@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
 from sixthbot.cli.ground import file_system, git_findings, locks_hold
-from sixthbot.cli.leftovers import git_locks, kept_aside, left_behind, torn_by_a_power_cut, torn_lines
+from sixthbot.cli.leftovers import (
+    git_locks,
+    kept_aside,
+    left_behind,
+    torn_by_a_power_cut,
+    torn_lines,
+    work_trees,
+)
 from sixthbot.cli.times import ago
 from sixthbot.core.errors import ConfigError, SixthError
 from sixthbot.store.clock import now
@@ -59,6 +66,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from _settings(services)
         yield _confinement(services)
         yield from left_behind(services)
+        yield from work_trees(services)
         yield from torn_by_a_power_cut(services)
         yield _remote(services)
     yield from _failed(session)

@@ -25,18 +25,22 @@ _WORDS = {
 
 @verb(
     ("sixthbot doctor", "look; exit code 1 when something is wrong"),
+    ("sixthbot doctor --dry-run", "only what --fix would mend; change nothing"),
     ("sixthbot doctor --fix", "mend what can be mended without asking"),
 )
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
+@click.option("--dry-run", is_flag=True, help="Show only what --fix would mend; change nothing.")
 @json_option
 @pass_session
-def command(session: Session, *, fix: bool, as_json: bool) -> int:
+def command(session: Session, *, fix: bool, dry_run: bool, as_json: bool) -> int:
     """Look for what keeps the bot from working well."""
     from sixthbot.cli.checkup import examine  # noqa: PLC0415 - lazy, see app
 
     if fix:
         refuse_inside_task("mending the bot's files")
-    findings = [_mended(finding) if fix else finding for finding in examine(session)]
+    findings = [_mended(one) if fix and not dry_run else one for one in examine(session)]
+    if dry_run:
+        findings = [one for one in findings if one.mend is not None or one.error is not None]
     bad = [finding for finding in findings if finding.level == "bad"]
     if as_json:
         listed = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
 from sixthbot.cli.output import one_line, plural
+from sixthbot.git.poolcare import USUAL
 from sixthbot.store.atomic import process_lives
 
 if TYPE_CHECKING:
@@ -81,6 +82,34 @@ def torn_by_a_power_cut(services: Services) -> Iterator[Finding]:
         "bad", "objects", f"{plural(len(found), 'object')} of git's torn, as after a power cut: {named}",
         "sixthbot doctor --fix, or the next start of the bot, puts them aside", aside,
     )  # fmt: skip
+
+
+def work_trees(services: Services) -> Iterator[Finding]:
+    """Tell which of the bot's work trees nobody needs, and which hold something that is nowhere else."""
+    keep, now = services.loaded.config.worktree.keep.total_seconds(), services.clock().timestamp()
+    slots = services.pool.survey(keep=keep, now=now)
+    idle = [slot for slot in slots if not slot.why]
+
+    def mend() -> str:
+        gone = services.pool.reap(keep=keep, now=now)
+        services.pool.empty_trash()
+        return f"{plural(len(gone), 'work tree')} taken away"
+
+    for slot in slots:
+        if slot.why not in {"", *USUAL}:
+            yield Finding(
+                "note", "work trees", f"{slot.path} {one_line(slot.why, 200)}",
+                "look at it; the next use of it begins anew",
+            )  # fmt: skip
+    if idle:
+        days = int(max(slot.idle for slot in idle) // 86_400)
+        named = ", ".join(slot.path.name for slot in idle[:_FEW])
+        yield Finding(
+            "note", "work trees", f"{named} of the bot's: unused for up to {plural(days, 'day')}, nothing unsaved in them",
+            "sixthbot doctor --fix", mend,
+        )  # fmt: skip
+    else:
+        yield Finding("ok", "work trees", f"{plural(len(slots), 'work tree')} of the bot's kept for reuse")
 
 
 def git_locks(places: Places) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -96,6 +97,10 @@ def tidy_up(services: Services) -> None:
         sweep_temporaries(folder)
     sweep_scratch()
     services.pool.sweep()
+    settings = services.loaded.config.worktree
+    if services.pool.reap(keep=settings.keep.total_seconds(), now=services.clock().timestamp()):
+        # moved aside at once; a large one takes seconds to delete, and what is left of it goes the next time
+        threading.Thread(target=services.pool.empty_trash, name="trash", daemon=True).start()
     expire_operations(services, keep=services.loaded.config.bot.keep_backups)
     sweep_progress(services.places, {task.id for task in services.store.queue.all(states=("running",))})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, WorkFailed
 from sixthbot.git.held import sharing
+from sixthbot.git.poolcare import SLOT, Slot, empty_trash, key_file, reap, survey
 from sixthbot.git.run import admin_dir, entries
 from sixthbot.git.scratch import remove_tree
 from sixthbot.git.trees import pristine_commit, pristine_index
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
     from sixthbot.git.run import Git
 
-_SLOT = re.compile(r"w[0-9]{1,4}")
 _REASON = "sixthbot runs commands here"
 _MOST = 64
 _CHECKOUT_TIMEOUT = 900.0
@@ -79,9 +78,21 @@ class Pool:
                 raise _no_place(path, error) from error
             with sharing(descriptor):
                 yield Worktree(path=path, commit=commit, fresh=fresh)
-            _key_file(path).write_text(setup_key, encoding="utf-8")
+            key_file(path).write_text(setup_key, encoding="utf-8")
         finally:
             os.close(descriptor)
+
+    def survey(self, *, keep: float, now: float) -> list[Slot]:
+        """Return each worktree and why it stays; see `poolcare.survey`."""
+        return survey(self._git, self._folder, keep=keep, now=now)
+
+    def reap(self, *, keep: float, now: float) -> list[Slot]:
+        """Move aside the worktrees that nobody used for `keep` seconds and that hold nothing unsaved; return them."""
+        return reap(self._git, self._folder, keep=keep, now=now, serialise=self._serialise)
+
+    def empty_trash(self) -> int:
+        """Delete what was moved aside; takes its time."""
+        return empty_trash(self._folder)
 
     def prune_own(self) -> list[Path]:
         """Unregister worktrees of this pool whose folders are gone (a cleared cache); returns them."""
@@ -119,7 +130,7 @@ class Pool:
 
     def _claim(self, setup_key: str) -> tuple[Path, int]:
         """Return a worktree's place and the lock that makes it ours until it is closed or we die."""
-        known = [entry.name for entry in self._folder.iterdir() if _SLOT.fullmatch(entry.name)]
+        known = [entry.name for entry in self._folder.iterdir() if SLOT.fullmatch(entry.name)]
         fitting = sorted(known, key=lambda name: _ready_key(self._folder / name) != setup_key)
         new = [name for name in (f"w{number}" for number in range(1, _MOST + 1)) if name not in known]
         for name in (*fitting, *new):
@@ -136,7 +147,7 @@ class Pool:
     def _prepare(self, path: Path, commit: Oid, setup_key: str) -> bool:
         """Check `commit` out at `path`; return whether set-up commands have to run again."""
         was_ready = _ready_key(path)
-        _key_file(path).unlink(missing_ok=True)
+        key_file(path).unlink(missing_ok=True)
         keep_ignored = bool(setup_key) and was_ready == setup_key
         reused = False
         if path.is_dir() and not path.is_symlink():
@@ -199,7 +210,7 @@ def _is_half_made(admin: Path) -> bool:
         leads_to = (admin / "gitdir").read_text("utf-8").strip() if (admin / "gitdir").exists() else ""
     except (OSError, UnicodeDecodeError):
         return False
-    ours = reason == _REASON or (not reason and _SLOT.fullmatch(admin.name) is not None)
+    ours = reason == _REASON or (not reason and SLOT.fullmatch(admin.name) is not None)
     return ours and not leads_to.strip("\0")
 
 
@@ -222,13 +233,9 @@ def _no_place(path: Path, error: OSError) -> WorkFailed:
     )
 
 
-def _key_file(path: Path) -> Path:
-    return path.with_name(path.name + ".key")
-
-
 def _ready_key(path: Path) -> str | None:
     try:
-        return _key_file(path).read_text("utf-8")
+        return key_file(path).read_text("utf-8")
     except OSError:
         return None
 

@@ -238,6 +238,7 @@ class WorktreeSettings:
         default_factory=dict, description="Environment variables for commands."
     )
     timeout: Duration = _span("15m", "How long each set-up command may take.")
+    keep: Duration = _span("14d", "How long a work tree that nobody uses is kept for the next use.")
     confine: bool = Field(default=True, description="Keep commands from writing to the repository itself.")
 
 

@@ -94,3 +94,12 @@ def test_half_made_worktrees_and_torn_objects_are_named_and_mended(home: RepoDir
     assert (told(findings(home), "worktrees"), told(findings(home), "objects")) == ([], [])
     assert not entry.exists()
     assert (home.path / ".sixth/local/torn" / f"ab{'c' * 38}").exists()
+
+
+def test_a_dry_run_shows_only_what_would_be_mended_and_mends_nothing(home: RepoDir) -> None:
+    exclude = home.git_dir / "info/exclude"
+    exclude.write_text("")
+    said = sixthbot("doctor", "--dry-run", "--fix", "--json", cwd=home.path)
+    assert said.json["findings"]
+    assert all(one["fixable"] and not one["fixed"] for one in said.json["findings"])
+    assert exclude.read_text() == ""
