@@ -137,30 +137,60 @@ class SimGit:
             sync_folder(target.parent)
 
     def _update_ref(self, given: str, *, durable: bool) -> Result:
-        command = given.split("start\0")[1].split("prepare\0", maxsplit=1)[0]
-        words = command.split("\0")[:-1]
-        verb, _, ref = words[0].partition(" ")
-        new, old = (
-            (words[1], words[2] if verb == "update" else "")
-            if verb in {"create", "update"}
-            else ("", words[1])
-        )
-        path = self.git_dir / ref
+        """Lock every ref and look at it, then move one after the other, as git does with refs in files."""
+        begin, *commands, prepare, commit = _commands(given)
+        if (begin, prepare, commit) != (("start",), ("prepare",), ("commit",)):
+            raise AssertionError(f"the simulated git knows no transaction {given!r}")
+        moves = [self._move_of(command) for command in commands]
+        locks: list[Path] = []
         try:
-            return self._move(path, old, new, durable=durable)
+            for path, old, new in moves:
+                locks.append(self._lock(path, new, durable=durable))
+                if self.resolve(str(path.relative_to(self.git_dir))) != old:
+                    self._unlock(locks)
+                    return Result(128, b"", f"fatal: cannot lock ref '{path}'".encode())
         except FileExistsError:
+            self._unlock(locks)
             self._machine.sleep(_LOCK_PATIENCE)
             return Result(128, b"", _LOCKED.format(path).encode())
         except OSError as error:
+            self._unlock(locks)
             return Result(128, b"", f"fatal: cannot write: {error.strerror}".encode())
+        return self._commit(locks, moves)
 
-    def _move(self, path: Path, old: str, new: str, *, durable: bool) -> Result:
+    def _commit(self, locks: list[Path], moves: Sequence[tuple[Path, str, str]]) -> Result:
+        try:
+            for path, _, new in moves:
+                if new:
+                    disk.rename(locks[0], path)
+                else:
+                    disk.remove(path)
+                    disk.remove(locks[0])
+                del locks[0]
+        except OSError as error:
+            self._unlock(locks)
+            return Result(128, b"", f"fatal: cannot write: {error.strerror}".encode())
+        return Result(0, b"", b"")
+
+    def _move_of(self, command: Sequence[str]) -> tuple[Path, str, str]:
+        """Return the file of a ref with what it has and gets, nothing for one that is not there or goes."""
+        match command:
+            case (words, new) if words.startswith("create "):
+                return self.git_dir / words.removeprefix("create "), "", new
+            case (words, new, old) if words.startswith("update "):
+                return self.git_dir / words.removeprefix("update "), old, new
+            case (words, old) if words.startswith("delete "):
+                return self.git_dir / words.removeprefix("delete "), old, ""
+            case _:
+                raise AssertionError(f"the simulated git knows no {command!r}")
+
+    def _lock(self, path: Path, new: str, *, durable: bool) -> Path:
+        for folder in (*reversed(path.relative_to(self.git_dir).parents[:-1]),):
+            if not (self.git_dir / folder).is_dir():
+                disk.make_dir(self.git_dir / folder, 0o755)
         lock = path.with_name(path.name + ".lock")
         descriptor = disk.open_file(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            if self.resolve(str(path.relative_to(self.git_dir))) != old:
-                disk.remove(lock)
-                return Result(128, b"", f"fatal: cannot lock ref '{path}'".encode())
             disk.write(descriptor, new.encode() + b"\n")
             if durable:
                 disk.sync(descriptor)
@@ -169,5 +199,22 @@ class SimGit:
             raise
         finally:
             os.close(descriptor)
-        disk.rename(lock, path)
-        return Result(0, b"", b"")
+        return lock
+
+    def _unlock(self, locks: Sequence[Path]) -> None:
+        for lock in locks:
+            disk.remove(lock)
+
+
+_WORDS_AFTER = {"start": 0, "prepare": 0, "commit": 0, "create": 1, "update": 2, "delete": 1}
+
+
+def _commands(given: str) -> list[tuple[str, ...]]:
+    """Take what `update-ref --stdin -z` reads apart."""
+    words = given.split("\0")[:-1]
+    found = []
+    while words:
+        length = 1 + _WORDS_AFTER[words[0].partition(" ")[0]]
+        found.append(tuple(words[:length]))
+        words = words[length:]
+    return found
