@@ -124,8 +124,10 @@ class Queue(Switches):
     def all(self, states: Collection[str] | None = None) -> Iterator[Task]:
         """Yield all tasks in the given states (by default all), once each, in order of state, then deadline.
 
-        What cannot be read is left out; a task that is moved meanwhile may be, too.
+        What cannot be read is left out; a task that is moved meanwhile may be, too. One that a process died over
+        while it moved it is put where it belongs first.
         """
+        self._finish_moves()
         seen: set[str] = set()
         for path in self._files.paths(STATE_NAMES if states is None else states):
             task = self._files.load(path)
@@ -323,11 +325,12 @@ class Queue(Switches):
         make_dirs(self.root / ".moving")
         with self._guard, self._known.alone():
             self._move_on()
-            move(source, taken, point=_SETTLE_TAKE, durability="process")
             try:
+                move(source, taken, point=_SETTLE_TAKE, durability="process")
                 self._files.write(taken, after, point=_SETTLE_REWRITE)
             except OSError:
-                move(taken, source, point=_SETTLE_TAKE, durability="process")
+                if os.path.lexists(taken):  # also where the folders were not synced after the rename
+                    move(taken, source, point=_SETTLE_TAKE, durability="process")
                 raise
             self._files.move(taken, self._files.path_for(after), point=_SETTLE)
 

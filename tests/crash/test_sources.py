@@ -35,6 +35,7 @@ ALLOWED = {
     "git/commits.py": (".write_bytes", _SCRATCH),
     "git/fastimport.py": (".unlink", "the crash report of the git that it has just run"),
     "git/merging.py": (".mkdir .write_bytes", _SCRATCH),
+    "git/poolcare.py": (".rename .unlink os.open", _WORKTREE),
     "git/rebase.py": (".mkdir .write_bytes", _SCRATCH),
     "git/run.py": ("tempfile.TemporaryFile", "what a git prints, in a file without a name"),
     "git/scratch.py": (".chmod shutil.rmtree tempfile.mkdtemp", _SCRATCH),
@@ -63,7 +64,7 @@ ALLOWED = {
 
 GIT_READS = {
     "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote", "range-diff", "reflog", "format-patch",
-    "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "symbolic-ref",
+    "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "status", "symbolic-ref",
 }  # fmt: skip
 GIT_OBJECTS = {"add", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "write-tree"}
 """They add objects that nothing names yet, or change a private index: a crash leaves what `git gc` takes away."""
