@@ -82,6 +82,7 @@ def collect(
     }
     expected, left_out = forecasts(
         git,
+        ctx.store.cursors,
         ctx.store.issues.list(),
         branch=branch.name,
         tip=branch.tip,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import guarded_move, is_own_changelog, look, require_movable
-from sixthbot.actions.forecasts import foresee
+from sixthbot.actions.forecasting import foresee
 from sixthbot.actions.identity import sign_with
 from sixthbot.actions.rewriting import committer, conflict_files, heal_plan
 from sixthbot.actions.tries import REBASED, known_try, remember_try, try_key

@@ -97,17 +97,21 @@ def _recorded_risk(services: Services, draft: Draft) -> Mapping[str, Any] | None
 
 
 def _forecast(services: Services, standing: Standing) -> Sequence[Forecast]:
+    from sixthbot.actions.changelog_places import changelog_file  # noqa: PLC0415 - lazy, see app
     from sixthbot.actions.forecasting import forecasts  # noqa: PLC0415 - lazy, see app
 
     if standing.base_tip is None or standing.tip is None:
         return ()
     found, _ = forecasts(
         services.repo.git,
+        services.store.cursors,
         services.store.issues.list(),
         branch=standing.draft.branch,
         tip=standing.draft.head,
         base=standing.draft.base,
         base_tip=standing.base_tip,
+        changelog=services.loaded.config.changelog.file
+        or changelog_file(services.repo.git, standing.base_tip),
     )
     return found
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.actions.forecasts import foresee, keep
-from sixthbot.core.issues import IssueStatus
+from sixthbot.actions.changelog_places import changelog_file
+from sixthbot.actions.forecasting import (
+    MOST_BRANCHES,
+    foresee,
+    keep,
+    open_branches,
+    pair_of,
+    pair_with_base,
+    without,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
 
-_CLOSED = frozenset({IssueStatus.CANCELLED, IssueStatus.ENDED, IssueStatus.REJECTED})
-_MOST = 30
-"""So many branches are compared with each other, the newest issues first: pairs grow with the square."""
 _PATHS = 10
 
 
 class Foresight:
-    """Remembers where branches were at the last look. A look at nothing new costs nothing; else one process."""
+    """Remembers where branches were at the last look. A look at nothing new costs nothing; else two processes."""
 
     def __init__(self) -> None:
         self._seen: Mapping[str, Oid] | None = None
@@ -32,13 +37,12 @@ class Foresight:
             return
         pairs = _pairs(services, tips)
         found = foresee(services.repo.git, services.store.cursors, [pair for _, _, _, pair in pairs])
-        changelog = services.loaded.config.changelog.file or "CHANGELOG.md"
+        changelog = _changelog(services, [pair for pair, paths in found.items() if paths])
         conflicts: list[dict[str, Any]] = []
         for branch, other, is_base, pair in pairs:
-            # every rebase writes the changelog anew
-            paths = [path for path in found[pair] or () if path != changelog]
+            paths = without(found[pair], changelog)
             if paths:
-                shown = paths[:_PATHS]
+                shown = list(paths[:_PATHS])
                 conflicts.append(
                     {
                         "branch": branch,
@@ -52,19 +56,22 @@ class Foresight:
         self._seen = dict(tips)
 
 
+def _changelog(services: Services, conflicting: Sequence[tuple[Oid, Oid]]) -> str:
+    """Return the changelog's name, which is asked for only where something conflicts."""
+    named = services.loaded.config.changelog.file
+    if named or not conflicting:
+        return named
+    return changelog_file(services.repo.git, conflicting[0][0])
+
+
 def _pairs(services: Services, tips: Mapping[str, Oid]) -> list[tuple[str, str, bool, tuple[Oid, Oid]]]:
     """Return (branch, other branch, whether that is its base, their tips) for all that are worth a try."""
-    pairs: list[tuple[str, str, bool, tuple[Oid, Oid]]] = []
-    open_now: list[tuple[str, str, Oid]] = []
-    for record in reversed(services.store.issues.list()):
-        if record.branch and record.status not in _CLOSED and f"refs/heads/{record.branch}" in tips:
-            tip, base = tips[f"refs/heads/{record.branch}"], tips.get(f"refs/heads/{record.base}")
-            if tip == base:
-                continue  # nothing is on it yet
-            open_now.append((record.branch, record.base, tip))
-            if base is not None:
-                pairs.append((record.branch, record.base, True, (base, tip)))
-    for (one, its_base, tip), (other, other_base, other_tip) in combinations(sorted(open_now[:_MOST]), 2):
-        if other != its_base and one != other_base and tip != other_tip:
-            pairs.append((one, other, False, (tip, other_tip)))
+    branches = open_branches(services.store.issues.list(), tips)
+    with_base = [(one, pair) for one in branches if (pair := pair_with_base(one)) is not None]
+    pairs = [(one.name, one.base, True, pair) for one, pair in with_base]
+    among = sorted(branches[:MOST_BRANCHES], key=lambda branch: branch.name)
+    for one, other in combinations(among, 2):
+        pair = pair_of(one, other)
+        if pair is not None:
+            pairs.append((one.name, other.name, False, pair))
     return pairs

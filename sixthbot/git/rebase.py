@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
+from sixthbot.git.attributes import attribute_files, lent
 from sixthbot.git.commits import compose, id_of, is_ancestor, log, write_commit, write_composed
 from sixthbot.git.disjoint import disjoint_replay
 from sixthbot.git.fastimport import import_commits
 from sixthbot.git.merging import Merger, NoAnswer, merger
 from sixthbot.git.run import failure
-from sixthbot.git.scratch import scratch_folder
-from sixthbot.git.trees import read_blobs, tree_of
+from sixthbot.git.trees import tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from sixthbot.git.commits import CommitInfo, Person
     from sixthbot.git.run import Git, Result
     from sixthbot.git.signing import Sign
-
-_ATTRIBUTE_FILES = re.compile(r"100[0-7]{3} blob ([0-9a-f]+)\t((?:[^\0]*/)?\.gitattributes)\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +163,10 @@ def _merge_all(git: Git, plan: RebasePlan, *, committer: Person, sign: Sign | No
     mapping: dict[Oid, Oid] = {}
     dropped = list(plan.already_there)
     written: list[bytes] = []
-    with _attributes_of(git, onto) as attributes, _merging(git, attributes, probe=onto) as merge:
+    with (
+        lent(attribute_files(git, [onto])[onto]) as attributes,
+        _merging(git, attributes, probe=onto) as merge,
+    ):
         for commit in plan.commits:
             parent = commit.parents[0] if commit.parents else None
             if parent == at:
@@ -293,20 +293,3 @@ def _conflict(commit: CommitInfo, done: Result, ours: Oid) -> Conflict:
         at += 2
     files = tuple(ConflictFile(path, tuple(found)) for path, found in stages.items())
     return Conflict(commit=commit, files=files, message="; ".join(messages))
-
-
-@contextmanager
-def _attributes_of(git: Git, commit: Oid) -> Iterator[Path]:
-    """Lend a folder that has the commit's attribute files and nothing else, for git to take as the work tree.
-
-    Merges obey attributes like `merge=union`, and git of this age reads them only from a work tree.
-    """
-    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit).text
-    found = {path: Oid(oid) for oid, path in _ATTRIBUTE_FILES.findall(listed)}
-    blobs = read_blobs(git, list(found.values()))
-    with scratch_folder() as folder:
-        for path, oid in found.items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(blobs[oid])
-        yield folder

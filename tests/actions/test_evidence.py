@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.actions.forecasting import foresee, keep
 from sixthbot.actions.markdown import inline, quote
+from sixthbot.core.names import Oid
 
 if TYPE_CHECKING:
     from tests.actions.workshop import Workshop
@@ -100,7 +102,9 @@ def test_the_risk_is_the_sum_of_its_terms(python: Workshop) -> None:
     assert "Nothing for size, files that change often, untested files, conflicts.\n" in risk[1]
 
 
-def test_a_branch_that_conflicts_is_named_but_not_for_the_changelog(python: Workshop) -> None:
+def test_a_branch_that_conflicts_is_named_but_not_for_the_changelog(
+    python: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = python.branch
     python.drop("# Another\n\n- [ ] Do it `do: a`\n", name="b.md")
     python.recipe("a", "open('src/pack/core.py', 'w').write('mine = 1\\n')")
@@ -108,6 +112,19 @@ def test_a_branch_that_conflicts_is_named_but_not_for_the_changelog(python: Work
     text = python.draft().text
     assert f"- `{first}`: **conflicts** in `src/pack/core.py`\n" in text
     assert "with 1 other branch" in text
+    tips = {name: Oid(python.dir.tip(name)) for name in ("main", first, python.branch)}
+    one, other = sorted((first, python.branch))
+    pairs = [(tips["main"], tips[python.branch]), (tips[one], tips[other])]
+    git, cursors = python.context().repo.git, python.store.cursors
+    keep(cursors, foresee(git, cursors, pairs), [])
+
+    def try_nothing(_: object, new: list[object]) -> dict[object, None]:
+        assert new == []  # what is known of these tips is not tried again
+        return {}
+
+    monkeypatch.setattr("sixthbot.actions.forecasting.forecast", try_nothing)
+    python.step("describe")
+    assert python.draft().text == text
 
 
 def test_what_lay_in_the_worktree_before_is_no_coverage(python: Workshop) -> None:

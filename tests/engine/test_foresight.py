@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sixthbot.engine.services import Services
+    from sixthbot.git.attributes import AttributeFiles
     from sixthbot.git.run import Git
     from tests.support.repos import RepoDir
 
@@ -67,9 +68,9 @@ def test_each_open_branch_is_compared_with_its_base_and_every_other_while_one_mo
     asked: list[int] = []
     plain = mergeable._batch
 
-    def counted(git: Git, pairs: Sequence[tuple[Oid, Oid]]) -> object:
+    def counted(git: Git, pairs: Sequence[tuple[Oid, Oid]], attributes: AttributeFiles) -> object:
         asked.append(len(pairs))
-        return plain(git, pairs)
+        return plain(git, pairs, attributes)
 
     monkeypatch.setattr(mergeable, "_batch", counted)
     Foresight().look(services, tips(home.repo))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.git import mergeable
+from sixthbot.git.attributes import attribute_files, lent
 from sixthbot.git.mergeable import conflicts_between, forecast
 from tests.git.helpers import git_of, oid
 from tests.git.histories import make_sides
@@ -73,3 +74,39 @@ def test_a_forecast_is_what_a_merge_then_comes_to() -> None:
             assert bool(told) == bool(done.returncode), (seed, told, done.stdout)
             seen.add(bool(told))
     assert seen == {True, False}
+
+
+def test_attributes_are_those_of_the_first_commit_and_never_of_a_work_tree(repo: RepoDir) -> None:
+    one, two, _ = map(oid, _three(repo))
+    repo.git("checkout", "-q", "--detach", one)
+    with_union = oid(
+        repo.commit("attributes", {"d/.gitattributes": "x\n", ".gitattributes": "* merge=union\n"})
+    )
+    repo.git("checkout", "-q", "main")
+    pairs = [(one, two), (with_union, two)]
+    told = {(one, two): ("a\nb",), (with_union, two): ()}
+    assert forecast(git_of(repo), pairs) == told
+    for text in ("* merge=union\n", "* -merge\n"):
+        repo.write({".gitattributes": text})
+        assert forecast(git_of(repo), pairs) == told
+        assert [forecast(git_of(repo), [pair])[pair] for pair in pairs] == [*told.values()]
+
+
+def test_attribute_files_come_to_the_byte_and_stay_in_their_folder(repo: RepoDir, tmp_path: Path) -> None:
+    commit = oid(
+        repo.commit(
+            "a", {"a/b\nc/.gitattributes": "* -text\n\tx y\r\n", ".gitattributes": "a -text", "e/x": "1\n"}
+        )
+    )
+    found = attribute_files(git_of(repo), [commit, commit])
+    assert found == {
+        commit: ((".gitattributes", b"a -text\n"), ("a/b\nc/.gitattributes", b"* -text\n\tx y\r\n"))
+    }
+    forged = (
+        ("../.gitattributes", b"out"),
+        (".gitattributes", b"1"),
+        (".gitattributes/.gitattributes", b"2"),
+    )
+    with lent(forged) as folder:
+        assert [path.name for path in folder.iterdir()] == [".gitattributes"]
+        assert not (folder.parent / ".gitattributes").exists()
