@@ -152,7 +152,7 @@ class SimGit:
         except FileExistsError:
             self._unlock(locks)
             self._machine.sleep(_LOCK_PATIENCE)
-            return Result(128, b"", _LOCKED.format(path).encode())
+            return Result(128, b"", _LOCKED.format(moves[len(locks)][0]).encode())
         except OSError as error:
             self._unlock(locks)
             return Result(128, b"", f"fatal: cannot write: {error.strerror}".encode())
