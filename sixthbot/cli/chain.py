@@ -10,13 +10,16 @@ from sixthbot.cli.lookup import plan_of, unique
 from sixthbot.cli.output import one_line
 from sixthbot.cli.records import record_json
 from sixthbot.core.errors import UsageError
+from sixthbot.core.story import fold
+from sixthbot.store.past import KIND, past_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sixthbot.cli.session import Session
     from sixthbot.core.drafts import Draft
     from sixthbot.core.issues import IssueRecord, Plan
+    from sixthbot.core.story import Told
     from sixthbot.core.tasks import Task
     from sixthbot.store.open import Store
     from sixthbot.store.records import Record
@@ -35,6 +38,8 @@ class Chain:
     plan: Plan | None = None
     draft: Draft | None = None
     commits: Sequence[Record] = ()
+    gone: Mapping[str, Told] = field(default_factory=dict)
+    """How tasks were, by the journal, whose files somebody took away."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,9 @@ class _Known:
     store: Store
     events: dict[str, Record] = field(default_factory=dict)
     by_task: dict[str, list[Record]] = field(default_factory=dict)
+    by_event: dict[str, set[str]] = field(default_factory=dict)
+    """The tasks that each event made or joined: what a task is for is not told by its file's name."""
+    retired: dict[str, Record] = field(default_factory=dict)
     by_commit: dict[str, list[Record]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     """The file of each task in the queue: a long queue is not read for the few that belong to a thing."""
@@ -62,7 +70,7 @@ class _Known:
                 if isinstance(commit, str) and len(commit) in _OID_LENGTHS:
                     known.by_commit.setdefault(commit, []).append(record)
             elif record.task:
-                known.by_task.setdefault(record.task, []).append(record)
+                known.take_task(record, record.task)
             if record.commit:
                 known.by_commit.setdefault(record.commit, []).append(record)
         known.places = store.queue.files.places()
@@ -81,6 +89,22 @@ class _Known:
         event = record.event or ""
         if event not in self.events or not (self.events[event].data or {}).get("tasks"):
             self.events[event] = record
+
+        tasks = (record.data or {}).get("tasks")
+        named = tasks if isinstance(tasks, list) else []
+        self.by_event.setdefault(event, set()).update(task for task in named if isinstance(task, str))
+
+    def take_task(self, record: Record, task: str) -> None:
+        """Keep a record about a task."""
+        self.by_task.setdefault(task, []).append(record)
+        if record.event:
+            self.by_event.setdefault(record.event, set()).add(task)
+        if record.kind == KIND:
+            self.retired[task] = record
+
+    def of_issue(self, issue: str) -> Iterator[str]:
+        """Yield the tasks that records name together with an issue."""
+        return (task for task, told in self.by_task.items() if any(one.issue == issue for one in told))
 
     def branches(self) -> dict[str, str]:
         """Return branches that events, issues and drafts name, each with the id of its issue or nothing."""
@@ -137,7 +161,7 @@ def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
 
 def _chain_of(known: _Known, kind: str, name: str) -> Chain:
     records = known.by_commit.get(name, []) if kind == "commit" else []
-    own = _load(known, [known.places[name]]) if kind == "task" and name in known.places else []
+    own = _load(known, [name]) if kind == "task" else []
     issue_id = {
         "issue": name,
         "task": own[0].issue if own else "",
@@ -145,15 +169,19 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
         "commit": known.makers.get(name) or _issue_of_commit(known, records),
     }.get(kind, "")
     near = own if kind == "task" else _near(known, kind, name, issue_id, records)
-    tasks = [task for task in near if _belongs(task, kind, name, issue_id, records)]
+    tasks = [task for task in near if _belongs(known, task, kind, name, issue_id, records)]
     wanted = {event.id for task in tasks for event in task.events} | ({name} if kind == "event" else set())
+    gone = _gone(known, kind, name, {task.id for task in tasks})
+    wanted |= {record.event or "" for task_id in gone for record in known.by_task.get(task_id, ())}
     events = [record for key, record in known.events.items() if key in wanted or _tells(record, kind, name)]
     return Chain(
         kind=kind,
         id=name,
         events=events,
         tasks=sorted(tasks, key=lambda task: task.created),
-        records={task.id: known.by_task.get(task.id, []) for task in tasks},
+        records={
+            task_id: known.by_task.get(task_id, []) for task_id in (*(task.id for task in tasks), *gone)
+        },
         issue=known.issues.get(issue_id or ""),
         plan=plan_of(known.store.issues, issue_id) if issue_id in known.issues else None,
         draft=next(
@@ -161,29 +189,52 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
             known.drafts.get(name),
         ),
         commits=[record for record in records if record.kind != "event"],
+        gone=gone,
     )
 
 
-def _load(known: _Known, paths: Iterable[str]) -> list[Task]:
-    loaded = {task.id: task for path in paths if (task := known.store.queue.files.load(path)) is not None}
-    return list(loaded.values())
+def _load(known: _Known, task_ids: Iterable[str]) -> list[Task]:
+    """Return tasks from their files, and those that left the queue from the journal."""
+    loaded = []
+    for task_id in dict.fromkeys(task_ids):
+        task = None
+        if task_id in known.places:
+            task = known.store.queue.files.load(known.places[task_id])
+        if task is None and task_id in known.retired:
+            task = past_task(known.retired[task_id])
+        loaded += [] if task is None else [task]
+    return loaded
+
+
+def _gone(known: _Known, kind: str, name: str, there: Collection[str]) -> dict[str, Told]:
+    """Return how those tasks of a task's or an event's chain were that nothing is left of but their records."""
+    asked = {"task": {name}, "event": known.by_event.get(name, set())}.get(kind, set())
+    told = {
+        task_id: fold((record.kind, record.data or {}) for record in known.by_task.get(task_id, ()))
+        for task_id in sorted(asked.difference(there))
+    }
+    return {task_id: one for task_id, one in told.items() if one is not None}
 
 
 def _near(known: _Known, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> list[Task]:
-    """Return the tasks that may belong to a thing: all for an event, whose id no file names, else those that name it."""
-    files, paths = known.store.queue.files, known.places.values()
+    """Return the tasks that may belong to a thing: an event's as the journal names them, else those that name it."""
     if kind == "event":
-        return _load(known, paths)
+        return _load(known, known.by_event.get(name, ()))
+    files = known.store.queue.files
     named = {word for word in (name, issue_id, *(record.task for record in records)) if word}
     words = [json.dumps(word).encode() for word in named]
-    return _load(known, (path for path in paths if files.mentions(path, words)))
+    ids = [task_id for task_id, path in known.places.items() if files.mentions(path, words)]
+    told = {record.task or "" for record in records} | set(known.of_issue(issue_id) if issue_id else ())
+    return _load(known, [*ids, *sorted(told)])
 
 
-def _belongs(task: Task, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> bool:
+def _belongs(
+    known: _Known, task: Task, kind: str, name: str, issue_id: str | None, records: Sequence[Record]
+) -> bool:
     if kind == "task":
         return task.id == name
     if kind == "event":
-        return any(event.id == name for event in task.events)
+        return task.id in known.by_event.get(name, ()) or any(event.id == name for event in task.events)
     if kind == "commit" and any(record.task == task.id for record in records):
         return True
     if kind in {"branch", "commit"} and any(_about(event.fields, kind, name) for event in task.events):
@@ -258,6 +309,14 @@ def chain_json(chain: Chain) -> dict[str, Any]:
                 "records": [record_json(record) for record in chain.records[task.id]],
             }
             for task in chain.tasks
+        ],
+        "gone": [
+            {
+                "id": task_id,
+                "state": told.state,
+                "records": [record_json(record) for record in chain.records[task_id]],
+            }
+            for task_id, told in chain.gone.items()
         ],
         "issue": chain.issue.id if chain.issue else None,
         "draft": chain.draft.branch.value if chain.draft else None,

@@ -38,6 +38,9 @@ def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[st
     for task in chain.tasks[-_EVENT_LIMIT:]:
         yield ""
         yield from _task(chain, task, now, everything=everything)
+    for task_id, told in chain.gone.items():
+        yield f"\n{paint('task', 'bold')} {task_id}  its file is gone; by the journal it was {told.result or told.state}"
+        yield from _records(chain, task_id, now, everything=everything)
     if chain.plan is not None and chain.kind in {"issue", "branch"}:
         yield "\n" + paint("plan", "bold")
         yield from (f"  {line}" for line in plan_lines(chain.plan))
@@ -105,7 +108,11 @@ def _task(chain: Chain, task: Task, now: datetime, *, everything: bool) -> Itera
         f"{paint('task', 'bold')} {task.id}  {one_line(task.rule, 60)}  "
         f"{task.state.name}, lane {task.lane.value}{failed}"
     )
-    for record in chain.records[task.id]:
+    yield from _records(chain, task.id, now, everything=everything)
+
+
+def _records(chain: Chain, task_id: str, now: datetime, *, everything: bool) -> Iterator[str]:
+    for record in chain.records[task_id]:
         if everything or record.kind not in CHATTER:
             yield f"  {paint(local_clock(record.time, now), 'dim')}  {message_of(record)}"
 

@@ -22,7 +22,7 @@ from sixthbot.engine.following import let_follow
 from sixthbot.engine.restraint import at_its_limit, cooling, note_acted
 from sixthbot.store.astray import take_in
 from sixthbot.store.locks import hold
-from sixthbot.store.records import about
+from sixthbot.store.records import about, became
 from sixthbot.store.rulefiles import SHIPPED
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ def wake_due(services: Services) -> list[Task]:
     for task in services.store.queue.due(now):
         after = lifecycle.step(task, lifecycle.TimeCame(), now)
         if services.store.queue.settle(task, after):
+            services.store.journal.append(
+                "task.due", "its time came", level="debug", **became("task.due", after, task)
+            )
             woken.append(after)
     return woken
 
@@ -78,7 +81,9 @@ def take_in_strays(services: Services) -> list[Task]:
     """Make ready what a person put into the queue's folder itself, or straight into `ready/`; return those tasks."""
     taken = take_in(services.places.queue, services.loaded.config.bot.durability)
     for task in taken:
-        services.store.journal.append("task.taken-in", "was put there by hand", **about(task))
+        services.store.journal.append(
+            "task.taken-in", "was put there by hand", **became("task.taken-in", task)
+        )
     return taken
 
 
@@ -95,6 +100,9 @@ def hasten(services: Services) -> list[Task]:
             continue
         after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
         if services.store.queue.settle(task, after):
+            services.store.journal.append(
+                "task.due", "is looked at again", level="debug", **became("task.due", after, task)
+            )
             hastened.append(after)
     return hastened
 
@@ -265,7 +273,12 @@ def _fire(
     task = _make_task(services, firing)
     if not batch.put(task, at_once=_looks_around(rule)):
         return seen, None, own
-    batch.tell("task.made", f"made by the rule {rule.name}, lane {task.lane}", level="debug", **about(task))
+    batch.tell(
+        "task.made",
+        f"made by the rule {rule.name}, lane {task.lane}",
+        level="debug",
+        **became("task.made", task),
+    )
     note_acted(services, rule, firing.key, firing.now)
     return verdict, task, own
 

@@ -16,7 +16,7 @@ from sixthbot.engine.closing import put_away
 from sixthbot.git import refs
 from sixthbot.git.commits import log
 from sixthbot.store.past import past_tasks
-from sixthbot.store.records import about
+from sixthbot.store.records import became
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def take_up(services: Services, issue_id: str, *, redo: Sequence[str] = ()) -> l
             after = lifecycle.step(task, lifecycle.Retried(), services.clock())
             if not services.store.queue.settle(task, after):
                 continue  # somebody was faster: where it is now counts
-        services.store.journal.append("task.resumed", "goes on", **about(task))
+        services.store.journal.append("task.resumed", "goes on", **became("task.resumed", after, task))
         resumed.append(after)
     over = all(isinstance(task.state, Done) for task in tasks)
     return [_new_task(services, tasks)] if over else resumed

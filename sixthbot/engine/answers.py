@@ -17,7 +17,7 @@ from sixthbot.engine.admit import admit, cancel, hasten
 from sixthbot.engine.again import FROM_WORK, own_tasks, set_status, take_up
 from sixthbot.git import refs
 from sixthbot.git.commits import log
-from sixthbot.store.records import about
+from sixthbot.store.records import became
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -163,7 +163,7 @@ def resume_parked(
         after = lifecycle.step(task, fact, services.clock())
         if not services.store.queue.settle(task, after):
             continue  # somebody was faster: where it is now counts
-        services.store.journal.append("task.resumed", "goes on", **about(task))
+        services.store.journal.append("task.resumed", "goes on", **became("task.resumed", after, task))
         resumed.append(after)
     return resumed
 
@@ -178,7 +178,9 @@ def retry_task(services: Services, task: Task) -> Task:
         raise UsageError(
             f"task {task.id} is not {task.state.name} any more", hint=f"sixthbot queue show {task.id}"
         )
-    services.store.journal.append("task.retried", "tried again on a person's word", **about(task))
+    services.store.journal.append(
+        "task.retried", "tried again on a person's word", **became("task.retried", after, task)
+    )
     return after
 
 

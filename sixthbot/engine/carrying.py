@@ -13,6 +13,7 @@ from sixthbot.core.tasks import Done, Failed, Parked, Running
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import checked_out, resolve, tip
 from sixthbot.git.statesync import BRANCHES, KEPT, carried
+from sixthbot.store.records import became
 from sixthbot.store.state.lay import Layer
 
 if TYPE_CHECKING:
@@ -157,6 +158,12 @@ def _park(services: Services, index: Index, record: IssueRecord, branch: BranchN
         after = replace(task, state=Parked("input", reason, hint))
         if task.state == after.state or not services.store.queue.settle(task, after):
             continue
+        services.store.journal.append(
+            "task.parked",
+            f"waits for a person: {reason}",
+            level="warning",
+            **became("task.parked", after, task),
+        )
         row = next(
             (index.row(f"queue/{path.rpartition('/')[2]}") for path in _paths(services, task.id)), None
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core import lifecycle
 from sixthbot.core.following import decide
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
-from sixthbot.store.records import about
+from sixthbot.store.records import became
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,7 +70,7 @@ def _told(store: Store, task: Task, fact: Fact, now: datetime) -> Task | None:
     if not store.queue.settle(task, after):
         return None  # somebody was faster: where it is now counts
     kind, message, level = _story(after)
-    store.journal.append(kind, message, level=level, **about(task))
+    store.journal.append(kind, message, level=level, **became(kind, after, task))
     return after
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import REF_MOVED, complete_moves, record_move
 from sixthbot.core.names import Oid
-from sixthbot.core.tasks import Failed
+from sixthbot.core.tasks import Done, Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.backups import expire_operations
 from sixthbot.engine.strays import Orphans
@@ -22,7 +22,7 @@ from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
 from sixthbot.store.locks import is_free, lease_file, told_file, try_hold
 from sixthbot.store.progressfile import sweep_progress
-from sixthbot.store.records import about
+from sixthbot.store.records import about, became
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,17 +125,23 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
         finally:
             lease.release()
         for task in recovered:
-            set_aside = isinstance(task.state, Failed)
-            why = "its worker left before it could give it back" if told else "its worker died"
-            services.store.journal.append(
-                "task.failed" if set_aside else "task.recovered",
-                f"set aside: {task.state.reason}" if isinstance(task.state, Failed) else why,
-                level="error" if set_aside else "info" if told else "warning",
-                **about(task),
-                data={"worker": worker, "crashes": task.crashes},
-            )
+            kind, message, level = _story(task, told=told)
+            services.store.journal.append(kind, message, level=level, **became(kind, task, worker=worker))
         tasks += recovered
     return tasks
+
+
+def _story(task: Task, *, told: bool) -> tuple[str, str, str]:
+    """Kind, message and level of the record of a task that was taken from a worker that is gone."""
+    match task.state:
+        case Failed(reason):
+            return "task.failed", f"set aside: {reason}", "error"
+        case Done("cancelled"):
+            return "task.cancelled", "cancelled", "info"
+        case _ if told:
+            return "task.recovered", "its worker left before it could give it back", "info"
+        case _:
+            return "task.recovered", "its worker died", "warning"
 
 
 def _forget_old_leases(services: Services) -> None:

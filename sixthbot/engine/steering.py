@@ -10,7 +10,7 @@ from sixthbot.core.following import Standing, find_circle
 from sixthbot.core.tasks import PAUSED, Parked, Running
 from sixthbot.core.times import format_time
 from sixthbot.engine.following import look_after
-from sixthbot.store.records import about
+from sixthbot.store.records import about, became
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def told(store: Store, task: Task, fact: Fact, now: datetime, *, kind: str, mess
         raise WorkFailed(
             f"{task.id} moved on at this moment", hint=f"sixthbot queue show {task.id}, then again"
         )
-    store.journal.append(kind, message, **about(task))
+    store.journal.append(kind, message, **became(kind, after, task))
     return after
 
 

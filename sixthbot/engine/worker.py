@@ -146,10 +146,14 @@ class Worker:
         self._announce(services, after)
         self._record(services, after)
         self._show_on_issue(services, after)
-        if not services.store.queue.settle(task, after):
+        put = services.store.queue.settle(task, after)
+        if put is None:
             return (
                 services.store.queue.find(task.id) or after
             )  # moved by hand meanwhile: where it is now counts
+        if put is not after:  # a person asked for it at the last moment
+            after = put
+            self._record(services, after)
         if isinstance(after.state, Done):
             with suppress(OSError):  # the task is over; what stays behind is only in nobody's way
                 services.store.checkpoints.clear(task.id)

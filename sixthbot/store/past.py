@@ -38,11 +38,18 @@ def past_tasks(journal: Journal, wanted: Callable[[Record], bool]) -> Iterator[T
         if record.task is None or record.task in seen or not wanted(record):
             continue
         seen.add(record.task)
-        raw = record.data.get("task") if record.data else None
-        try:
-            yield from_json({**_EMPTY, **raw} if isinstance(raw, dict) else None)
-        except BadTaskFile:
-            continue  # a person edited the journal
+        task = past_task(record)
+        if task is not None:
+            yield task
+
+
+def past_task(record: Record) -> Task | None:
+    """Return the task that a record of this kind keeps; None where a person edited it away."""
+    raw = record.data.get("task") if record.data else None
+    try:
+        return from_json({**_EMPTY, **raw} if isinstance(raw, dict) else None)
+    except BadTaskFile:
+        return None
 
 
 def _shortened(task: Task) -> dict[str, Any]:

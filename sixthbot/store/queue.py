@@ -241,15 +241,16 @@ class Queue(Switches):
 
     # settling
 
-    def settle(self, before: Task, after: Task) -> bool:
+    def settle(self, before: Task, after: Task) -> Task | None:
         """Move a task from the state it was seen in to the one that a decision gave it, with its new content.
 
-        Returns False, with nothing done, when it is not there any more: somebody else, or a person by hand, moved
-        it, and where it is now counts.
+        Returns it as it is then: `after`, or ended or paused where a person asked for that while it ran. Returns None,
+        with nothing done, when it is not there any more: somebody else, or a person by hand, moved it, and where it is
+        now counts.
         """
         found = self._files.find(before, quarantine=True)
         if found is None:
-            return False
+            return None
         source, content = found
         seen = _seen_in_folder_of(after, content)
         # the second: what was never read from a file has times of more digits than a file has
@@ -266,11 +267,11 @@ class Queue(Switches):
             else:
                 self._settle_shared(source, after)
         except FileNotFoundError:
-            return False
+            return None
         self._now_ready(after)
         if isinstance(before.state, Running) and not isinstance(after.state, Running):
-            self._end_if_asked(after)
-        return True
+            return self._end_if_asked(after)
+        return after
 
     def cancel(self, task: Task) -> Task | None:
         """Cancel a task wherever it is by now; return it as it is then, None when it was over already.
@@ -299,20 +300,27 @@ class Queue(Switches):
         """Tell whether a task is still where it was seen, or was moved by hand or by somebody else."""
         return self._files.find(task) is not None
 
-    def _end_if_asked(self, task: Task) -> None:
-        """End or pause a task whose worker put it away without having seen that somebody asked for it."""
+    def _end_if_asked(self, task: Task) -> Task:
+        """End or pause a task whose worker put it away without having seen that somebody asked for it; return it."""
         if not self.cancel_requested(task.id):
-            self._pause_if_asked(task)
-            return
-        if isinstance(task.state, Done) or self.settle(task, step(task, Cancelled(), task.created)):
-            self.clear_cancel(task.id)  # otherwise somebody claimed it meanwhile, and will see the request
+            return self._pause_if_asked(task)
+        ended = (
+            task if isinstance(task.state, Done) else self.settle(task, step(task, Cancelled(), task.created))
+        )
+        if ended is None:
+            return task  # somebody claimed it meanwhile, and will see the request
+        self.clear_cancel(task.id)
+        return ended
 
-    def _pause_if_asked(self, task: Task) -> None:
+    def _pause_if_asked(self, task: Task) -> Task:
         if not self.pause_requested(task.id):
-            return
+            return task
         free = isinstance(task.state, Ready | Waiting)
-        if not free or self.settle(task, step(task, Paused(), task.created)):
-            self.clear_pause(task.id)  # otherwise somebody claimed it meanwhile, and will see the request
+        paused = self.settle(task, step(task, Paused(), task.created)) if free else task
+        if paused is None:
+            return task  # as above
+        self.clear_pause(task.id)
+        return paused
 
     def _now_ready(self, task: Task) -> None:
         if isinstance(task.state, Ready):
@@ -386,8 +394,9 @@ class Queue(Switches):
             decided = content.state.name not in {"ready", "running"}
             # the table asks no time for a lost worker
             after = content if decided else step(before, lost, content.created)
-            if self.settle(before, after):
-                recovered.append(after)
+            put = self.settle(before, after)
+            if put is not None:
+                recovered.append(put)
         with suppress(OSError):
             disk.remove_dir(folder)
         return recovered

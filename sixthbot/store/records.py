@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sixthbot.core.story import TOLD_STATES
 from sixthbot.store.reading import open_plain
 from sixthbot.store.tail import lines_backwards
 
@@ -79,6 +80,19 @@ def about(task: Task) -> dict[str, Any]:
         "rule": task.rule,
         "rule_hash": task.rule_hash or None,
     }
+
+
+def became(kind: str, task: Task, before: Task | None = None, **data: Any) -> dict[str, Any]:
+    """Return the fields of a record of that kind about a task that came to its state, for `core.story` to fold.
+
+    What the kind does not say by itself is in `data`: another state than usual, and counts that changed.
+    """
+    state = task.state.name
+    told: dict[str, Any] = {} if TOLD_STATES[kind] == state else {"state": state}
+    old = (0, 0) if before is None else (before.attempts, before.crashes)
+    if (task.attempts, task.crashes) != old:
+        told |= {"attempts": task.attempts, "crashes": task.crashes}
+    return {**about(task), "data": {**told, **data} or None}
 
 
 _MOST = frozenset({"memory"})

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core import lifecycle
+from sixthbot.store.open import open_store
+from sixthbot.store.past import remember
+from sixthbot.store.paths import locate
+from sixthbot.store.taskfiles import TaskFiles
 from tests.cli.conftest import BRANCH
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
+    from sixthbot.core.tasks import Task
     from tests.support.repos import RepoDir
 
 
@@ -96,6 +103,40 @@ def test_why_finds_the_same_task_from_every_end(waiting: RepoDir) -> None:
     event = sixthbot("why", "tidy", "--json", cwd=waiting.path).json["events"][0]["event"]
     for wanted in (task["id"], task["id"][:8], event, event[:9], BRANCH, waiting.tip(BRANCH)):
         assert f"\ntask {task['id']}  work on an issue" in why(waiting, wanted), wanted
+
+
+def test_why_an_event_reads_no_other_tasks_file(waiting: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = sixthbot("why", "tidy", "--json", cwd=waiting.path).json["events"][0]["event"]
+    [path] = waiting.path.glob(".sixth/queue/parked/*.json")
+    path.with_name("20260101T000000000-t0000000000aa.json").write_text("{}")
+    read: list[str] = []
+    plain = TaskFiles.load
+
+    def load(self: TaskFiles, path: str, **more: bool) -> Task | None:
+        read.append(path)
+        return plain(self, path, **more)
+
+    monkeypatch.setattr(TaskFiles, "load", load)
+    assert "work on an issue  parked" in why(waiting, event)
+    assert {Path(one).name for one in read} == {path.name}
+
+
+def test_why_a_task_that_left_the_queue_or_whose_file_was_removed_tells_it_from_the_journal(
+    waiting: RepoDir,
+) -> None:
+    event = sixthbot("why", "tidy", "--json", cwd=waiting.path).json["events"][0]["event"]
+    [path] = waiting.path.glob(".sixth/queue/parked/*.json")
+    store = open_store(locate(waiting.path))
+    task = next(store.queue.all())
+    path.unlink()
+    for wanted in (task.id, event):
+        told = why(waiting, wanted)
+        assert f"event {event}  issue.added" in told
+        assert f"\ntask {task.id}  its file is gone; by the journal it was parked\n" in told
+    assert sixthbot("why", event, "--json", cwd=waiting.path).json["gone"][0]["state"] == "parked"
+    remember(store.journal, lifecycle.step(task, lifecycle.Cancelled(), task.created))
+    for wanted in (task.id, event, "tidy"):
+        assert f"\ntask {task.id}  work on an issue  done, lane normal\n" in why(waiting, wanted)
 
 
 def test_why_a_rule_did_not_fire_names_the_first_false_term(home: RepoDir) -> None:

@@ -145,7 +145,7 @@ class Layer:
             laid = self.store.queue.put(task)
         else:
             self._require_free(found)
-            laid = found == task or self.store.queue.settle(found, task)
+            laid = found == task or self.store.queue.settle(found, task) is not None
         if not laid:
             raise CannotLay(f"{spot.key}: its task is over here, or was moved this moment")
         place = f"ready/{task.lane.value}" if isinstance(task.state, Ready) else task.state.name
