@@ -77,17 +77,18 @@ def gather(
     written = ctx.outputs.get("changelog", {})
     changelog = str(written["file"]) if written.get("written") else ""
     settings = ctx.config.draft
+    plan = ctx.store.issues.plan(record.id)
     return Draftable(
         record=record,
         issue=issue,
-        plan=ctx.store.issues.plan(record.id),
+        plan=plan,
         branch=branch,
         tree=tree,
         files=files,
         checks=checks,
         evidence=collect(ctx, branch, files, start=start, changelog=changelog, checks=checks),
         scan=scan_issue(ctx, record, issue, branch),
-        custom=said_of_commits(ctx, branch),
+        custom=said_of_commits(ctx, branch, plan),
         changelog=changelog,
         closes=_reference(issue.source) if settings.closes else "",
         manual=tuple(settings.checklist),

@@ -108,6 +108,7 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
             "command": code(f"sixthbot undo {operation.id}"),
             "reason": inline(operation.reason),
             "before": next((old or "" for _, old, _ in operation.refs), ""),
+            "backup": next((code(ref) for ref, _, _ in operation.backups()), ""),
         },
     }
 

@@ -18,21 +18,23 @@ from sixthbot.core.times import format_duration
 from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sixthbot.actions.base import Context
     from sixthbot.actions.places import Place
 
+_HOOKS = ("pre-commit", "commit-msg")
 _MESSAGE_LIMIT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What the hooks let through: the tree and the message as they left them."""
+    """What the hooks let through: the tree and the message as they left them, and which hooks there were."""
 
     tree: Oid
     message: str
+    hooks: tuple[str, ...] = ()
 
 
 def through_hooks(ctx: Context, *, parent: Oid, tree: Oid, message: str) -> Passed | Failure:
@@ -41,14 +43,15 @@ def through_hooks(ctx: Context, *, parent: Oid, tree: Oid, message: str) -> Pass
     try:
         with prepared(ctx, parent) as place:
             git.run("read-tree", "--reset", "-u", tree, cwd=place.path)
-            refused = _hook(ctx, place, "pre-commit")
+            hooks = {name: hook for name in _HOOKS if (hook := _program(ctx, place, name)) is not None}
+            refused = _ask(ctx, place, hooks, "pre-commit")
             if refused is not None:
                 return refused
             tree = parse_oid(git.run("write-tree", cwd=place.path, write=True).text.strip())
             with scratch_folder() as folder:
                 words = folder / "COMMIT_EDITMSG"
                 words.write_text(message, encoding="utf-8", errors="surrogateescape")
-                refused = _hook(ctx, place, "commit-msg", words)
+                refused = _ask(ctx, place, hooks, "commit-msg", words)
                 if refused is not None:
                     return refused
                 new = words.read_bytes()[:_MESSAGE_LIMIT].decode("utf-8", "surrogateescape")
@@ -58,20 +61,25 @@ def through_hooks(ctx: Context, *, parent: Oid, tree: Oid, message: str) -> Pass
         return Failure(f"could not go through the hooks: {error.message}")
     if own_trailers(new) != own_trailers(message):
         return Failure("was refused: the hook commit-msg took the bot's own trailers out of the message")
-    return Passed(tree=tree, message=new)
+    return Passed(tree=tree, message=new, hooks=tuple(hooks))
 
 
-def _hook(ctx: Context, place: Place, name: str, *words: Path) -> Failure | None:
-    """Run a hook, if there is one that may be run; Failure where it says no."""
+def _program(ctx: Context, place: Place, name: str) -> Path | None:
+    """Return a hook, None where there is none that may be run."""
     program = _folder(ctx, place) / name
-    if not (program.is_file() and os.access(program, os.X_OK)):
+    return program if program.is_file() and os.access(program, os.X_OK) else None
+
+
+def _ask(ctx: Context, place: Place, hooks: Mapping[str, Path], name: str, *words: Path) -> Failure | None:
+    """Run a hook, if there is one; Failure where it says no."""
+    if name not in hooks:
         return None
     arguments: Sequence[str] = [str(word) for word in words]
     limit = ctx.config.work.timeout
     ran = run_in(
         ctx,
         place.path,
-        [str(program), *arguments],
+        [str(hooks[name]), *arguments],
         env={**task_env(ctx), "GIT_EDITOR": ":"},
         timeout=limit.total_seconds(),
     )

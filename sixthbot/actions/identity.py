@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, NeedsPerson
@@ -13,6 +14,7 @@ from sixthbot.git.signing import signed_among, signer
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context
     from sixthbot.actions.branches import IssueBranch
+    from sixthbot.core.issues import Plan
     from sixthbot.git.run import Git
     from sixthbot.git.signing import Sign
     from sixthbot.store.config import Config
@@ -59,8 +61,8 @@ def change_id(ctx: Context, issue_id: str, part: str) -> tuple[tuple[str, str], 
     return ((CHANGE_ID, f"I{digest.hexdigest()}"),)
 
 
-def said_of_commits(ctx: Context, branch: IssueBranch) -> tuple[str, ...]:
-    """Return what a draft says of signatures and hooks, as read from the commits themselves."""
+def said_of_commits(ctx: Context, branch: IssueBranch, plan: Plan) -> tuple[str, ...]:
+    """Return what a draft says of signatures, as read from the commits themselves, and of hooks, as the plan records."""
     signed = len(signed_among(ctx.repo.git, [commit.id for commit in branch.commits]))
     total = len(branch.commits)
     if not signed:
@@ -69,9 +71,16 @@ def said_of_commits(ctx: Context, branch: IssueBranch) -> tuple[str, ...]:
         told = f"Whether the {counted(signed, 'signature')} on its commits are of keys you know."
     else:
         told = f"{total - signed} of {total} commits are not signed."
-    hooks = (
-        "The hooks pre-commit and commit-msg ran on commits of subtasks, on no others."
-        if ctx.config.commit.hooks == "run"
-        else "No git hooks ran on the bot's commits."
-    )
-    return (told, hooks)
+    return (told, _said_of_hooks(plan, policy=ctx.config.commit.hooks))
+
+
+def _said_of_hooks(plan: Plan, *, policy: str) -> str:
+    """Return which hooks the commits of which subtasks went through; the policy may have been another one then."""
+    went = Counter(one.hooks for one in plan.subtasks if one.hooks and one.commits and not one.dropped)
+    parts = [
+        f"{' and '.join(hooks)} on {counted(count, 'commit')} of subtasks"
+        for hooks, count in sorted(went.items())
+    ]
+    if parts:
+        return f"Git hooks ran, {'; '.join(parts)}; on the other commits none did (the setting is {policy})."
+    return f"No git hooks ran on the bot's commits (the setting is {policy})."

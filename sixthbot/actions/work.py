@@ -112,6 +112,7 @@ def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask
         by=doer.by,
         reason="" if commit else "nothing changed",
         commits=(commit,) if commit else (),
+        hooks=made.hooks if commit else (),
     )
 
 

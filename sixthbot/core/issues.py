@@ -43,7 +43,7 @@ class Subtask:
 
     `text` is the item without its box and without its `do:` span. `by` says who did it or should:
     "recipe NAME", "action NAME", "person" or "issue" (ticked when it came). `reason` says why it waits or failed.
-    `commits` are full ids, empty when nothing changed.
+    `commits` are full ids, empty when nothing changed; `hooks` the git hooks that let its commit pass.
     """
 
     n: int
@@ -53,6 +53,7 @@ class Subtask:
     by: str = ""
     reason: str = ""
     commits: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _HEADER = """\
 # The plan of this issue: its subtasks, in order. sixthbot works through them from the top.
 # `text`, `do` (a recipe's name, then key=value) and `status` (open, waiting, failed, done) are yours to edit;
-# a number is never used again. `by`, `reason` and `commits` say who did it, why it waits, and where it is.
+# a number is never used again. `by`, `reason` and `commits` say who did it, why it waits, and where it is,
+# `hooks` which git hooks its commit went through.
 
 """
 
@@ -40,8 +41,9 @@ def _to_table(subtask: Subtask) -> dict[str, Any]:
     for key in ("by", "reason"):
         if value := getattr(subtask, key):
             table[key] = value
-    if subtask.commits:
-        table["commits"] = list(subtask.commits)
+    for key in ("commits", "hooks"):
+        if values := getattr(subtask, key):
+            table[key] = list(values)
     return table
 
 

@@ -73,7 +73,7 @@ def plan_rows(data: bytes, name: str) -> list[dict[str, Any]]:
 def _subtask_row(table: Any, where: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: not a table")
-    unknown = set(table) - {"n", "text", "status", "do", "by", "reason", "commits"}
+    unknown = set(table) - {"n", "text", "status", "do", "by", "reason", "commits", "hooks"}
     if unknown:
         raise ConfigError(f"{where}: unknown key {min(unknown)!r}")
     n = table.get("n")
@@ -82,13 +82,10 @@ def _subtask_row(table: Any, where: str) -> dict[str, Any]:
     status = table.get("status", "open")
     if status not in SUBTASK_STATUSES:
         raise ConfigError(f"{where}: status must be one of {', '.join(SUBTASK_STATUSES)}")
-    commits = table.get("commits", [])
-    if not isinstance(commits, list) or not all(isinstance(commit, str) for commit in commits):
-        raise ConfigError(f"{where}: commits must be a list of commit ids")
     return {
         "n": n, "text": _text(table, "text", where), "asked": _asked(_text(table, "do", where), where),
         "status": status, "by": _text(table, "by", where), "reason": _text(table, "reason", where),
-        "commits": tuple(commits),
+        "commits": _texts(table, "commits", where, "commit ids"), "hooks": _texts(table, "hooks", where, "hooks"),
     }  # fmt: skip
 
 
@@ -97,6 +94,13 @@ def _text(table: Mapping[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{where}: {key} must be text")
     return value
+
+
+def _texts(table: Mapping[str, Any], key: str, where: str, what: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ConfigError(f"{where}: {key} must be a list of {what}")
+    return tuple(value)
 
 
 def _asked(text: str, where: str) -> tuple[str, dict[str, str]] | None:

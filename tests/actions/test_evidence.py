@@ -87,6 +87,8 @@ def test_the_facts_of_a_python_change(python: Workshop) -> None:
         f"`sixthbot undo {operation.id}` takes back the last thing that was done to this branch (changelog)"
         in text
     )
+    (backup,) = [one for one, _, _ in operation.backups()]
+    assert f"It was at {python.dir.tip(backup)[:12]} before, which `{backup}` keeps.\n" in text
     assert "\n\n\n" not in text
 
 

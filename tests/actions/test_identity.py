@@ -130,7 +130,7 @@ def test_gpg_signs_too(busy: Workshop, tmp_path: Path, monkeypatch: pytest.Monke
 def test_unsigned_is_said_and_needs_no_identity_of_the_user(busy: Workshop) -> None:
     busy.steps()
     assert "No commit is signed." in busy.draft().text
-    assert "No git hooks ran on the bot's commits." in busy.draft().text
+    assert "No git hooks ran on the bot's commits (the setting is skip)." in busy.draft().text
 
 
 def _hook(shop: Workshop, name: str, script: str) -> None:
@@ -147,6 +147,12 @@ def test_hooks_run_only_where_the_settings_say_so(busy: Workshop, tmp_path: Path
     assert not marker.exists()
 
 
+def test_where_there_are_no_hooks_none_is_said_to_have_run(busy: Workshop) -> None:
+    busy.config["commit"] = {"hooks": "run"}
+    busy.steps("branch", "plan", "work", "describe")
+    assert "No git hooks ran on the bot's commits (the setting is run)." in busy.draft().text
+
+
 def test_hooks_see_the_change_staged_and_may_change_it_and_its_message(busy: Workshop) -> None:
     busy.config["commit"] = {"hooks": "run"}
     _hook(busy, "pre-commit", "git diff --cached --name-only >seen && git add seen\n")
@@ -156,7 +162,11 @@ def test_hooks_see_the_change_staged_and_may_change_it_and_its_message(busy: Wor
     assert busy.dir.git("show", f"{first}:seen").strip() == "a"
     assert busy.message(first).rstrip().endswith("Reviewed-by: a hook")
     assert "Sixth-Subtask: 1" in busy.message(first)
-    assert "The hooks pre-commit and commit-msg ran on commits of subtasks" in busy.draft().text
+    told = "Git hooks ran, pre-commit and commit-msg on 2 commits of subtasks; on the other commits none did"
+    assert f"{told} (the setting is run)." in busy.draft().text
+    busy.config["commit"] = {"hooks": "skip"}
+    busy.step("describe")
+    assert f"{told} (the setting is skip)." in busy.draft().text  # what happened, not what would now
     assert not (busy.dir.path / "seen").exists()
 
 

@@ -17,6 +17,7 @@ LONG = Subtask(
     by="recipe fmt",
     reason="'''\n\"",
     commits=("a" * 40, "b" * 40),
+    hooks=("pre-commit", "commit-msg"),
 )
 
 
