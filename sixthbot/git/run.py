@@ -131,13 +131,15 @@ class Git:
 
         `cwd` is a linked worktree of the bot; without it git sees no work tree of the user. `index` is a private index
         file. `write` makes new objects durable. `network` lets it speak to remotes. `timeout` is in seconds.
-        Raise GitFailed when it fails (unless `check` is false) or takes longer, UsageError when git is missing or old.
+        Raise GitFailed when it fails (unless `check` is false), is killed or takes longer, UsageError when git is
+        missing or old.
         """
         command, environment, place = self._call(
             args, cwd=cwd, index=index, env=env, write=write, network=network
         )
         result = execute(command, cwd=place, env=environment, stdin=stdin, timeout=timeout, network=network)
-        if check and result.status:
+        # one that was killed has answered nothing: taken for a no, it makes a branch that is there count as gone
+        if result.status < 0 or (check and result.status):
             raise failure(args[0], result)
         return result
 
@@ -217,7 +219,7 @@ def failure(command: str, result: Result) -> GitFailed:
     """Return the error for a git command that failed."""
     partial = b"from promisor remote" in result.stderr
     return GitFailed(
-        f"git {command} failed: {result.complaint or f'exit status {result.status}'}",
+        f"git {command} failed: {result.complaint or _ended(result.status)}",
         hint="this clone has only a part of the history, and the bot opens no connection to fetch the rest: "
         "git fetch --refetch --no-filter, then have it tried again"
         if partial
@@ -225,6 +227,10 @@ def failure(command: str, result: Result) -> GitFailed:
         exit_status=result.status,
         stderr=masked(result.stderr.decode("utf-8", "replace")),
     )
+
+
+def _ended(status: int) -> str:
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def admin_dir(git_dir: Path, worktree: Path) -> Path | None:

@@ -44,6 +44,12 @@ def test_a_failure_can_be_looked_at_instead(repo: RepoDir) -> None:
     assert done.status == 1
 
 
+def test_a_git_that_was_killed_has_not_said_no(repo: RepoDir) -> None:
+    with pytest.raises(GitFailed, match="killed by signal 9") as caught:
+        git_of(repo).run("-c", "alias.die=!kill -9 $PPID", "die", check=False)
+    assert caught.value.exit_status == -9
+
+
 def test_complaints_are_one_clean_line() -> None:
     done = Result(1, b"", b"warning: first\nfatal: it \x1b[31mfailed\x1b[0m\nmore\n")
     assert done.complaint == "it [31mfailed[0m"
