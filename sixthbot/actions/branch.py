@@ -13,13 +13,12 @@ from sixthbot.actions.depends import footing
 from sixthbot.actions.limits import require_room
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater
 from sixthbot.core.messages import kind_of, label_words
-from sixthbot.core.names import BranchName, branch_for, clean_line, in_the_way, prefix_for
+from sixthbot.core.names import BranchName, Oid, branch_for, clean_line, in_the_way, prefix_for
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.refs import all_refs, list_refs, tip
 
 if TYPE_CHECKING:
     from sixthbot.core.issues import Issue, IssueRecord
-    from sixthbot.core.names import Oid
 
 _HEADS = "refs/heads/"
 _REMOTES = "refs/remotes/"
@@ -45,7 +44,8 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     require_room(ctx, record)
     lower = footing(ctx, record, issue)
     base, commit = _base(ctx, issue, args) if lower is None else _on_top_of(ctx, lower)
-    chosen = _choose(ctx, issue, record, keep=name)
+    made = _made_before(ctx, record) if name is None else None
+    chosen, commit = made or (_choose(ctx, issue, record, keep=name), commit)
     # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
     record = ctx.store.issues.change_record(
         record.id,
@@ -58,6 +58,8 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
             came_into="",
         ),
     )
+    if made is not None:
+        return Outcome(_outputs(record))
     try:
         require_room(ctx, record)
     except TryLater:
@@ -67,6 +69,24 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     on = f", the branch of issue {lower.id}" if lower is not None else ""
     ctx.tell(f"branch {chosen} starts at {base} ({commit[:12]}){on}")
     return Outcome(_outputs(record))
+
+
+def _made_before(ctx: Context, record: IssueRecord) -> tuple[BranchName, Oid] | None:
+    """Return the branch that was made for the issue and the commit it began at, where its record does not say so.
+
+    That is so where the record was brought back as it was before.
+    """
+    for operation in reversed(ctx.store.operations.list()):
+        for ref, old, new in operation.refs if operation.reason == _reason(record.id) else ():
+            if old is None and new is not None and ref.startswith(_HEADS):
+                name = BranchName.of_ref(ref)
+                if name is not None and tip(ctx.repo.git, name) in ctx.store.operations.tips_written(ref):
+                    return name, Oid(new)
+    return None
+
+
+def _reason(issue_id: str) -> str:
+    return f"branch for issue {issue_id}"
 
 
 def _is_ours(ctx: Context, record: IssueRecord, name: BranchName) -> bool:
@@ -184,7 +204,7 @@ def _taken(ctx: Context, *, but: str) -> _Taken:
 
 def _create(ctx: Context, name: BranchName, commit: Oid) -> None:
     try:
-        move_recorded(ctx, name, old=None, new=commit, reason=f"branch for issue {ctx.task.issue}")
+        move_recorded(ctx, name, old=None, new=commit, reason=_reason(ctx.task.issue))
     except RefMoved:
         raise TryLater(f"somebody made a branch {name} at the same moment", seconds=1.0) from None
 

@@ -242,9 +242,7 @@ class Laying:
 
     def _spend(self, folded: Folded) -> None:
         queue = self.services.store.queue
-        for task in sorted(folded.spent):
-            if not queue.knows(task):
-                queue.spend(task)
+        queue.spend(*sorted(task for task in folded.spent if not queue.knows(task)))
 
     def _settle(self, folded: Folded) -> None:
         """Keep the documents that lost beside those that won, and say so in the state, so that it is said once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import time
 from collections import Counter
@@ -16,21 +17,24 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.names import clean_line
 from sixthbot.core.statefold import assemble
 from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
+from sixthbot.engine.recalling import recall_operations
 from sixthbot.engine.saving import State
 from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, stash_holds
 from sixthbot.store import clock as store_clock
+from sixthbot.store.config import load_config
 from sixthbot.store.open import open_store
 from sixthbot.store.reading import read_small
 from sixthbot.store.setup import begin_home, check_tracked, initialise
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.keep import forget_cursors, restore_local
-from sixthbot.store.state.lay import CannotLay, Layer, mark_of
+from sixthbot.store.state.lay import CannotLay, Content, Layer, mark_of
 from sixthbot.store.state.layout import Spot, is_setting, path_of, task_of
+from sixthbot.store.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from threading import Event
 
     from sixthbot.core.names import Oid
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from sixthbot.core.stateops import Op
     from sixthbot.engine.services import Services
     from sixthbot.git.repository import Repository
+    from sixthbot.store.atomic import Durability
     from sixthbot.store.open import Store
     from sixthbot.store.paths import Places
 
@@ -55,13 +60,15 @@ _REJECTED = "inbox/rejected/"
 class Rebuilt:
     """What was brought back: how many files below each folder, when they were saved, and what could not be used.
 
-    `lost` names what came after the last save, as far as anybody knows.
+    `lost` names what came after the last save, as far as anybody knows; `recalled` counts the operations that came
+    after it and that git's own notes tell of.
     """
 
     saved: datetime | None
     restored: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    recalled: int = 0
 
     def story(self) -> list[str]:
         """Return it in lines for people."""
@@ -72,6 +79,8 @@ class Rebuilt:
         lines = [
             f".sixth was taken away and is brought back as it was saved on {when}: {counts or 'nothing'}"
         ]
+        if self.recalled:
+            lines.append(f"not saved yet, and known from git's own notes: operations {self.recalled}")
         if self.lost:
             more = f" and {len(self.lost) - 10} more" if len(self.lost) > 10 else ""  # noqa: PLR2004 - a line's worth
             lines.append(f"not saved yet, and gone: {clean_line(', '.join(self.lost[:10]), limit=500)}{more}")
@@ -99,13 +108,14 @@ def bring_back(
         report = Rebuilt(saved, lost=[path for path in lost if not path.startswith("journal/")])
         if before == "foreign":
             forget_cursors(places)
-        store = open_store(places, durability="process", clock=clock)
-        laying = _Laying(state, store, folded, tip, report)
         begin_home(places)
-        laying.settings()
+        _Laying(state, open_store(places, clock=clock), folded, tip, report).settings()
         initialise(places)  # makes the folders, and a first configuration only where there is none
-        rows = laying.everything()
-        restore_local(places)
+        durability = _durability(places)
+        store = open_store(places, durability=durability, clock=clock)
+        rows = _Laying(state, store, folded, tip, report).everything()
+        report.recalled = len(recall_operations(repo.git, store))
+        restore_local(places, durability=durability)
         with state.index() as index:
             index.clear()
             index.put(rows)
@@ -114,6 +124,14 @@ def bring_back(
     for line in report.story():
         store.journal.append("state.rebuilt", line, level="warning", data={"restored": dict(report.restored)})
     return report
+
+
+def _durability(places: Places) -> Durability:
+    """Return what must survive, as the settings say that are there by now."""
+    try:
+        return load_config(places, Trust(places.data_dir), os.environ).config.bot.durability
+    except SixthError:
+        return "power"
 
 
 def is_saved_only(places: Places, repo: Repository) -> bool:
@@ -188,9 +206,7 @@ class _Laying:
             for key, one in self.folded.entities.items()
             if one.winner.kind == DROP and (task := task_of(key))
         }
-        unknown = sorted(task for task in spent if not self.store.queue.knows(task))
-        for task in unknown:
-            self.store.queue.spend(task)
+        self.store.queue.spend(*sorted(task for task in spent if not self.store.queue.knows(task)))
         return rows
 
     def _wanted(self) -> list[Entity]:
@@ -247,30 +263,29 @@ class _Laying:
         for start in range(0, len(entities), _SLICE):
             piece = entities[start : start + _SLICE]
             contents = self._contents(entity.winner.hash for entity in piece)
+            wanted = []
             for entity in piece:
-                row = self._lay_one(layer, entity, contents)
-                if row is not None:
-                    yield row
+                if self._is_there(layer, entity.winner):
+                    yield _unsaid(entity)
+                elif (data := contents.get(entity.winner.hash)) is None:
+                    self.report.refused.append(f"{entity.winner.key}: its content is not in the state")
+                else:
+                    wanted.append((entity, data))
+            yield from self._lay_together(layer, wanted)
 
-    def _lay_one(self, layer: Layer, entity: Entity, contents: Mapping[str, bytes]) -> Row | None:
-        op = entity.winner
-        spot, ids = Spot(op.key, op.place), " ".join(entity.ids)
-        unsaid = Row(op.key, path_of(spot), op.place, op.hash, op.size, 0, 0, ids, op.group, task_of(op.key))
-        here = self._here(layer, spot)
-        if here == op.hash or (here and here not in self.folded.hashes.get(op.key, ())):
-            return unsaid  # as it should be; or newer than anything that was saved, so that it counts
-        data = contents.get(op.hash)
-        if data is None:
-            self.report.refused.append(f"{op.key}: its content is not in the state")
-            return None
-        try:
-            mtime, _ = mark_of(op)
-            row = layer.put(spot, data, ids=ids, group=op.group, mtime=int(mtime or 0))
-        except CannotLay as error:
-            self.report.refused.append(error.message)
-            return None
-        self.report.restored[_counted(op.key)] += 1
-        return row
+    def _is_there(self, layer: Layer, op: Op) -> bool:
+        """Tell whether a file is as it should be, or newer than anything that was saved, so that it counts."""
+        here = self._here(layer, Spot(op.key, op.place))
+        return here == op.hash or (here != "" and here not in self.folded.hashes.get(op.key, ()))
+
+    def _lay_together(self, layer: Layer, wanted: Sequence[tuple[Entity, bytes]]) -> Iterator[Row]:
+        contents = [_content(entity, data) for entity, data in wanted]
+        for (entity, _), row in zip(wanted, layer.put_all(contents), strict=True):
+            if isinstance(row, CannotLay):
+                self.report.refused.append(row.message)
+            else:
+                self.report.restored[_counted(entity.winner.key)] += 1
+                yield row
 
     def _here(self, layer: Layer, spot: Spot) -> str:
         """Return the hash of the file that is there under a key, empty when there is none."""
@@ -306,6 +321,21 @@ class _Laying:
 
     def _contents(self, hashes: Iterable[str]) -> dict[str, bytes]:
         return {} if self.tip is None else self.state.contents(self.tip, hashes)
+
+
+def _unsaid(entity: Entity) -> Row:
+    """Return the row of a file that was not looked at."""
+    op = entity.winner
+    path = path_of(Spot(op.key, op.place))
+    return Row(
+        op.key, path, op.place, op.hash, op.size, 0, 0, " ".join(entity.ids), op.group, task_of(op.key)
+    )
+
+
+def _content(entity: Entity, data: bytes) -> Content:
+    op = entity.winner
+    mtime, _ = mark_of(op)
+    return Content(Spot(op.key, op.place), data, " ".join(entity.ids), op.group, int(mtime or 0))
 
 
 def _names_of(op: Op) -> set[tuple[str, ...]]:

@@ -26,7 +26,7 @@ from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Change, Collector
 from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.state.index import Index, Row, open_index
-from sixthbot.store.state.keep import keep_local
+from sixthbot.store.state.keep import Local, keep_local, look_at_local
 from sixthbot.store.state.layout import Spot, path_of, task_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
 """How much goes into one commit of the state at most, so that memory stays small whatever waits to be saved."""
 _PATIENCE = 30.0  # seconds to wait for another process that saves
 _EVERY = 1.0  # seconds between two savings, at least
-_SHARE = 20.0  # at least so many times as long as a saving took
+_SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
 _LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
 _FORMAT = b"The state of sixthbot, format 1. See docs/state.md.\n"
@@ -87,7 +87,7 @@ class State:
 
     def index(self) -> AbstractContextManager[Index]:
         """Lend the index of what was saved."""
-        return open_index(self.places.beside / "saved.db")
+        return open_index(self.places.beside / "saved.db", durability=self.repo.git.durability)
 
     def folded(self, commit: Oid | None) -> Folded:
         """Return the state at a commit, of the operations that are sound."""
@@ -104,10 +104,11 @@ class State:
         found = self.ref.contents(commit, hashes, limit=SIZE_LIMIT)
         return {one: data for one, data in found.items() if hashlib.sha256(data).hexdigest() == one}
 
-    def save(self, paths: Mapping[str, bool] | None = None) -> Saved:
+    def save(self, paths: Mapping[str, bool] | None = None, *, local: Local | None = None) -> Saved:
         """Save the files named, or everything that changed; return what was done. Nothing while `.sixth` is not whole.
 
-        `paths` are below `.sixth`, each with whether the bot took it away.
+        `paths` are below `.sixth`, each with whether the bot took it away. `local` is what is this clone's alone, as it
+        was before they were gathered; by default it is looked at now, without cursors where only some files are named.
         """
         if not self.places.sixth.is_dir():
             return Saved(0, whole=False)
@@ -115,6 +116,7 @@ class State:
             mark_home(self.places)
         if standing(self.places) != "whole":
             return Saved(0, whole=False)
+        local = look_at_local(self.places, cursors=paths is None) if local is None else local
         with self.alone(), self.index() as index:
             if self.caught_up(index):
                 paths = None
@@ -122,7 +124,7 @@ class State:
             changes = collector.everything() if paths is None else collector.these(paths)
             count = sum(self.write(index, piece) for piece in _slices(changes))
             index.put(collector.seen_again)
-        keep_local(self.places)
+        keep_local(self.places, local, durability=self.repo.git.durability)
         return Saved(count, tuple(collector.left_out))
 
     def tracked(self, *, anew: bool) -> frozenset[str]:
@@ -305,10 +307,12 @@ class Keeper:
 
     def _save(self, *, everything: bool) -> None:
         everything |= self.changes.everything
-        paths = self.changes.take()
+        paths: dict[str, bool] = {}
         began = time.monotonic()
         try:
-            saved = self._state.save(None if everything else paths)
+            local = look_at_local(self._state.places, cursors=True)
+            paths = self.changes.take()
+            saved = self._state.save(None if everything else paths, local=local)
         except RefMoved:
             self.changes.give_back(paths, everything=everything)
         except (SixthError, OSError) as error:

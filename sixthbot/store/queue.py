@@ -163,9 +163,9 @@ class Queue(Switches):
                 if task is not None and task.issue in wanted:
                     yield task
 
-    def spend(self, task_id: str) -> None:
-        """Let no task of that id be put any more: what it would be for is in another one."""
-        self._spend([task_id])
+    def spend(self, *task_ids: str) -> None:
+        """Let no task of these ids be put any more: what they would be for is in others."""
+        self._spend(task_ids)
 
     def _spend(self, task_ids: Collection[str]) -> None:
         with self._guard, self._known.alone():

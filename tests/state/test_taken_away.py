@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.engine.rebuild import bring_back
 from sixthbot.engine.saving import State
-from tests.bot.home import Home, Watching, make_home, until
+from sixthbot.sources.wake import Woken
+from sixthbot.store import disk
+from tests.bot.home import CONFIG, Home, Watching, make_home, until
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
@@ -137,6 +143,59 @@ def test_a_second_time_neither(home: Home) -> None:
     assert len(list(home.places.rejected.glob("bad.md*"))) == len({"the file", "its reason"})
 
 
+def tasks(home: Home) -> dict[str, str]:
+    return {
+        task.issue: getattr(task.state, "reason", task.state.name)
+        for task in home.tasks()
+        if task.issue == "a"
+    }
+
+
+def rebuilt_from(home: Home, state: str) -> None:
+    """Take `.sixth` away as if the bot had been killed before it saved more than `state`, and bring it back."""
+    home.repo.git("update-ref", "refs/sixth/state", state)
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+
+
+def accepted_only(home: Home) -> str:
+    """Drop an issue, let it be accepted, and return the state as it is then; the work on it is done, and not in there."""
+    home.drop("a.md", ISSUE.format(id="a"))
+    bot = home.bot()
+    until(lambda: bot.tick(Woken()) >= 0 and home.tasks("ready"))
+    State(home.places, bot.services().repo, clock=lambda: datetime.now(UTC)).save()
+    before = home.repo.tip("refs/sixth/state")
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert subjects(home, "a") == ["chore: sort"]
+    return before
+
+
+def test_a_branch_that_was_made_and_moved_after_the_last_saving_is_still_the_bot_s(home: Home) -> None:
+    before = accepted_only(home)
+    moved = {change for one in home.store.operations.list() for change in one.refs}
+    ids = {one.id for one in home.store.operations.list() if one.refs[0][1] is not None}
+    rebuilt_from(home, before)
+    assert {change for one in home.store.operations.list() for change in one.refs} == moved
+    assert ids <= {one.id for one in home.store.operations.list()}, "their backups go by these ids"
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
+    assert subjects(home, "a") == ["chore: sort"]
+    assert home.repo.git("branch", "--format=%(refname:short)") == "main\nsixth/issue-a"
+
+
+@pytest.mark.parametrize("how", ["amended", "added to"])
+def test_but_what_a_person_did_to_it_freezes_it(home: Home, how: str) -> None:
+    before = accepted_only(home)
+    message = home.repo.git("log", "-1", "--format=%B", "sixth/issue-a")  # with all its trailers
+    home.repo.git("checkout", "--quiet", "sixth/issue-a")
+    again = ("--amend",) if how == "amended" else ("--allow-empty",)
+    home.repo.git("commit", "--quiet", *again, "-m", message)
+    home.repo.git("checkout", "--quiet", "main")
+    tip = home.repo.tip("sixth/issue-a")
+    rebuilt_from(home, before)
+    assert tip not in home.store.operations.tips_written("refs/heads/sixth/issue-a")
+
+
 def saved_state(home: Home, place: str) -> bool:
     tree = home.repo.try_git("grep", "-h", f'"place":"{place}"', "refs/sixth/state", "--", "ops")
     return bool(tree.stdout)
@@ -170,3 +229,54 @@ def test_a_stash_that_is_popped_soon_is_waited_for(home: Home) -> None:
         until(home.places.inbox.is_dir)  # an empty folder is nothing to git
         home.drop("b.md", ISSUE.format(id="b"))
         until(lambda: {task.issue for task in home.tasks("parked")} == {"a", "b"})
+
+
+@dataclass
+class NotSafe(disk.Disk):
+    """A disk that knows what a power cut would take: bytes that were not synced, and names in folders that were not."""
+
+    bytes: set[int] = field(default_factory=set)
+    names: dict[str, set[str]] = field(default_factory=dict)
+    torn: list[str] = field(default_factory=list)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        self.bytes.add(os.fstat(descriptor).st_ino)
+        return super().write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        self.bytes.discard(os.fstat(descriptor).st_ino)
+        self.names.pop(str(Path(f"/proc/self/fd/{descriptor}").readlink()), None)
+
+    def rename(self, source: disk.StrPath, target: disk.StrPath) -> None:
+        super().rename(source, target)
+        self._named(target)
+
+    def rename_exclusive(self, source: disk.StrPath, target: disk.StrPath) -> None:
+        super().rename_exclusive(source, target)
+        self._named(target)
+
+    def _named(self, target: disk.StrPath) -> None:
+        folder, _, name = os.fspath(target).rpartition("/")
+        self.names.setdefault(folder, set()).add(name)
+        if os.lstat(target).st_ino in self.bytes:
+            self.torn.append(os.fspath(target))
+
+
+def test_what_comes_back_survives_a_power_cut_before_it_counts_as_whole(home: Home) -> None:
+    home.repo.git("rm", "--cached", "--quiet", ".sixth/config.toml")
+    home.repo.git("commit", "--quiet", "-m", "chore: settings are mine")
+    home.configure(CONFIG.replace('"process"', '"power"'))
+    work_on(home, "a", "b")
+    assert sixthbot("queue", "pause", "low", cwd=home.repo.path).code == 0
+    git_clean(home.repo)
+    seen = NotSafe()
+    disk.use(seen)
+    try:
+        assert bring_back(home.places) is not None
+    finally:
+        disk.use(None)
+    volatile = {str(home.places.local), str(home.places.locks), str(home.places.beside)}
+    assert [path for path in seen.torn if path.rpartition("/")[0] not in volatile] == []
+    assert {folder: names for folder, names in seen.names.items() if folder not in volatile} == {}
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert [subjects(home, name).count("chore: sort") for name in "ab"] == [1, 1]

@@ -40,8 +40,8 @@ def mark_home(places: Places) -> None:
     make_dirs(places.beside)
     mark = secrets.token_hex(8)
     # the mark first: a crash in between leaves a home that is foreign, and so is looked at whole once more
-    write_file(_mark_path(places), f"{mark}\n".encode(), point=_MARK, durability="process")
-    save_json(places.beside / "home", {"mark": mark}, point=_TWIN, durability="process")
+    write_file(_mark_path(places), f"{mark}\n".encode(), point=_MARK, durability="power")
+    save_json(places.beside / "home", {"mark": mark}, point=_TWIN, durability="power")
 
 
 def clear_the_way(places: Places) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from sixthbot.store.atomic import Durability
+
 _VERSION = 1
 _NUMBERS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS, sqlite3.SQLITE_BUSY: errno.EBUSY,
@@ -105,15 +107,16 @@ class Index:
 
 
 @contextmanager
-def open_index(path: Path) -> Iterator[Index]:
+def open_index(path: Path, *, durability: Durability) -> Iterator[Index]:
     """Lend the index, made anew where it is missing, damaged or of another version; what the block did is kept if it ends well.
 
-    A power cut may cost it its last changes: it then goes with an older state, which is seen, and is made anew.
+    A power cut may cost it its last changes: it then goes with an older state, which is seen, and is made anew. With
+    `durability` "process" it may leave a mixture of both, which is not seen.
     Raise OSError for whatever the database cannot do, such as writing to a full disk; one that turns out to be damaged
     while it is lent is removed, and the next one begins anew.
     """
     try:
-        with closing(_connected(path)) as connection, connection:
+        with closing(_connected(path, durability)) as connection, connection:
             yield Index(connection)
     except sqlite3.Error as error:
         if _is_damage(error):
@@ -138,21 +141,21 @@ def _remove(path: Path) -> None:
             path.with_name(name).unlink()
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connected(path: Path, durability: Durability) -> sqlite3.Connection:
     path.parent.mkdir(exist_ok=True)
     try:
-        return _prepared(path)
+        return _prepared(path, durability)
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
         _remove(path)
-        return _prepared(path)
+        return _prepared(path, durability)
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
+def _prepared(path: Path, durability: Durability) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30.0)
     try:
-        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'OFF'}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
             connection.executescript(

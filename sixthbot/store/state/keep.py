@@ -4,40 +4,66 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from sixthbot.store.atomic import Durability
     from sixthbot.store.paths import Places
 
 _KEEP = point("state.keep")
 _FORGET = point("state.keep.forget")
 _RESTORE = point("state.keep.restore")
 _LIMIT = 64 << 20
+_CURSORS = "local/cursors/"
 _FOLDERS = ("local/cursors", "queue/paused")
 _FILES = ("local/config.toml",)
 
 
-def keep_local(places: Places) -> None:
-    """Copy what changed: what the sources saw last, which lanes are paused, the settings of this clone."""
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What belongs to this clone alone, as it was at one moment: the names of all of it, and what is new of it."""
+
+    names: frozenset[str]
+    new: Mapping[str, bytes]
+
+
+def look_at_local(places: Places, *, cursors: bool) -> Local:
+    """Read what the sources saw last, which lanes are paused and the settings of this clone.
+
+    To be done before what is saved with it is looked at: a cursor that is kept must not be ahead of the tasks that are.
+    With `cursors` false those are left as they were kept.
+    """
     here, kept = places.sixth, places.beside / "keep"
     names = set(_names(here))
+    if not cursors:
+        names = {name for name in names if not name.startswith(_CURSORS)}
+        names |= {name for name in _names(kept) if name.startswith(_CURSORS)}
+    new = {}
     for name in names:
-        if _time(here / name) > _time(kept / name):
-            with suppress(FileNotFoundError, Refused):
-                data = read_small(here / name, _LIMIT)
-                make_dirs((kept / name).parent)
-                write_file(kept / name, data, point=_KEEP, durability="process")
-    for name in set(_names(kept)) - names:
+        if _time(here / name) > _time(kept / name) and (cursors or not name.startswith(_CURSORS)):
+            with suppress(OSError, Refused):
+                new[name] = read_small(here / name, _LIMIT)
+    return Local(frozenset(names), new)
+
+
+def keep_local(places: Places, local: Local, *, durability: Durability) -> None:
+    """Copy what is new, and take away what is gone."""
+    kept = places.beside / "keep"
+    for name, data in sorted(local.new.items()):
+        make_dirs((kept / name).parent)
+        write_file(kept / name, data, point=_KEEP, durability=durability)
+    for name in set(_names(kept)) - local.names:
         remove(kept / name, point=_FORGET)
 
 
-def restore_local(places: Places) -> None:
+def restore_local(places: Places, *, durability: Durability) -> None:
     """Put the copies back where there is nothing of that name."""
     kept = places.beside / "keep"
     for name in _names(kept):
@@ -45,13 +71,13 @@ def restore_local(places: Places) -> None:
         if not os.path.lexists(target):
             make_dirs(target.parent)
             data = read_small(kept / name, _LIMIT)
-            write_file(target, data, point=_RESTORE, durability="process")
+            write_file(target, data, point=_RESTORE, durability=durability)
 
 
 def forget_cursors(places: Places) -> None:
     """Take the cursors of a `.sixth` that came from elsewhere away: they tell of another repository."""
     for name in tuple(_names(places.sixth)):
-        if name.startswith("local/cursors/"):
+        if name.startswith(_CURSORS):
             remove(places.sixth / name, point=_FORGET)
 
 

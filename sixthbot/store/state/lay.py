@@ -6,18 +6,20 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.errors import Refused, SixthError
 from sixthbot.core.tasks import Ready, Running, Task
 from sixthbot.store import taskfile
-from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file
+from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file, write_files
 from sixthbot.store.locks import exclusive, is_free, lease_file
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.layout import path_of, spot_of, task_of
 from sixthbot.store.taskfile import BadTaskFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sixthbot.core.stateops import Op
     from sixthbot.store.open import Store
     from sixthbot.store.state.layout import Spot
@@ -35,23 +37,76 @@ class InHand(CannotLay):
     """A task that a living worker of this clone is doing; it is left alone until that is over."""
 
 
+class Content(NamedTuple):
+    """What is to be put under a key: its bytes, the operations that say so, its issue, and when it was changed."""
+
+    spot: Spot
+    data: bytes
+    ids: str = ""
+    group: str = ""
+    mtime: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """Writes below one `.sixth`, in the way that everything else there is written."""
 
     store: Store
 
+    def put_all(self, contents: Sequence[Content]) -> Iterator[Row | CannotLay]:
+        """Do what `put` does with each, in order, and yield its row or why not; what is new shares its syncs.
+
+        Only where nobody else is at work, as after `.sixth` was taken away. No content has its name before all that
+        are written with it would survive a power cut: one that was torn would count as newer than what was saved.
+        """
+        files = [one for one in contents if not one.spot.key.startswith("queue/") and self._is_free(one)]
+        for one in files:
+            make_dirs((self.store.places.sixth / one.spot.key).parent)
+        wanted = [(self.store.places.sixth / one.spot.key, one.data, _LAY) for one in files]
+        if wanted:
+            write_files(wanted, durability=self.store.durability)
+        put = {task.id for task in self.store.queue.put_many(self._tasks(contents))}
+        written = {one.spot.key for one in files}
+        for one in contents:
+            try:
+                yield self._put(one, written=one.spot.key in written or task_of(one.spot.key) in put)
+            except CannotLay as error:
+                yield error
+
+    def _is_free(self, content: Content) -> bool:
+        """Tell whether there is nothing where a file goes, and nothing but folders above it."""
+        path: Path = self.store.places.sixth / content.spot.key
+        above = next(folder for folder in path.parents if os.path.lexists(folder))
+        return not os.path.lexists(path) and above.is_dir() and not above.is_symlink()
+
+    def _tasks(self, contents: Sequence[Content]) -> list[Task]:
+        tasks = []
+        for one in contents:
+            if one.spot.key.startswith("queue/"):
+                try:
+                    tasks.append(self._task(one.spot, one.data))
+                except CannotLay:
+                    continue  # it is told of in its turn
+        return tasks
+
     def put(self, spot: Spot, data: bytes, *, ids: str, group: str, mtime: int = 0) -> Row:
         """Write a content over what is there; return its row. Raise CannotLay where it may not be.
 
         `mtime` is when it was changed, in nanoseconds: part of the name by which an inbox file is known. 0: now.
         """
+        return self._put(Content(spot, data, ids, group, mtime), written=False)
+
+    def _put(self, content: Content, *, written: bool) -> Row:
+        spot, data, ids, group, mtime = content
         if spot.key.startswith("queue/"):
-            path = self._put_task(spot, data)
-            found = spot_of(path)
-            spot = spot if found is None else found
+            task = self._task(spot, data)
+            if not written:
+                self._put_task(spot, task)
+            place = f"ready/{task.lane.value}" if isinstance(task.state, Ready) else task.state.name
+            spot = spot._replace(place=place)
+            path = path_of(spot)
         else:
-            path = self._put_file(spot.key, data)
+            path = spot.key if written else self._put_file(spot.key, data)
             if mtime:
                 os.utime(self.store.places.sixth / path, ns=(mtime, mtime), follow_symlinks=False)
         status = os.lstat(self.store.places.sixth / path)
@@ -130,7 +185,8 @@ class Layer:
             raise CannotLay(f"{key}: {error.strerror}") from None
         return key
 
-    def _put_task(self, spot: Spot, data: bytes) -> str:
+    def _task(self, spot: Spot, data: bytes) -> Task:
+        """Return the task that a content is; raise CannotLay where it is none."""
         name = spot.key.partition("/")[2]
         try:
             content = taskfile.decode(data, name)
@@ -140,6 +196,9 @@ class Layer:
         task = taskfile.in_folder(content, spot.place.partition("/")[0], lane=lane)
         if isinstance(task.state, Running):
             task = replace(task, state=Ready())  # its worker is on another machine, or gone
+        return task
+
+    def _put_task(self, spot: Spot, task: Task) -> None:
         found = self.store.queue.find(task.id)
         if found is None:
             laid = self.store.queue.put(task)
@@ -148,8 +207,6 @@ class Layer:
             laid = found == task or self.store.queue.settle(found, task) is not None
         if not laid:
             raise CannotLay(f"{spot.key}: its task is over here, or was moved this moment")
-        place = f"ready/{task.lane.value}" if isinstance(task.state, Ready) else task.state.name
-        return path_of(spot._replace(place=place))
 
     def _require_free(self, task: Task) -> None:
         if isinstance(task.state, Running) and not is_free(lease_file(self.store.places, task.state.worker)):

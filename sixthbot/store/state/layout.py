@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TOPS = (
-    "issues",
-    "inbox",
     "queue",
     "checkpoints",
     "drafts",
     "artifacts",
     "operations",
+    "issues",
+    "inbox",
     "journal",
     "rules",
     "templates",
 )
-"""The folders of `.sixth` that travel; of the files beside them only the configuration does."""
+"""The folders of `.sixth` that travel; of the files beside them only the configuration does.
+
+What is written later stands first: whoever looks at all of them while the bot works finds no task without its issue.
+"""
 
 SETTINGS = ("config.toml", "rules/", "templates/")
 """What people edit to tell the bot how to work; it travels only where git does not carry it."""

@@ -1,0 +1,85 @@
+"""After `.sixth` was taken away: brings back the operations that were not saved yet, from what git noted of the moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sixthbot.actions.moving import record_move
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.reflog import own_moves
+from sixthbot.core.times import format_time, parse_sortable
+from sixthbot.git.reflogs import branch_logs
+from sixthbot.git.refs import list_refs
+from sixthbot.store.operations import BACKUP, Operation, operation_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from sixthbot.core.reflog import OwnMove
+    from sixthbot.git.run import Git
+    from sixthbot.store.open import Store
+
+
+def recall_operations(git: Git, store: Store) -> list[Operation]:
+    """Record the bot's moves of branches that no operation tells of; return them as operations, oldest first.
+
+    Without them the bot's own last commits would count as somebody else's. What git did not note, as where it keeps no
+    reflogs, stays unknown. Doing it again finds nothing more.
+    """
+    known = {operation.id for operation in store.operations.list()}
+    moves = [
+        move
+        for ref, log in branch_logs(git)
+        for move in own_moves(log, ref)
+        if move.new not in store.operations.tips_written(move.ref)
+    ]
+    if not moves:
+        return []
+    recalled = _as_operations(moves, _backups(git, known))
+    for operation in recalled:
+        store.operations.begin(operation)
+        store.operations.finish(operation.id)
+        for change in operation.refs:
+            record_move(store.journal.note, operation, change)
+    return recalled
+
+
+def _backups(git: Git, known: Collection[str]) -> dict[tuple[str, str | None], list[str]]:
+    """Return the ids of operations that are not known by what their backups keep: a branch and where it was."""
+    found: dict[tuple[str, str | None], list[str]] = {}
+    for ref, kept in list_refs(git, (BACKUP,)).ids.items():
+        operation, _, name = ref.removeprefix(BACKUP).partition("/")
+        if operation not in known:
+            found.setdefault((f"refs/{name}", kept), []).append(operation)
+    return found
+
+
+def _as_operations(
+    moves: Iterable[OwnMove], backups: Mapping[tuple[str, str | None], list[str]]
+) -> list[Operation]:
+    """Return operations of these moves: under the ids that their backups have, so that they can still be undone."""
+    found: dict[str, Operation] = {}
+    for move in moves:
+        change = (move.ref, move.old, move.new)
+        key = min(
+            backups.get(change[:2], ()),
+            key=partial(_seconds_apart, move),
+            default=operation_id(move.time, [change]),
+        )
+        if key in found and all(ref != move.ref for ref, _, _ in found[key].refs):
+            found[key] = replace(found[key], refs=(*found[key].refs, change))
+        else:
+            key = key if key not in found else operation_id(move.time, [change])
+            found[key] = Operation(
+                id=key, time=format_time(move.time), task="", reason=move.reason, refs=(change,)
+            )
+    return [found[key] for key in sorted(found)]
+
+
+def _seconds_apart(move: OwnMove, operation: str) -> float:
+    try:
+        return abs((parse_sortable(operation.partition("-")[0]) - move.time).total_seconds())
+    except ConfigError:
+        return float("inf")
