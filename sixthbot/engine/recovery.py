@@ -15,12 +15,14 @@ from sixthbot.core.names import Oid
 from sixthbot.core.tasks import Done, Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.backups import expire_operations
-from sixthbot.engine.strays import Orphans
+from sixthbot.engine.strays import Orphans, git_at_work
 from sixthbot.engine.undoing import follow_undo
 from sixthbot.git import refs
+from sixthbot.git.run import entries
 from sixthbot.git.scratch import sweep_scratch
 from sixthbot.store.atomic import process_lives, sweep_temporaries
 from sixthbot.store.locks import is_free, lease_file, told_file, try_hold
+from sixthbot.store.operations import BACKUP
 from sixthbot.store.progressfile import sweep_progress
 from sixthbot.store.records import about, became
 
@@ -61,6 +63,7 @@ def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
         tasks = _dead_workers_tasks(services, orphans or Orphans())
         _forget_old_leases(services)
         locks, finished, reverted = _begun_operations(services)
+        locks += _forgotten_locks(services)
     finally:
         held.release()
     return Recovered(
@@ -257,6 +260,36 @@ def _remove_stale_locks(services: Services, operation: Operation) -> tuple[list[
         else:
             young = True
     return removed, young
+
+
+def _forgotten_locks(services: Services) -> list[str]:
+    """Remove what a killed git left of operations whose records were not saved when `.sixth` was taken away.
+
+    The lock of a backup names the branch whose lock was taken with it. None goes while any git of the bot's is at work.
+    """
+    top = services.places.git_dir / BACKUP
+    known = {operation.id for operation in services.store.operations.list()}
+    found = [lock for folder in entries(top) if folder.name not in known for lock in folder.rglob("*.lock")]
+    if not found:
+        return []
+    removed = []
+    patience = _SETTLED if (at_work := git_at_work(services.places.git_dir)) is None else _LOCK_AGE
+    for lock in found if not at_work else ():
+        twin = services.places.git_dir / "refs" / "/".join(lock.relative_to(top).parts[1:])
+        times = [path.lstat().st_mtime if path.exists() else None for path in (lock, twin)]
+        made, beside = times
+        if made is None:
+            continue
+        ours = [lock] if beside is None or abs(beside - made) > _TOGETHER else [lock, twin]
+        if abs(services.clock() - datetime.fromtimestamp(made, UTC)) > patience:
+            for path in ours:
+                path.unlink(missing_ok=True)
+                removed.append(str(path))
+    return removed
+
+
+_TOGETHER = 2.0
+"""Seconds between the locks of one transaction, at most."""
 
 
 def _lock_files(services: Services, operation: Operation) -> list[Path]:

@@ -113,6 +113,24 @@ def orphans_of(worker: str, lease: Path) -> list[int]:
     return found if len(spaces) == 1 else []
 
 
+def git_at_work(git_dir: Path) -> bool | None:
+    """Tell whether a git that a bot started is at work on a repository; None where /proc does not tell."""
+    marks = {b"GIT_DIR=" + os.fsencode(git_dir), _OF_THE_BOT}
+    try:
+        pids = [entry for entry in _PROC.iterdir() if entry.name.isdigit()]
+    except OSError:
+        return None
+    for entry in pids:
+        with suppress(OSError):
+            if marks <= set((entry / "environ").read_bytes().split(b"\0")):
+                return True
+    return False
+
+
+_OF_THE_BOT = b"GIT_COMMITTER_EMAIL=sixthbot@localhost"
+"""What `git/run.py` gives every git."""
+
+
 def _holders(files: Iterable[tuple[int, int]], worker: str = "") -> list[int]:
     wanted = set(files)
     try:

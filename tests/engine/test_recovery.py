@@ -191,6 +191,32 @@ def test_an_operation_whose_lock_is_too_young_to_judge_is_looked_at_again(repo: 
     assert (found.locks, found.reverted) == ((str(lock),), ("op-1",))
 
 
+@pytest.mark.parametrize("at_work", [False, True])
+def test_locks_of_an_operation_that_nobody_knows_any_more_go_once_no_git_of_ours_is_at_work(
+    repo: RepoDir, *, at_work: bool
+) -> None:
+    scene = Scene(repo.path)
+    git_dir = scene.services.places.git_dir
+    old = time.time() - 20
+    locks = [
+        git_dir / f"refs/{name}.lock"
+        for name in ("sixth/backup/op-9/heads/x", "heads/x", "sixth/backup/op-9/heads/y", "heads/y")
+    ]
+    for number, path in enumerate(locks):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (old, old) if number != len(locks) - 1 else (old - 9, old - 9))  # a person's
+    environment = {"GIT_DIR": str(git_dir), "GIT_COMMITTER_EMAIL": "sixthbot@localhost"}
+    git = subprocess.Popen(["sleep", "30"], env=environment if at_work else {})
+    try:
+        removed = recover(scene.services).locks
+    finally:
+        git.kill()
+        git.wait()
+    assert sorted(removed) == ([] if at_work else sorted(map(str, locks[:-1])))
+    assert [path.exists() for path in locks] == ([True] * 4 if at_work else [False] * 3 + [True])
+
+
 def test_of_the_lock_on_packed_refs_only_one_made_during_a_deletion_of_ours_is_removed(repo: RepoDir) -> None:
     clock = FixedClock()
     scene = Scene(repo.path, clock=clock)
