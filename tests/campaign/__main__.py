@@ -2,7 +2,8 @@
 
 Prints how many blows of each kind were struck and every broken promise with the seed of its round; ends with 1 when
 there is one. `--seed S --rounds 1` plays the round of that seed again: what it does is the same, to the moments that
-chance chooses; what the machine does in them is not.
+chance chooses; what the machine does in them is not. Ended by SIGTERM or Ctrl-C it prints what it has; what a killed one
+left mounted and running goes at the next start.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import signal
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from tests.campaign.blows import KINDS
 from tests.campaign.disks import Unavailable
-from tests.campaign.rounds import Round, play
+from tests.campaign.place import sweep
+from tests.campaign.rounds import TOP, Round, play
 
 
 def main() -> int:
@@ -33,22 +36,34 @@ def main() -> int:
     chosen = parser.parse_args()
     # started in the background of a shell it would ignore Ctrl-C, and every bot that it starts until that listens
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    kinds, seed = list(chosen.kinds), chosen.seed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for base in sweep(Path(TOP)):
+        print(f"swept {base}, whose campaign was killed", flush=True)
     rounds: list[Round] = []
-    print(f"seed {seed}, {chosen.kills} kills, kinds: {' '.join(kinds)}", flush=True)
-    while sum(one.kills.total() for one in rounds) < chosen.kills and len(rounds) < chosen.rounds:
+    print(f"seed {chosen.seed}, {chosen.kills} kills, kinds: {' '.join(chosen.kinds)}", flush=True)
+    try:
+        _play(chosen, rounds)
+    except KeyboardInterrupt:
+        print("\ncut short", flush=True)
+        return _table(rounds) or _CUT_SHORT
+    return _table(rounds)
+
+
+_CUT_SHORT = 130
+
+
+def _play(chosen: argparse.Namespace, rounds: list[Round]) -> None:
+    """Play rounds until there were enough kills, into `rounds`; without disks of its own where this machine has none."""
+    kinds, seed = list(chosen.kinds), chosen.seed
+    while kinds and sum(one.kills.total() for one in rounds) < chosen.kills and len(rounds) < chosen.rounds:
         try:
-            result = play(seed, kinds, sys.maxsize, keep=chosen.keep)
+            rounds.append(play(seed, kinds, sys.maxsize, keep=chosen.keep))
         except Unavailable as error:
             print(f"seed {seed}: skipped, this machine has no such disk: {error}", flush=True)
             kinds = [kind for kind in kinds if kind not in {"full-disk", "power"}]
-            if not kinds:
-                return 0
             continue
-        rounds.append(result)
         seed += 1
-        _tell(result)
-    return _table(rounds)
+        _tell(rounds[-1])
 
 
 def _tell(result: Round) -> None:

@@ -34,6 +34,15 @@ def _do(*command: str) -> None:
         raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
+def unmount(folder: Path) -> None:
+    """Unmount what is mounted there; what is still in use goes once it is not."""
+    if (
+        os.path.ismount(folder)
+        and subprocess.run(["umount", folder], check=False, capture_output=True).returncode
+    ):
+        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
 class Plain:
     """An ordinary folder."""
 
@@ -73,7 +82,7 @@ class Small(Plain):
         (self.folder / "filler").unlink(missing_ok=True)
 
     def leave(self) -> None:
-        subprocess.run(["umount", str(self.folder)], check=False, capture_output=True)
+        unmount(self.folder)
 
 
 class Cuttable(Plain):
@@ -127,4 +136,4 @@ class Cuttable(Plain):
         raise Unavailable("the disk does not come back")
 
     def leave(self) -> None:
-        subprocess.run(["umount", str(self.folder)], check=False, capture_output=True)
+        unmount(self.folder)

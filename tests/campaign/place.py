@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.campaign.disks import unmount
 from tests.campaign.processes import MARK, kill_all
 from tests.campaign.skewed import SkewedClock
 from tests.e2e.person import ROOT, Person, Said
@@ -45,6 +46,8 @@ run = ["sh", "{script}", "strays"]
 run = [["sh", "-c", "test -d out"]]
 """
 _COMES_BACK = 60.0  # seconds until `.sixth` is back, on a busy machine
+PREFIX, _OWNER = "campaign-", "owner"
+"""How the folder of a place begins, and the file in it that says which process plays there."""
 _FOREIGN = ("GIT_", "SIXTH", "XDG_", "CAMPAIGN_")
 
 
@@ -76,6 +79,7 @@ class Place:
 
     def move_in(self) -> None:
         """Make the repository, with a person's things lying about in it, and the bot's set-up."""
+        (self.base / _OWNER).write_text(str(os.getpid()))
         for name in ("locks", "said"):
             (self.base / name).mkdir()
         self.clock = SkewedClock(self.base)
@@ -262,6 +266,22 @@ class Place:
             self.say("done", issue["id"])
             played += 1
         return played
+
+
+def sweep(top: Path) -> list[Path]:
+    """Take away the places below a folder whose campaign was killed, with what runs and is mounted there; return them."""
+    swept = []
+    for base in sorted(top.glob(f"{PREFIX}*")):
+        try:
+            owner = int((base / _OWNER).read_text())
+        except (OSError, ValueError):
+            continue  # one that is just being made, or not ours
+        if not Path(f"/proc/{owner}").exists():
+            kill_all(base)
+            unmount(base / "disk")
+            shutil.rmtree(base, ignore_errors=True)
+            swept.append(base)
+    return swept
 
 
 def _seal(home: Path) -> None:

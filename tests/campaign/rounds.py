@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 from tests.campaign.blows import FAILS_A_STEP, KINDS
 from tests.campaign.disks import Cuttable, Plain, Small
-from tests.campaign.place import Place
+from tests.campaign.place import PREFIX, Place
 from tests.campaign.promises import broken_promises
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TOP = "/tmp"
+"""Where places are made: not where a sealed home says that temporary files go."""
 _RECOVERY = 240.0  # seconds for the whole recovery of one round
 _DISKS = {"full-disk": Small, "power": Cuttable}
 
@@ -48,7 +50,7 @@ def play(seed: int, kinds: Sequence[str], most: int, *, keep: bool) -> Round:
     chosen = dice.choice(special) if special and (not plain or dice.random() < 0.25) else ""
     blows = [dice.choice([chosen, chosen, *plain] if chosen else plain) for _ in range(dice.randint(5, 9))]
     result.durability = "power" if chosen == "power" else dice.choice(("power", "process"))
-    base = Path(tempfile.mkdtemp(prefix="campaign-", dir="/tmp"))
+    base = Path(tempfile.mkdtemp(prefix=PREFIX, dir=TOP))
     place = Place(base, _DISKS.get(chosen, Plain)(base / "disk"), dice, result.durability)
     try:
         place.move_in()
