@@ -187,7 +187,7 @@ class Bot:
     def run(self, stop: threading.Event | None = None) -> RunReport:
         """Handle every event and do every task of every lane that is not paused; return what came of it.
 
-        Waits for settling and retries due within 60 s, and for tasks that other processes are doing. `stop` ends it
+        Waits for retries due within 60 s, at most 2 s for events to gather, and for tasks that other processes are doing. `stop` ends it
         early, with the work in hand given back.
         """
         self._stop = stop or self._stop

@@ -38,7 +38,7 @@ _FEW = 20
 def command(session: Session, *, autostarted: bool) -> int:
     """Handle every event and every task now, whatever its lane may wait; exit code 1 when a task failed.
 
-    It waits out settling and retries that are due within a minute. A running `watch` shares the queue with it.
+    It waits for retries that are due within a minute; events gather for at most 2 s. A running `watch` shares the queue with it.
     """
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
 

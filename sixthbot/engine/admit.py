@@ -77,6 +77,11 @@ def wake_due(services: Services) -> list[Task]:
     return woken
 
 
+def end_settling(services: Services, task: Task) -> None:
+    """Make a task ready that gathers events, before its time."""
+    services.store.queue.settle(task, lifecycle.step(task, lifecycle.TimeCame(), services.clock()))
+
+
 def take_in_strays(services: Services) -> list[Task]:
     """Make ready what a person put into the queue's folder itself, or straight into `ready/`; return those tasks."""
     taken = take_in(services.places.queue, services.loaded.config.bot.durability)

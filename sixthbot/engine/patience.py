@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sixthbot.core.tasks import Lane, Waiting
+from sixthbot.engine.admit import SETTLING, end_settling
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
 
 _LONGEST = timedelta(seconds=60)
-"""How far ahead settling and retries are waited for."""
+"""How far ahead retries are waited for."""
+_GATHERING = timedelta(seconds=2)
+"""How long a task may gather events when nothing else is left: what a run looks at has happened already."""
 _AGAIN = timedelta(seconds=5)
 """How much later than at first a task may be put off and still be waited for."""
 
@@ -23,13 +26,26 @@ class Patience:
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, int, int], datetime] = {}
+        self._gathered: dict[tuple[str, int], datetime] = {}
 
     def wait(self, services: Services) -> float | None:
-        """Return seconds until the next task worth waiting for is due, None when there is none."""
+        """Return seconds until the next task worth waiting for is due, None when there is none.
+
+        To be asked only where nothing else is left to do. A task that gathers events is made ready once no further
+        one came for 2 s, however long its rule lets it settle.
+        """
         now = services.clock()
         dues = []
         for task in services.store.queue.all(states=("waiting",)):
-            if not isinstance(task.state, Waiting) or task.state.until > now + _LONGEST:
+            if not isinstance(task.state, Waiting):
+                continue
+            if task.state.reason == SETTLING:
+                until = self._gathered.setdefault((task.id, len(task.events)), now) + _GATHERING
+                if min(until, task.state.until) <= now:
+                    end_settling(services, task)
+                dues.append(min(until, task.state.until))
+                continue
+            if task.state.until > now + _LONGEST:
                 continue
             # a failed attempt or a further event gives a task new patience; another look at the same thing does not
             key = (task.id, task.attempts, len(task.events))

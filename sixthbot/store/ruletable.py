@@ -97,7 +97,8 @@ class RuleTable(BaseModel):
         description="while a task of the same key is there: queued, single (ignore the event), restart (cancel the task), parallel",
     )
     settle: Span = Field(
-        timedelta(0), description="events within this time become one task that carries them all"
+        timedelta(0),
+        description="events within this time become one task that carries them all; a `run` waits at most 2 s for more",
     )
     cooldown: Span = Field(timedelta(0), description="so long after a task no further one for the same key")
     timeout: Span | None = Field(None, description="how long one attempt may take; none if not given")

@@ -73,10 +73,11 @@ def test_a_task_that_fails_is_in_the_report_once(home: Home) -> None:
     assert home.bot().run().failed == ()
 
 
-def test_settling_is_waited_out_and_makes_one_task_of_several_events(home: Home) -> None:
+@pytest.mark.parametrize("settle", ["1s", "10m"])
+def test_settling_makes_one_task_of_several_events_and_holds_no_run_up(home: Home, settle: str) -> None:
     home.configure(
         (home.places.config_file).read_text(),
-        '[[rule]]\nname = "t"\non = "commit"\nsettle = "1s"\ndo = [{ use = "shell", run = ["true"] }]\n',
+        f'[[rule]]\nname = "t"\non = "commit"\nsettle = "{settle}"\ndo = [{{ use = "shell", run = ["true"] }}]\n',
     )
     for number in range(3):
         home.repo.commit(f"fix: {number}")
