@@ -83,6 +83,19 @@ def test_while_nobody_runs_the_next_command_brings_it_back(
     assert "state.rebuilt" in home.kinds()
 
 
+@pytest.mark.parametrize("folder", ["inbox", "drafts"])
+def test_a_file_whose_name_is_no_utf8_comes_back_with_the_others(home: Home, folder: str) -> None:
+    work_on(home, "a")
+    odd = Path(os.fsdecode(os.fsencode(home.places.sixth / folder) + b"/odd-\xff\xed\xa0\x80.md~"))
+    odd.parent.mkdir(exist_ok=True)
+    odd.write_text("mine\n")
+    work_on(home, "b")
+    remove_all(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert {record.id for record in home.store.issues.list()} == {"a", "b"}
+    assert odd.read_text() == "mine\n"
+
+
 def test_where_git_carries_nothing_of_it_the_settings_come_back_too(home: Home) -> None:
     home.repo.git("rm", "--cached", "--quiet", ".sixth/config.toml")
     home.repo.git("commit", "--quiet", "-m", "chore: settings are mine")

@@ -63,16 +63,19 @@ class Index:
 
     def get(self, name: str) -> str:
         """Return a named value, empty when it was never set."""
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE name = CAST(? AS TEXT)", (_bytes(name),)
+        ).fetchone()
         return str(row[0]) if row else ""
 
     def set(self, **values: str) -> None:
         """Set named values."""
-        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+        bound = [(_bytes(name), _bytes(value)) for name, value in values.items()]
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (CAST(? AS TEXT), CAST(? AS TEXT))", bound)
 
     def row(self, key: str) -> Row | None:
         """Return what was saved of a key."""
-        found = self._db.execute("SELECT * FROM files WHERE key = ?", (key,)).fetchone()
+        found = self._db.execute("SELECT * FROM files WHERE key = CAST(? AS TEXT)", (_bytes(key),)).fetchone()
         return Row(*found) if found else None
 
     def rows(self) -> Iterator[Row]:
@@ -80,7 +83,7 @@ class Index:
         last = ""
         while True:
             found = self._db.execute(
-                "SELECT * FROM files WHERE key > ? ORDER BY key LIMIT 1000", (last,)
+                "SELECT * FROM files WHERE key > CAST(? AS TEXT) ORDER BY key LIMIT 1000", (_bytes(last),)
             ).fetchall()
             yield from (Row(*row) for row in found)
             if not found:
@@ -89,21 +92,37 @@ class Index:
 
     def group_of_task(self, task: str) -> str:
         """Return the issue of a task, as its file said."""
-        row = self._db.execute("SELECT grp FROM files WHERE task = ?", (task,)).fetchone() if task else None
+        if not task:
+            return ""
+        row = self._db.execute(
+            "SELECT grp FROM files WHERE task = CAST(? AS TEXT)", (_bytes(task),)
+        ).fetchone()
         return str(row[0]) if row else ""
 
     def put(self, rows: Iterable[Row]) -> None:
         """Write rows over those of their keys."""
-        self._db.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?)", list(rows))
+        bound = [tuple(_bytes(one) if isinstance(one, str) else one for one in row) for row in rows]
+        self._db.executemany(
+            "INSERT OR REPLACE INTO files VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),"
+            " ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?)",
+            bound,
+        )
 
     def drop(self, keys: Iterable[str]) -> None:
         """Forget keys."""
-        self._db.executemany("DELETE FROM files WHERE key = ?", [(key,) for key in keys])
+        self._db.executemany(
+            "DELETE FROM files WHERE key = CAST(? AS TEXT)", [(_bytes(key),) for key in keys]
+        )
 
     def clear(self) -> None:
         """Forget everything."""
         self._db.execute("DELETE FROM files")
         self._db.execute("DELETE FROM meta")
+
+
+def _bytes(text: str) -> bytes:
+    """Return a text as it is bound: names may hold bytes that are no UTF-8, which the module takes in no other way."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 @contextmanager
@@ -154,6 +173,7 @@ def _connected(path: Path, durability: Durability) -> sqlite3.Connection:
 
 def _prepared(path: Path, durability: Durability) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30.0)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogatepass")
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'OFF'}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
