@@ -13,6 +13,7 @@ from sixthbot.cli.leftovers import (
     git_locks,
     kept_aside,
     left_behind,
+    saved_state,
     torn_by_a_power_cut,
     torn_lines,
     work_trees,
@@ -68,6 +69,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from left_behind(services)
         yield from work_trees(services)
         yield from torn_by_a_power_cut(services)
+        yield from saved_state(services)
         yield _remote(services)
     yield from _failed(session)
     yield _hooks(places)

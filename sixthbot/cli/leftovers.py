@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
 from sixthbot.cli.output import one_line, plural
+from sixthbot.core.errors import SixthError
 from sixthbot.git.poolcare import USUAL
 from sixthbot.store.atomic import process_lives
 
@@ -110,6 +111,47 @@ def work_trees(services: Services) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding("ok", "work trees", f"{plural(len(slots), 'work tree')} of the bot's kept for reuse")
+
+
+def saved_state(services: Services) -> Iterator[Finding]:
+    """Tell whether `.sixth` would come back as it is if somebody took it away this moment."""
+    from sixthbot.engine.savedstate import look_at_saved  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.saving import save_changes  # noqa: PLC0415 - lazy, see app
+
+    try:
+        found = look_at_saved(services)
+    except SixthError as error:
+        yield Finding("bad", "saved state", f"refs/sixth/state cannot be read: {error.message}", _ANEW)
+        return
+
+    def save() -> str:
+        return f"saved, {plural(save_changes(services.places, None, opened=services).ops, 'change')}"
+
+    if not found.there:
+        yield Finding(
+            "warn", "saved state", "nothing is in refs/sixth/state: were .sixth taken away, it could not come back",
+            "sixthbot doctor --fix", save,
+        )  # fmt: skip
+        return
+    if found.missing:
+        named = one_line(", ".join(found.missing[:_FEW]), 300)
+        yield Finding(
+            "bad", "saved state", f"{plural(len(found.missing), 'file')} could not come back, their contents are not in "
+            f"refs/sixth/state: {named}", _ANEW,
+        )  # fmt: skip
+    if found.oldest > _SAVED_WITHIN:
+        named = one_line(", ".join(found.behind[:_FEW]), 300)
+        yield Finding(
+            "warn", "saved state", f"{plural(len(found.behind), 'file')} changed up to {found.oldest:.0f} s ago and not saved yet: {named}",
+            "sixthbot doctor --fix; a bot that runs does so by itself", save,
+        )  # fmt: skip
+    elif not found.missing:
+        yield Finding("ok", "saved state", f"{plural(found.keys, 'file')} in refs/sixth/state")
+
+
+_SAVED_WITHIN = 60.0
+"""Seconds within which what people change by hand is saved, too, while a bot runs."""
+_ANEW = "git fsck says more; to begin it anew: git update-ref -d refs/sixth/state, then sixthbot doctor --fix"
 
 
 def git_locks(places: Places) -> Iterator[Finding]:

@@ -249,8 +249,8 @@ def _slices(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield piece
 
 
-def save_changes(places: Places, paths: Mapping[str, bool], *, opened: Services | None) -> Saved:
-    """Save what one command changed; `opened` are its services if it needed any."""
+def save_changes(places: Places, paths: Mapping[str, bool] | None, *, opened: Services | None) -> Saved:
+    """Save what one command changed, None for everything there is; `opened` are its services if it needed any."""
     if opened is not None:
         state = State(places, opened.repo, clock=opened.clock)
     else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sixthbot.cli.ground import is_mended, mounted_as
+from sixthbot.engine.savedstate import look_at_saved
+from sixthbot.engine.services import open_services
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ def told(found: list[dict[str, Any]], what: str) -> list[str]:
 
 
 def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> None:
+    sixthbot("doctor", "--fix", cwd=home.path)  # nothing was saved yet
     sixth = home.path / ".sixth"
     files = {
         "queue/failed/x.json": "{", "queue/failed/x.json.reason.txt": "it is cut short\nmore\n",
@@ -78,6 +82,7 @@ def test_the_kind_of_the_file_system_is_that_of_the_innermost_mount(tmp_path: Pa
 
 
 def test_half_made_worktrees_and_torn_objects_are_named_and_mended(home: RepoDir) -> None:
+    sixthbot("doctor", "--fix", cwd=home.path)  # nothing was saved yet
     entry = home.git_dir / "worktrees/w1"
     entry.mkdir(parents=True)
     (entry / "locked").write_text("")
@@ -103,3 +108,31 @@ def test_a_dry_run_shows_only_what_would_be_mended_and_mends_nothing(home: RepoD
     assert said.json["findings"]
     assert all(one["fixable"] and not one["fixed"] for one in said.json["findings"])
     assert exclude.read_text() == ""
+
+
+def test_whether_it_could_come_back_if_it_were_taken_away(home: RepoDir) -> None:
+    assert sixthbot("run", cwd=home.path).code == 0
+    assert told(findings(home), "saved state") == []
+    rule = home.path / ".sixth/rules/mine.toml"
+    rule.write_text("# mine\n")
+    assert told(findings(home), "saved state") == []  # a bot would not have seen it yet
+    os.utime(rule, (1, 1))  # which tells nothing: when it was put there counts
+    assert told(findings(home), "saved state") == []
+    later = open_services(home.path, clock=lambda: datetime.now(UTC) + timedelta(seconds=90))
+    found = look_at_saved(later)
+    assert (found.there, found.missing, found.behind) == (True, (), ("rules/mine.toml",))
+    assert found.oldest > 80
+    home.git("update-ref", "-d", "refs/sixth/state")
+    assert "it could not come back" in told(findings(home), "saved state")[0]
+    assert told(findings(home, "--fix"), "saved state")[0].startswith("saved, ")
+    assert told(findings(home), "saved state") == []
+    tree = home.git("ls-tree", "refs/sixth/state").splitlines()
+    emptied = home.git(
+        "mktree", stdin="\n".join(line for line in tree if not line.endswith("\tblobs")) + "\n"
+    )
+    home.git("update-ref", "refs/sixth/state", home.git("commit-tree", emptied, "-m", "no contents"))
+    assert "their contents are not in refs/sixth/state: " in told(findings(home), "saved state")[0]
+    home.git(
+        "update-ref", "--no-deref", "refs/sixth/state", home.git("hash-object", "-w", "--stdin", stdin="x")
+    )
+    assert "refs/sixth/state cannot be read: " in told(findings(home), "saved state")[0]
