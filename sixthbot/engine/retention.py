@@ -66,8 +66,14 @@ class Retention:
                 if time.monotonic() > until:
                     return True
         _let_go(services, leaving)
-        sweep_leftovers(services.places, set(queue.ids()), now - settings.keep_done)
+        sweep_leftovers(services.places, set(queue.ids()), now - settings.keep_done, rules=_rules(services))
         return False
+
+
+def _rules(services: Services) -> set[str]:
+    rules = services.rules
+    sound = {rule.name for rule in (*rules.rules, *rules.switched_off)}
+    return sound | {rule.name for rule in rules.disabled} | set(rules.replaced)
 
 
 def _let_go(services: Services, tasks: Sequence[Task]) -> None:

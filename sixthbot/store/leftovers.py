@@ -1,4 +1,4 @@
-"""What lies about and nobody asks for any more: checkpoints of tasks that are gone, files kept aside, old reports."""
+"""What lies about and nobody asks for any more: of tasks and rules that are gone, files kept aside, old reports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.store.atomic import point, remove
 from sixthbot.store.taskfile import is_task_id
+from sixthbot.store.traces import TRACES, trace_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,13 +23,19 @@ _AT_ONCE = 200
 """So many go with one sweep: the rest with the next ones."""
 
 
-def sweep_leftovers(places: Places, tasks: Collection[str], before: datetime) -> int:
-    """Remove what was last changed before a moment; `tasks` are the ids in the queue, whose checkpoints stay.
+def sweep_leftovers(
+    places: Places, tasks: Collection[str], before: datetime, *, rules: Collection[str]
+) -> int:
+    """Remove what was last changed before a moment; checkpoints of `tasks` (ids) and traces of `rules` (names) stay.
 
     Return how many files went. What people wrote, rejected inbox files among it, is never looked at.
     """
     gone = 0
-    for path in chain(_orphans(places, tasks), _kept_aside(places), _reports(places)):
+    found = (
+        _orphans(places, tasks), _kept_aside(places), _reports(places), _traces(places, rules),
+        _files(places.local / "torn", "*"),
+    )  # fmt: skip
+    for path in chain.from_iterable(found):
         if gone >= _AT_ONCE:
             break
         try:
@@ -53,6 +60,11 @@ def _kept_aside(places: Places) -> Iterator[Path]:
 
 def _reports(places: Places) -> Iterator[Path]:
     return _files(places.logs, *_REPORTS)
+
+
+def _traces(places: Places, rules: Collection[str]) -> Iterator[Path]:
+    known = {trace_name(rule) for rule in rules}
+    return (path for path in _files(places.local / "traces", TRACES) if path.name not in known)
 
 
 def _files(folder: Path, *patterns: str) -> Iterator[Path]:

@@ -71,7 +71,7 @@ class Traces:
                 self._save(path, after)
 
     def _path(self, rule: str) -> Path:
-        return self._folder / f"{short_hash(rule, digits=16)}.json"
+        return self._folder / trace_name(rule)
 
     def _load(self, path: Path) -> dict[str, Any]:
         try:
@@ -83,6 +83,15 @@ class Traces:
     def _save(self, path: Path, data: Mapping[str, Any]) -> None:
         make_dirs(self._folder)
         write_file(path, json.dumps(data, indent=1).encode("ascii"), point=_SAVE, durability="process")
+
+
+TRACES = f"{'[0-9a-f]' * 16}.json"
+"""Which files are traces of rules."""
+
+
+def trace_name(rule: str) -> str:
+    """Return the name of the file with the traces of a rule."""
+    return f"{short_hash(rule, digits=16)}.json"
 
 
 def _list(value: object) -> list[Any]:

@@ -207,7 +207,7 @@ def odds_and_ends(life: Life) -> int:
         services.store.drafts.remove(BranchName(OTHER))
     queue.done.remove(list(queue.done.old(datetime.now(UTC) + timedelta(days=365), 0)))
     queue.compact(limit=0)
-    sweep_leftovers(services.places, set(queue.ids()), datetime.now(UTC) + timedelta(days=365))
+    sweep_leftovers(services.places, set(queue.ids()), datetime.now(UTC) + timedelta(days=365), rules=())
     expire_operations(services, keep=timedelta(0))
     ChangelogCache(services.places).save("test", {})
     drop_file(services.places, ".not-an-issue", b"\n").unlink()  # a hidden file, which the inbox passes over

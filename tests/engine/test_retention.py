@@ -19,6 +19,7 @@ from sixthbot.engine.retention import Retention
 from sixthbot.engine.services import open_services
 from sixthbot.store import disk
 from sixthbot.store.past import past_tasks
+from sixthbot.store.traces import trace_name
 from tests.engine.scene import Scene, rule
 from tests.support.clock import FixedClock
 
@@ -190,10 +191,14 @@ def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo
         places.checkpoints / f"{task.id}.json.damaged",
         places.operations / "x.json.damaged.1",
         places.logs / "bug-1.txt",
+        places.local / "torn" / ("ab" * 20),
+        places.local / "traces" / trace_name("a rule that is gone"),
     )
     stays = (
         places.checkpoints / f"{task.id}.json",
         places.rejected / "bad.md",
+        places.local / "traces" / trace_name(rule().name),
+        places.local / "traces" / "stopped.json",
         places.checkpoints / "my notes.md",
         places.operations / "20200101T000000000000Z-abc.json",
     )
