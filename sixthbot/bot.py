@@ -10,32 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import HomeGone, Locked, SixthError
-from sixthbot.core.events import EventKind, make_event
-from sixthbot.core.times import format_time
-from sixthbot.engine import housekeeping
-from sixthbot.engine.admit import admit, hasten, take_in_strays, wake_due
 from sixthbot.engine.answers import trust_resumed
-from sixthbot.engine.duties import Duty
-from sixthbot.engine.following import FollowerWatch
-from sixthbot.engine.foresight import Foresight
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.rebuild import come_back
-from sixthbot.engine.recovery import is_needed, recover, tidy_up
 from sixthbot.engine.reloading import changes
 from sixthbot.engine.replan import go_on_with_new_names
-from sixthbot.engine.retention import Retention
 from sixthbot.engine.saving import keeper
-from sixthbot.engine.soundness import put_torn_aside
-from sixthbot.engine.stacks import Stacks
-from sixthbot.engine.strays import Orphans
-from sixthbot.git.commits import person_from
-from sixthbot.sources.clock import Clock, Jumps
-from sixthbot.sources.files import Files
-from sixthbot.sources.hooks import Hooks
-from sixthbot.sources.intake import Intake, World
-from sixthbot.sources.snapshot import branches_in_use
+from sixthbot.looks import POLL, Looks
+from sixthbot.sources.clock import Jumps
 from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
@@ -56,18 +40,12 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.engine.turns import Turns
 
-_POLL = 2.0
-"""Seconds between two looks at everything when nothing wakes the bot."""
 _SLICE = 0.5
 """Seconds until a stop that was asked for is noticed."""
 _RUN_LOOK = 0.05
 """Seconds between two looks of a run that waits for its workers."""
 _RUN_PATIENCE = 60.0
 """Seconds for which a run waits for somebody to finish writing an inbox file."""
-_RECOVERY_EVERY = 10.0
-_TIDY_EVERY = 300.0
-_RETIRE_EVERY = 0.3
-"""Seconds between two parts of letting go what is old."""
 _EVERYTHING = Woken(frozenset({Reason.LOST}))
 
 
@@ -107,39 +85,9 @@ class Bot:
             mark_home(places)
         self._presence = Presence(places)
         self._home = home_stamp(places)
-        self._woken = Woken()
         self._trouble = ""
-        self._intake = Intake(
-            self._last.store,
-            admit=lambda events: admit(self._last, events),
-            end=lambda endings: housekeeping.end_issues(self._last, endings),
-            interrupted=self._interrupted,
-        )
-        self._clock = Clock(self._intake.let_in)
-        self._files = Files(self._intake.let_in)
-        self._hooks = Hooks(self._intake.let_in)
+        self._looks = Looks(self._last, interrupted=self._interrupted)
         self._jumps = Jumps()
-        self._followed: tuple[object, object, object] = (None, None, None)
-        self._orphans = Orphans()
-        self._foresight = Foresight()
-        self._followers = FollowerWatch()
-        self._stacks = Stacks()
-        self._retention, self._retiring = Retention(self._last), False
-        self._recovered_at = self._tidied_at = float("-inf")
-        self._duties = (
-            Duty("recovery", self._recover),
-            Duty("strays", _take_in_strays),
-            Duty("tidying", self._tidy_up),
-            Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
-            Duty("hooks", self._look_at_notes),
-            Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
-            Duty("branches", self._follow_people),
-            Duty("forecast", self._foresee),
-            Duty("files", self._look_at_files),
-            Duty("clock", self._look_at_clock),
-            Duty("waiting-tasks", _wake_due),
-            Duty("followers", self._let_follow),
-        )
 
     @classmethod
     def open(
@@ -171,7 +119,7 @@ class Bot:
             logged(places, self._last.loaded.config.log),
             self._kept(),
         ):
-            self._begin(announce=True)
+            self._looks.begin(self._last, announce=True)
             waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=self._stop)
             self._say("bot.started", f"watches, process {os.getpid()}")
             waker.start()
@@ -197,13 +145,13 @@ class Bot:
         self._at_home(self._run_here)
         queue = self._last.store.queue
         return RunReport(
-            events=self._intake.events,
+            events=self._looks.events,
             over=len(set(task_names(done)) - over_before),
             failed=tuple(task for task in queue.all(states=("failed",)) if task.id not in failed_before),
             parked=tuple(queue.all(states=("parked",))),
             waiting=tuple(queue.all(states=("waiting",))),
-            rejected=tuple(self._intake.rejected),
-            unsettled=self._intake.unsettled,
+            rejected=self._looks.rejected,
+            unsettled=self._looks.unsettled,
         )
 
     def reload(self) -> list[str]:
@@ -241,7 +189,7 @@ class Bot:
 
     def _run_here(self) -> None:
         with self._kept():
-            self._begin(announce=False)
+            self._looks.begin(self._last, announce=False)
             pool = WorkerPool(self.services, stop=self._stop)
             with logged(self._last.places, self._last.loaded.config.log):
                 pool.start()
@@ -281,30 +229,7 @@ class Bot:
 
         What goes wrong in one duty is told in the journal and tried again later; the others go on.
         """
-        services = self._fresh()
-        self._woken = woken
-        tick = time.monotonic()
-        wishes = [duty.attempt(services, tick=tick) for duty in self._duties]
-        return min((wish for wish in wishes if wish is not None), default=_POLL)
-
-    def _begin(self, *, announce: bool) -> None:
-        """Take up what an earlier process, that may have died anywhere, left behind."""
-        services = self._last
-        take_in_strays(services)  # before anybody asks which tasks there are
-        with suppress(OSError):  # on a disk that takes nothing, the next start does it
-            put_torn_aside(services)
-        self._intake.begin(services.store, services.clock())
-        if services.trusted:
-            trust_resumed(
-                services
-            )  # what is trusted again may have come back while no bot was there to see it
-            go_on_with_new_names(services)
-        if announce:
-            now = services.clock()
-            start = make_event(
-                EventKind.START, {"args": ()}, time=now, key=f"{os.getpid()} {format_time(now)}"
-            )
-            self._intake.let_in(services.store, [start])
+        return self._looks.look(self._fresh(), woken)
 
     def _serve(self, waker: Waker, pool: WorkerPool, held: Held) -> None:
         woken = _EVERYTHING
@@ -313,9 +238,9 @@ class Bot:
             self._keep(held)
             pause = self.tick(woken)
             pool.wake()
-            waker.also = self._files.watched
+            waker.also = self._looks.watched
             waker.refresh()
-            woken = self._wait(waker, min(pause, _POLL))
+            woken = self._wait(waker, min(pause, POLL))
 
     def _require_home(self) -> None:
         self._presence.require()
@@ -352,18 +277,18 @@ class Bot:
         patience, woken, left = Patience(), _EVERYTHING, True
         give_up = time.monotonic() + _RUN_PATIENCE
         while not self._stop.is_set():
-            events = self._intake.events
+            events = self._looks.events
             pause = self.tick(woken)
             pool.wake()
             woken = Woken()
-            if self._intake.events != events:
+            if self._looks.events != events:
                 give_up = time.monotonic() + _RUN_PATIENCE
-            at_rest = (self._intake.at_rest and self._files.at_rest) or time.monotonic() > give_up
+            at_rest = self._looks.at_rest or time.monotonic() > give_up
             was_left, left = left, work_is_left(self._last)
             # what workers left behind just before they finished is found by one more turn after that
-            if at_rest and self._intake.events == events and pause > 0 and not (was_left or left):
+            if at_rest and self._looks.events == events and pause > 0 and not (was_left or left):
                 wait = patience.wait(self._last)
-                if wait is None and not self._followers.look(self._last, time.monotonic(), now=True):
+                if wait is None and not self._looks.let_follow(self._last):
                     return
                 wait = wait or 0.0
                 pause = min(pause, wait)
@@ -395,78 +320,3 @@ class Bot:
                 trust_resumed(services)
                 go_on_with_new_names(services)
         return services
-
-    def _world(self, services: Services) -> World:
-        now = services.clock()
-        return World(
-            store=services.store,
-            repo=services.repo,
-            own_email=person_from(services.loaded.config.commit.committer, now).email,
-            now=now,
-            woken=self._woken,
-        )
-
-    def _look_at_notes(self, services: Services) -> float | None:
-        return self._hooks.look(services.store, services.rules, services.clock())
-
-    def _look_at_files(self, services: Services) -> float | None:
-        rules, now = services.rules.rules, services.clock()
-        return self._files.look(services.store, services.repo, rules, now, self._woken)
-
-    def _look_at_clock(self, services: Services) -> float | None:
-        return self._clock.look(services.store, services.rules, services.clock())
-
-    def _follow_people(self, services: Services) -> float | None:
-        """Do what follows from branches that moved, that somebody checked out or left, or that a task parked over."""
-        tips, in_use = self._intake.tips, branches_in_use(services.places.git_dir)
-        if tips is None:
-            return None  # another process is at it; no branch known is not the same as no branch there
-        parked = frozenset(task_names(services.places.queue / "parked"))
-        if (tips, in_use, parked) != self._followed:
-            housekeeping.take_up_commits(services, tips, in_use)
-            self._stacks.look(services, tips)
-        if in_use != self._followed[1]:
-            hasten(services)
-        self._followed = (tips, in_use, parked)
-        housekeeping.clean_up(services, tips, in_use)
-        return None
-
-    def _foresee(self, services: Services) -> float | None:
-        if self._intake.tips is not None:
-            self._foresight.look(services, self._intake.tips)
-        return None
-
-    def _recover(self, services: Services) -> float | None:
-        now = time.monotonic()
-        if now - self._recovered_at >= _RECOVERY_EVERY or is_needed(services):
-            recover(services, self._orphans)
-            self._recovered_at = now
-        # what dies beside us goes on within a second
-        own = f"{os.getpid()}-"
-        return None if all(one.startswith(own) for one in services.store.queue.workers()) else 1.0
-
-    def _let_follow(self, services: Services) -> float | None:
-        return 0.0 if self._followers.look(services, time.monotonic()) else None
-
-    def _tidy_up(self, services: Services) -> float | None:
-        now = time.monotonic()
-        if now - self._tidied_at >= _TIDY_EVERY:
-            self._tidied_at = now
-            tidy_up(services)
-            self._retention.begin(services)
-            self._retiring = True
-        if self._retiring:
-            self._retiring = self._retention.go_on(services)
-        return _RETIRE_EVERY if self._retiring else None
-
-
-def _take_in_strays(services: Services) -> float | None:
-    return 0.0 if take_in_strays(services) else None
-
-
-def _wake_due(services: Services) -> float | None:
-    if wake_due(services):
-        return 0.0
-    now = services.clock()
-    due = services.store.queue.next_due(now)
-    return None if due is None else max((due - now).total_seconds(), 0.0)

@@ -88,7 +88,7 @@ def test_a_merged_branch_is_deleted_even_when_another_process_looked_at_the_refs
     services = bot.services()
     tip = Oid(home.repo.tip("sixth/one"))
     housekeeping.end_issues(services, [Ending(branch="sixth/one", tip=tip, into="main")])
-    bot._follow_people(services)  # this process has seen no refs yet
+    bot._looks._follow_people(services)  # this process has seen no refs yet
     assert home.repo.tip("sixth/one") == tip
     bot.run()
     assert home.repo.tip("sixth/one") == ""
