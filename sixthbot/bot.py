@@ -18,13 +18,17 @@ from sixthbot.engine.rebuild import come_back
 from sixthbot.engine.reloading import changes
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.saving import keeper
-from sixthbot.looks import POLL, Looks
+from sixthbot.engine.stopping import told_of
+from sixthbot.looks import Looks
 from sixthbot.sources.clock import Jumps
+from sixthbot.sources.rest import POLL, Rest
+from sixthbot.sources.timeset import TimeSet
 from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.locks import Held, hold
 from sixthbot.store.logs import write_report
+from sixthbot.store.news import ring
 from sixthbot.store.paths import home_stamp, refuse_links
 from sixthbot.store.presence import Presence
 from sixthbot.store.runlog import logged
@@ -40,8 +44,6 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.engine.turns import Turns
 
-_SLICE = 0.5
-"""Seconds until a stop that was asked for is noticed."""
 _RUN_LOOK = 0.05
 """Seconds between two looks of a run that waits for its workers."""
 _RUN_PATIENCE = 60.0
@@ -126,11 +128,29 @@ class Bot:
             pool.start()
             began()
             try:
-                self._serve(waker, pool, held)
+                with self._resting(waker) as rest:
+                    self._serve(waker, rest, pool, held)
             finally:
                 pool.stop()
                 waker.stop()
                 self._say("bot.stopped", "left")
+
+    @contextmanager
+    def _resting(self, waker: Waker) -> Iterator[Rest]:
+        """Give what the loop sleeps by, woken by the waker, a stop and a clock that is set; all as long as the block."""
+
+        def wake() -> None:
+            waker.poke(Reason.LOST)
+
+        clock = TimeSet(wake)
+        with told_of(self._stop, wake) as of_stop:
+            try:
+                yield Rest(
+                    waker, self._stop, self._jumps, told=clock.start() and of_stop,
+                    refs_moved=lambda: self._looks.refs_moved(self._last),
+                )  # fmt: skip
+            finally:
+                clock.stop()
 
     def run(self, stop: threading.Event | None = None) -> RunReport:
         """Handle every event and do every task of every lane that is not paused; return what came of it.
@@ -224,14 +244,16 @@ class Bot:
     def _interrupted(self) -> bool:
         return self._stop.is_set()
 
-    def tick(self, woken: Woken) -> float:
-        """Look at everything once and do what follows, short of the work itself; return seconds until the next turn.
+    def tick(self, woken: Woken) -> float | None:
+        """Look at everything once and do what follows, short of the work itself.
+
+        Return seconds until something is due, None when nothing is.
 
         What goes wrong in one duty is told in the journal and tried again later; the others go on.
         """
         return self._looks.look(self._fresh(), woken)
 
-    def _serve(self, waker: Waker, pool: WorkerPool, held: Held) -> None:
+    def _serve(self, waker: Waker, rest: Rest, pool: WorkerPool, held: Held) -> None:
         woken = _EVERYTHING
         while not self._stop.is_set():
             self._require_home()  # before anything is made anew in it
@@ -240,7 +262,9 @@ class Bot:
             pool.wake()
             waker.also = self._looks.watched
             waker.refresh()
-            woken = self._wait(waker, min(pause, POLL))
+            if woken.reasons:
+                ring()  # whoever reads along may find what other processes wrote
+            woken = rest.sleep(pause, busy=bool(pool.busy()))
 
     def _require_home(self) -> None:
         self._presence.require()
@@ -261,24 +285,14 @@ class Bot:
         message = "somebody removed .sixth/local; what is needed of it is made anew"
         self._last.store.journal.append("bot.trouble", message, level="warning")
 
-    def _wait(self, waker: Waker, seconds: float) -> Woken:
-        until = time.monotonic() + seconds
-        while not self._stop.is_set():
-            left = until - time.monotonic()
-            woken = waker.wait(min(left, _SLICE))
-            if self._jumps.noticed():  # while the machine slept, file events may have been lost too
-                return _EVERYTHING
-            if woken.reasons or left <= _SLICE:
-                return woken
-        return Woken()
-
     def _drain(self, pool: WorkerPool) -> None:
         """Turn after turn until nothing is left that a run should wait for."""
         patience, woken, left = Patience(), _EVERYTHING, True
         give_up = time.monotonic() + _RUN_PATIENCE
         while not self._stop.is_set():
             events = self._looks.events
-            pause = self.tick(woken)
+            wish = self.tick(woken)
+            pause = POLL if wish is None else wish
             pool.wake()
             woken = Woken()
             if self._looks.events != events:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.sources.wake import Place
 
-POLL = 2.0
-"""Seconds between two looks at everything when nothing wakes the bot."""
 _RECOVERY_EVERY = 10.0
 _TIDY_EVERY = 300.0
 _RETIRE_EVERY = 0.3
@@ -109,6 +107,10 @@ class Looks:
         """Further folders whose changes should wake the bot."""
         return self._files.watched
 
+    def refs_moved(self, services: Services) -> bool:
+        """Tell cheaply whether a look at the branches would find anything."""
+        return self._intake.refs_moved(services.store)
+
     def begin(self, services: Services, *, announce: bool) -> None:
         """Take up what an earlier process, that may have died anywhere, left behind."""
         self._services = services
@@ -128,15 +130,15 @@ class Looks:
             )
             self._intake.let_in(services.store, [start])
 
-    def look(self, services: Services, woken: Woken) -> float:
-        """Look at everything once and do what follows, short of the work itself; return seconds until the next look.
+    def look(self, services: Services, woken: Woken) -> float | None:
+        """Look at everything once and do what follows, short of the work itself; return seconds until something is due.
 
         What goes wrong in one duty is told in the journal and tried again later; the others go on.
         """
         self._services, self._woken = services, woken
         tick = time.monotonic()
         wishes = [duty.attempt(services, tick=tick) for duty in self._duties]
-        return min((wish for wish in wishes if wish is not None), default=POLL)
+        return min((wish for wish in wishes if wish is not None), default=None)
 
     def let_follow(self, services: Services) -> bool:
         """Look at the tasks that come after others, whenever that was done last; tell whether one of them changed."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
 from sixthbot.core.errors import SixthError
+from sixthbot.store.mounts import NETWORK, SHARED, mounted_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 _MENDED_IN = ((2, 43, 7), (2, 44, 4), (2, 45, 4), (2, 46, 4), (2, 47, 3), (2, 48, 2), (2, 49, 1), (2, 50, 1))
 """The first git of each line without CVE-2025-48384, which runs a hook from a cloned submodule; all later lines are."""
-_NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "ocfs2"}
-)
-_SHARED = frozenset(
-    {"9p", "virtiofs", "vboxsf", "prl_fs", "drvfs", "fuse.sshfs", "fuse.vmhgfs-fuse", "fuse.grpcfuse"}
-)
-_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def git_findings(version: tuple[int, ...]) -> Iterator[Finding]:
@@ -52,30 +45,13 @@ def file_system(places: Places) -> Finding:
             "mount it so that it can be written to",
         )
     kind = mounted_as(places.sixth)
-    if kind in _NETWORK or kind in _SHARED:
-        what = "on the network" if kind in _NETWORK else "shared with another system"
+    if kind in NETWORK or kind in SHARED:
+        what = "on the network" if kind in NETWORK else "shared with another system"
         return Finding(
             "warn", "file system", f"{kind}, {what}: locks and syncs may not hold, and file events may not come",
             "keep the repository on a local disk, and only one machine's bot at it",
         )  # fmt: skip
     return Finding("ok", "file system", kind or "of a kind that this system does not tell")
-
-
-def mounted_as(path: Path, mounts: Path = _MOUNTS) -> str:
-    """Return the kind of the file system that a path lies on, empty where the system does not tell."""
-    try:
-        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return ""
-    real, found = os.path.realpath(path), ("", "")
-    for line in lines:
-        left, _, right = line.partition(" - ")
-        fields = left.split(" ")
-        place = fields[4].replace("\\040", " ") if len(fields) > 4 else ""  # noqa: PLR2004 - see proc(5)
-        inside = place in {"/", real} or real.startswith(f"{place}/")
-        if place and inside and len(place) >= len(found[0]):
-            found = (place, right.split(" ")[0])
-    return found[1]
 
 
 def locks_hold(places: Places) -> Finding:

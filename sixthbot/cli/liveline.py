@@ -29,10 +29,11 @@ class LiveLine:
         self._can = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = ""
 
-    def draw(self) -> None:
-        """Show how far the running tasks are, now."""
+    def draw(self) -> bool:
+        """Show how far the running tasks are, now; tell whether anything is shown."""
         if self._can:
             self._put(self._text())
+        return bool(self._shown)
 
     def clear(self) -> None:
         """Make room for a line that stays."""

@@ -10,6 +10,8 @@ import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from sixthbot.engine.stopping import Stop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -36,7 +38,7 @@ def until_told(
 
     Outside the main thread, where Python hears no signals, the event is only ever set by the caller.
     """
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sixthbot.fleet import Fleet
 
 _LOOK_AGAIN = 0.02  # seconds
-_SLICE, _LONG_SLICE = 0.2, 1.0
+_SLICE = 0.2
 
 
 @verb(
@@ -93,8 +93,7 @@ def _watch_one(
         if server.is_up():
             tell_settings(session.out, bot.services())
             session.out.talk(f"watching {bot.services().places.top}; Ctrl-C ends it")
-        while server.is_alive():
-            server.join(_slice(stop))  # a second Ctrl-C is heard between two of them
+        _wait_for(server, stop)
         if server.failure is None:
             session.out.talk("stopped")
     if server.failure is not None:
@@ -116,8 +115,7 @@ def _watch_several(
     server = _FleetServer(fleet, stop)
     try:
         server.start()
-        while server.is_alive():
-            server.join(_slice(stop))
+        _wait_for(server, stop)
     finally:
         voices.close()
     if server.failure is not None:
@@ -125,9 +123,11 @@ def _watch_several(
     session.out.talk("stopped")
 
 
-def _slice(stop: threading.Event) -> float:
-    """Return seconds to sleep while a bot serves: short ones from the first word on, when somebody may lose patience."""
-    return _SLICE if stop.is_set() else _LONG_SLICE
+def _wait_for(server: threading.Thread, stop: threading.Event) -> None:
+    """Sleep until a server that ends sets `stop`, or a first word does; a second Ctrl-C is heard between short pieces."""
+    stop.wait()
+    while server.is_alive():
+        server.join(_SLICE)
 
 
 class _Voices:
@@ -182,6 +182,8 @@ class _FleetServer(threading.Thread):
             self.fleet.watch(self._told_to_stop)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.failure = error
+        finally:
+            self._told_to_stop.set()
 
 
 def _each(bots: dict[Path, Bot], do: Callable[[Bot], object]) -> None:

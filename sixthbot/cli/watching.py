@@ -13,6 +13,7 @@ from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.store.clock import now
 from sixthbot.store.config import workers_note
+from sixthbot.store.news import ring, rung, wait_for_news
 from sixthbot.store.rulesummary import settings_note
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 _SAID_ALREADY = frozenset({"bot.started", "bot.stopped"})
 _LOOK_AGAIN = 0.2  # seconds: at once for a person
-_QUIET_LOOK, _QUIET_AFTER = 1.0, 50  # ... and after so many looks at nothing new, nothing for the machine
+_QUIET_AFTER = 50  # ... and after so many looks at nothing new, only while there is a line to draw or once the bell rings
+_DRAWN_LOOK, _QUIET_LOOK = 1.0, 60.0
 
 
 def tell_settings(out: Output, services: Services) -> None:
@@ -49,10 +51,14 @@ def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
 
     def tell() -> None:
         quiet = 0
-        while not ended.wait(_LOOK_AGAIN if quiet < _QUIET_AFTER else _QUIET_LOOK):
+        while not ended.is_set():
+            seen = rung()
             quiet = 0 if _print(out, follower, live, prefix) else quiet + 1
-            if out.verbosity >= 0 and not prefix:
-                live.draw()
+            drawn = out.verbosity >= 0 and not prefix and live.draw()
+            if quiet < _QUIET_AFTER:
+                ended.wait(_LOOK_AGAIN)
+            else:
+                wait_for_news(seen, _DRAWN_LOOK if drawn else _QUIET_LOOK)
 
     thread = threading.Thread(target=tell, name="journal-lines", daemon=True)
     thread.start()
@@ -60,6 +66,7 @@ def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
         yield
     finally:
         ended.set()
+        ring()
         thread.join()
         live.clear()
         _print(out, follower, live, prefix)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.engine.turns import Turns
 
-_LOOK = 5.0  # seconds between two looks at the queue without being woken; whoever keeps a pool wakes it more often
+_LOOK = 60.0  # seconds between two looks at the queue without being woken; whoever keeps a pool wakes it more often
 _TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again
 _log = logging.getLogger("sixthbot.engine")
 
@@ -60,7 +60,7 @@ class WorkerPool:
         self._claiming = threading.Lock()
         self._reviving = threading.Lock()
         self._generation = 0
-        self._hurry = False  # the last look at the queue did not come to its end
+        self._hurry = False  # the last look at the queue did not come to its end: look again at once
         self._leases: dict[WorkerLease, list[int]] = {}
         self._busy: dict[str, Task] = {}
         self._opened = services()  # what workers start with: the settings may break before they do
@@ -224,6 +224,7 @@ class WorkerPool:
         except (OSError, SixthError) as error:
             _log.error("cannot look at the queue: %s", error)
             self._stopping.wait(_TROUBLE_WAIT)
+            self._hurry = True  # nobody may come to wake us
             return None
 
     def _when_alone(self, worker: Worker, services: Services, task: Task) -> Task | None:

@@ -87,7 +87,7 @@ class State:
 
     def index(self) -> AbstractContextManager[Index]:
         """Lend the index of what was saved."""
-        return open_index(self.places.beside / "saved.db", durability=self.repo.git.durability)
+        return open_index(self.places.saved, durability=self.repo.git.durability)
 
     def folded(self, commit: Oid | None) -> Folded:
         """Return the state at a commit, of the operations that are sound."""
@@ -289,6 +289,7 @@ class Keeper:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.set()
+        self.changes.end_wait()
         self._thread.join(_LONGEST)
         self.changes.__exit__(kind, error, trace)
 
@@ -296,14 +297,15 @@ class Keeper:
         pause = 0.0
         while not self._ending.wait(pause):
             began = time.monotonic()
-            self._save(everything=began - self._all_at >= max(_LOOK_AT_ALL, 100 * self._all_took))
+            self._save(everything=began - self._all_at >= self._between())
             pause = min(max(_EVERY, _SHARE * (time.monotonic() - began)), _LONGEST)
-            while not (self._ending.is_set() or self.changes.wait(_EVERY / 2)) and self._rested():
-                continue
+            if not self._ending.is_set():
+                self.changes.wait(max(self._all_at + self._between() - time.monotonic(), _EVERY / 2))
         self._save(everything=False)
 
-    def _rested(self) -> bool:
-        return time.monotonic() - self._all_at < max(_LOOK_AT_ALL, 100 * self._all_took)
+    def _between(self) -> float:
+        """Return the seconds between two looks at every file."""
+        return max(_LOOK_AT_ALL, 100 * self._all_took)
 
     def _save(self, *, everything: bool) -> None:
         everything |= self.changes.everything

@@ -95,6 +95,10 @@ class Intake:
         """Whether the last looks left nothing to come back to soon."""
         return not (self.unsettled or self._refs_wanted or self._unadmitted)
 
+    def refs_moved(self, store: Store) -> bool:
+        """Tell cheaply whether a look at the branches would find anything."""
+        return self._tracker.may_have_moved(store)
+
     def begin(self, store: Store, now: datetime) -> None:
         """Let in what an earlier process took from the inbox and died before letting in."""
         unwanted = set(_unwanted(store))

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from sixthbot.git.run import entries
+from sixthbot.store.mounts import NETWORK, SHARED, mounted_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 _WATCHDOG_LOG = "watchdog"
-_FOLDERS_OF_BRANCHES = 6
+_FOLDERS_OF_BRANCHES = 3
 """More are not watched: the kernel's watches are few, and shared by all programs of a user."""
+_ITSELF = 0xC00
+"""`IN_DELETE_SELF | IN_MOVE_SELF`, which the kernel tells of a watched folder."""
+_FROM_ELSEWHERE = NETWORK | SHARED | {"fuse"}
+"""Kinds of file systems that tell nothing of what another machine, or a host, does on them."""
 
 
 class Reason(StrEnum):
@@ -59,10 +64,14 @@ class Place:
     path: Path
     recursive: bool
     reason: Callable[[str], Reason | None]
+    leaving: bool = False
+    """Whether what is renamed away from it counts, which makes all else there wait for half a second."""
+    contents: bool = True
+    """Whether what happens in it counts; otherwise only that the folder itself is renamed or removed."""
 
 
 def places_to_watch(places: Places) -> list[Place]:
-    """Return the few folders that tell nearly everything; never the work tree itself."""
+    """Return the few folders that tell nearly everything; never what happens in the work tree."""
     git_dir = places.git_dir
     git_files = {"packed-refs": Reason.REFS, "HEAD": Reason.HEADS, "config": Reason.SETTINGS}
     return [
@@ -77,7 +86,18 @@ def places_to_watch(places: Places) -> list[Place]:
             recursive=True,
             reason=lambda name: _if(_shown(name), Reason.QUEUE),
         ),
-        Place(places.sixth, recursive=False, reason=lambda name: _if(name == "config.toml", Reason.SETTINGS)),
+        Place(places.sixth, recursive=False, reason=_core_of_home, leaving=True),
+        Place(places.rules_dir, recursive=False, reason=lambda name: _if(_shown(name), Reason.SETTINGS)),
+        # what a person trusts and approves
+        Place(places.data_dir, recursive=False, reason=lambda name: _if(_shown(name), Reason.SETTINGS)),
+        # every command that changed something saves that, so one place tells of all of them; who only reads makes no
+        # such file
+        Place(
+            places.beside,
+            recursive=False,
+            reason=lambda name: _if(name == f"{places.saved.name}-journal", Reason.QUEUE),
+        ),
+        Place(places.top, recursive=False, reason=lambda _: Reason.LOST, contents=False),
         Place(git_dir, recursive=False, reason=git_files.get),
         # every branch of a folder that is not watched is found by what git logs of HEAD, else by the poll
         Place(git_dir / "refs" / "heads", recursive=_few_folders(git_dir / "refs" / "heads"), reason=_moved),
@@ -89,6 +109,11 @@ def places_to_watch(places: Places) -> list[Place]:
             for folder in entries(git_dir / "worktrees")
         ),
     ]
+
+
+def _core_of_home(name: str) -> Reason:
+    """Return why something right below `.sixth` counts: its folders come and go only when it is taken away."""
+    return Reason.SETTINGS if name == "config.toml" else Reason.LOST
 
 
 def _moved(name: str) -> Reason | None:
@@ -121,8 +146,16 @@ class Waker:
         self._watches: dict[Path, tuple[ObservedWatch, int]] = {}
         self._handlers: dict[str, _Handler] = {}
         self._log = _LostEvents(self)
+        self._complete = False
+        self._told_here = mounted_as(places.sixth).split(".")[0] not in _FROM_ELSEWHERE
+        self.sees_branches = True
+        """Whether every folder of branches is watched, as of the last `refresh`."""
         self.also: tuple[Place, ...] = ()
         """Further folders to watch, from the next `refresh` on."""
+
+    def covers(self) -> bool:
+        """Tell whether the kernel tells of nearly everything, so that looking without a reason may come seldom."""
+        return self._complete and self._told_here and self._observer is not None and _tells(self._observer)
 
     def start(self) -> bool:
         """Begin to watch; False when the system gives no file events, so that only the poll is left."""
@@ -165,6 +198,10 @@ class Waker:
                 del self._watches[place.path]
             if now:
                 self._watch(self._observer, place, now)
+        heads = self._places.git_dir / "refs" / "heads"
+        self.sees_branches = heads in wanted and wanted[heads].recursive
+        there = {path for path in wanted if _inode(path)}
+        self._complete = there <= self._watches.keys()
 
     def _watch(self, observer: BaseObserver, place: Place, inode: int) -> None:
         handler = self._handlers[str(place.path)] = _Handler(self, place)
@@ -205,12 +242,16 @@ class _Handler:
 
     def __init__(self, waker: Waker, place: Place) -> None:
         self._waker = waker
-        self._place = place
+        self.place = place
+
+    def lost(self) -> None:
+        """Say that the place is not where it was."""
+        self._waker.poke(Reason.LOST)
 
     def dispatch(self, event: FileSystemEvent) -> None:
         for path in _paths(event):
             name = os.path.basename(path)  # noqa: PTH119 - thousands of times in a burst
-            reason = self._place.reason(name)
+            reason = self.place.reason(name)
             if reason is not None:
                 arrived = event.event_type == "moved" and path == os.fsdecode(event.dest_path)
                 self._waker.poke(reason, renamed=name if arrived and reason is Reason.INBOX else "")
@@ -249,7 +290,15 @@ def _event_filter() -> list[type[FileSystemEvent]]:
 
     return [
         events.FileCreatedEvent, events.FileMovedEvent, events.FileClosedEvent, events.FileDeletedEvent,
+        events.DirCreatedEvent, events.DirMovedEvent, events.DirDeletedEvent,
     ]  # fmt: skip
+
+
+def _tells(observer: BaseObserver) -> bool:
+    """Tell whether an observer is one of the kernel's inotify, with all of its threads alive."""
+    reader = getattr(observer, "_inotify_fd", None)  # watchdog has no public way to ask
+    threads = [observer, reader, *observer.emitters]
+    return all(isinstance(each, threading.Thread) and each.is_alive() for each in threads)
 
 
 def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
@@ -263,6 +312,7 @@ def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
 
     try:
         from watchdog.observers import inotify, inotify_c  # noqa: PLC0415
+        from watchdog.observers.inotify_move_event_grouper import PathedInotifyEvent  # noqa: PLC0415
     except (ImportError, OSError):
         return Observer()
 
@@ -273,7 +323,24 @@ def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
 
         def get_event_mask_from_filter(self) -> inotify_c.Mask:
             mask = super().get_event_mask_from_filter()
+            place = getattr(handlers.get(os.fsdecode(self.watch.path)), "place", None)
+            if place is not None and not place.contents:
+                return inotify_c.Mask(_ITSELF)
+            if place is not None and place.leaving:
+                return inotify_c.Mask(mask | _ITSELF)
             return inotify_c.Mask(mask & ~inotify_c.InotifyConstants.IN_MOVED_FROM)
+
+        def build_and_queue_event(
+            self,
+            event: PathedInotifyEvent | tuple[PathedInotifyEvent, PathedInotifyEvent],
+            *,
+            full_events: bool = True,
+        ) -> None:
+            handler = handlers.get(os.fsdecode(self.watch.path))
+            moved = isinstance(event, PathedInotifyEvent) and event.ev.mask & _ITSELF
+            if moved and handler is not None:
+                handler.lost()  # watchdog has no event for a folder that is renamed itself
+            super().build_and_queue_event(event, full_events=full_events)
 
         def queue_event(self, event: FileSystemEvent) -> None:
             handler = handlers.get(os.fsdecode(self.watch.path))

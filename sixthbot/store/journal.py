@@ -16,6 +16,7 @@ from sixthbot.store import disk
 from sixthbot.store.actor import actor_id
 from sixthbot.store.atomic import Durability, append_to, make_dirs, move, point, sync_folder
 from sixthbot.store.locks import exclusive
+from sixthbot.store.news import ring
 from sixthbot.store.records import DETAILS, Record, line_of, records
 from sixthbot.store.redact import redact, redact_text, redact_value
 
@@ -87,6 +88,7 @@ class Journal:
                 if self._durability == "power":
                     disk.sync(descriptor)  # so that `sync` has only one file to look after
                 self._close(record.n)
+        ring()
         told = {
             name: value
             for name, value in details.items()

@@ -200,6 +200,11 @@ class Places:
         return self.git_dir / "sixth"
 
     @property
+    def saved(self) -> Path:
+        """The index of what was saved, written by whoever saved something."""
+        return self.beside / "saved.db"
+
+    @property
     def exclude_file(self) -> Path:
         """Git's own ignore file of this clone."""
         return self.git_dir / "info" / "exclude"

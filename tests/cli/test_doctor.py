@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sixthbot.cli.ground import is_mended, mounted_as
+from sixthbot.cli.ground import is_mended
 from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.services import open_services
+from sixthbot.store.mounts import mounted_as
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:

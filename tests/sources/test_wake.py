@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.sources import wake
 from sixthbot.sources.wake import Reason, Waker
 from sixthbot.store.paths import FOLDERS, Places, locate
+from sixthbot.store.state.index import open_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +150,63 @@ def test_the_kernel_is_never_asked_for_opened_closed_or_read_files(waker: Waker)
     ]
     assert len(masks) >= 7
     for mask in masks:
-        assert not mask & (IN_ACCESS | IN_OPEN | IN_CLOSE_NOWRITE | IN_MOVED_FROM)
+        assert not mask & (IN_ACCESS | IN_OPEN | IN_CLOSE_NOWRITE)
+    # only of `.sixth` itself, where next to nothing happens: it makes what comes after wait
+    assert [bool(mask & IN_MOVED_FROM) for mask in masks].count(True) == 1
+
+
+def test_what_commands_and_people_decide_elsewhere_wakes(waker: Waker, places: Places) -> None:
+    with open_index(places.saved, durability="process") as index:
+        index.set(commit="x")
+    waker.refresh()
+    quiet(waker)
+    with open_index(places.saved, durability="process") as index:
+        index.get("commit")
+    assert not waker.wait(0.2).reasons
+    with open_index(places.saved, durability="process") as index:
+        index.set(commit="y")
+    assert reasons(waker) == {Reason.QUEUE}
+    places.data_dir.mkdir(parents=True)
+    waker.refresh()
+    quiet(waker)
+    (places.data_dir / "trust.json").write_text("{}")
+    assert reasons(waker) == {Reason.SETTINGS}
+    (places.rules_dir / "a.toml").write_text("")
+    assert reasons(waker) == {Reason.SETTINGS}
+
+
+@pytest.mark.parametrize("what", ["local", "sixth", "top"])
+def test_a_home_or_a_part_of_it_that_is_taken_away_wakes(
+    waker: Waker, places: Places, tmp_path: Path, what: str
+) -> None:
+    getattr(places, what).rename(tmp_path / "gone")
+    assert Reason.LOST in reasons(waker)
+
+
+def test_what_happens_in_the_work_tree_does_not_wake(waker: Waker, places: Places) -> None:
+    (places.top / "new.txt").write_text("x")
+    (places.top / "new").mkdir()
+    assert not waker.wait(0.2).reasons
+
+
+def test_looking_may_come_seldom_only_while_everything_is_told(waker: Waker, places: Places) -> None:
+    assert waker.covers()
+    for thread in threading.enumerate():
+        if "InotifyFD" in type(thread).__name__:
+            thread.stop()  # type: ignore[attr-defined]  # watchdog's own
+            thread.join(5)
+    assert not waker.covers()
+    assert not Waker(places).covers()  # nobody tells anything before it is started
+
+
+def test_a_file_system_that_others_write_to_tells_not_enough(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "mounted_as", lambda _: "9p")
+    waker = Waker(places)
+    assert waker.start()
+    assert not waker.covers()
+    waker.stop()
 
 
 def test_a_big_repository_needs_few_watches(places: Places, repo: RepoDir, tmp_path: Path) -> None:

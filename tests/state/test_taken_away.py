@@ -175,7 +175,7 @@ def accepted_only(home: Home) -> str:
     """Drop an issue, let it be accepted, and return the state as it is then; the work on it is done, and not in there."""
     home.drop("a.md", ISSUE.format(id="a"))
     bot = home.bot()
-    until(lambda: bot.tick(Woken()) >= 0 and home.tasks("ready"))
+    until(lambda: [bot.tick(Woken()), home.tasks("ready")][1])
     State(home.places, bot.services().repo, clock=lambda: datetime.now(UTC)).save()
     before = home.repo.tip("refs/sixth/state")
     assert sixthbot("run", cwd=home.repo.path).code == 0

@@ -69,5 +69,9 @@ class Changes:
             return sorted(self._paths)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a change, at most so long; tell whether there is one."""
+        """Wait for a change, at most so long; tell whether there is one, or whether somebody else ended the wait."""
         return self._woken.wait(seconds)
+
+    def end_wait(self) -> None:
+        """Have a `wait`, also the next one, return at once."""
+        self._woken.set()
