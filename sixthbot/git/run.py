@@ -286,8 +286,9 @@ def execute(
             out, err = _wait(started.proc, timeout, own_group=not network)
     except subprocess.TimeoutExpired:
         raise TookTooLong(f"git {_subcommand(args)} took longer than {timeout:g} s and was stopped") from None
-    except OSError as error:
-        raise GitFailed(f"git {_subcommand(args)} cannot run: {error.strerror or error}") from error
+    except _cannot_start() as error:
+        why = error.strerror if isinstance(error, OSError) else error.__cause__
+        raise GitFailed(f"git {_subcommand(args)} cannot run: {why or error}") from error
     if _log.isEnabledFor(logging.DEBUG):
         took = round(time.monotonic() - began, 3)
         words = [*args[_position(args) :]]
@@ -297,6 +298,13 @@ def execute(
             extra={"argv": words, "exit": started.proc.returncode, "duration": took},
         )
     return Result(status=started.proc.returncode, stdout=out, stderr=err)
+
+
+def _cannot_start() -> tuple[type[Exception], ...]:
+    """Return what is raised where git is not found, or its folder went away a moment after it was looked for."""
+    from git.exc import GitCommandNotFound  # noqa: PLC0415 - no run that goes well needs it
+
+    return OSError, GitCommandNotFound
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float, *, own_group: bool) -> tuple[bytes, bytes]:

@@ -36,7 +36,6 @@ ALLOWED = {
     "git/fastimport.py": (".unlink", "the crash report of the git that it has just run"),
     "git/merging.py": (".mkdir .write_bytes", _SCRATCH),
     "git/poolcare.py": (".rename .unlink os.open", _WORKTREE),
-    "git/rebase.py": (".mkdir .write_bytes", _SCRATCH),
     "git/run.py": ("tempfile.TemporaryFile", "what a git prints, in a file without a name"),
     "git/scratch.py": (".chmod shutil.rmtree tempfile.mkdtemp", _SCRATCH),
     "git/stateref.py": (".unlink", "the lock of a killed git, looked at again by the next saving"),
@@ -63,7 +62,7 @@ ALLOWED = {
 """The calls of each module that change files without a point of their own, and why that harms nothing."""
 
 GIT_READS = {
-    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "log", "ls-files", "ls-remote", "range-diff", "reflog", "format-patch",
+    "cat-file", "check-attr", "config", "diff-index", "diff-tree", "for-each-ref", "grep", "log", "ls-files", "ls-remote", "range-diff", "reflog", "format-patch",
     "ls-tree", "merge-base", "remote", "rev-list", "rev-parse", "status", "symbolic-ref",
 }  # fmt: skip
 GIT_OBJECTS = {"add", "fast-import", "hash-object", "merge-tree", "read-tree", "update-index", "write-tree"}

@@ -179,3 +179,9 @@ def test_a_git_that_is_killed_as_it_tells_its_version_is_an_error_in_one_line(
             run_module._git_class()
     finally:
         run_module._git_class.cache_clear()
+
+
+def test_a_git_that_cannot_be_started_is_said_and_is_no_mistake_of_ours(tmp_path: Path) -> None:
+    """Also where the folder goes away between the look and the start: a thread that saves must survive that."""
+    with pytest.raises(GitFailed, match="git version cannot run"):
+        run_module.execute(["version"], cwd=tmp_path, env={"PATH": "/nowhere"})
