@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, parse_oid
 from sixthbot.git.commits import stamp
-from sixthbot.git.run import failure
+from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sixthbot.git.commits import Person
     from sixthbot.git.run import Git
@@ -70,13 +69,11 @@ def import_commits(git: Git, *, onto: Oid, commits: Sequence[NewCommit]) -> list
     """
     if not commits:
         return []
-    done = git.run(
-        "fast-import", "--quiet", "--done", "--date-format=raw-permissive",
-        stdin=b"".join(_stream(onto, commits)), env=_CASE_KEPT, check=False, write=True, timeout=600,
-    )  # fmt: skip
-    if done.status:
-        remove_crash_reports(git.git_dir)
-        raise failure("fast-import", done)
+    with apart(git) as places:
+        done = git.run(
+            "fast-import", "--quiet", "--done", "--date-format=raw-permissive",
+            stdin=b"".join(_stream(onto, commits)), env={**_CASE_KEPT, **places}, write=True, timeout=600,
+        )  # fmt: skip
     ids = [parse_oid(line) for line in done.text.split()]
     if len(ids) != len(commits):
         raise GitFailed(f"git fast-import made {len(ids)} of {len(commits)} commits")
@@ -129,10 +126,14 @@ def _is_importable(change: PathChange) -> bool:
     return change.mode in _MODES and "\0" not in change.path and _BAD_PARTS.isdisjoint(change.path.split("/"))
 
 
-def remove_crash_reports(git_dir: Path) -> None:
-    """Take away what fast-import wrote about its end into the git directory; it says in there whose child it was."""
-    ours = f"parent process     : {os.getpid()}\n"
-    for path in git_dir.glob("fast_import_crash_*"):
-        with suppress(OSError):
-            if ours in path.read_text("utf-8", "replace"):
-                path.unlink()
+@contextmanager
+def apart(git: Git) -> Iterator[Mapping[str, str]]:
+    """Let fast-import find objects and refs where they are, and write its report on its own failure somewhere else.
+
+    It would write it into the git directory, where it stays if we are killed at that moment.
+    """
+    with scratch_folder() as folder:
+        (folder / "HEAD").write_text("ref: refs/heads/none\n", "ascii")
+        # as in a linked worktree: where the refs are, git reads in the file, whatever the variable says
+        (folder / "commondir").write_bytes(os.fsencode(git.git_dir) + b"\n")
+        yield {"GIT_DIR": str(folder), "GIT_COMMON_DIR": str(git.git_dir)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import Oid, clean_line, parse_oid
 from sixthbot.core.text import is_oid
-from sixthbot.git.fastimport import remove_crash_reports
+from sixthbot.git.fastimport import apart
 from sixthbot.git.refs import RefMove, move_refs, resolve
 from sixthbot.git.trees import REGULAR
 
@@ -135,14 +135,11 @@ class StateRef:
         for ref in (STATE, _SAVING):
             _remove_stale_lock(self._git.git_dir / f"{ref}.lock")
         stream = _stream(files, linked or {}, above, now=now, message=message)
-        try:
+        with apart(self._git) as places:
             self._git.run(
                 "fast-import", "--quiet", "--force", "--done", "--date-format=raw",
-                stdin=stream, write=True, timeout=_IMPORT_TIMEOUT,
+                stdin=stream, env=places, write=True, timeout=_IMPORT_TIMEOUT,
             )  # fmt: skip
-        except GitFailed:
-            remove_crash_reports(self._git.git_dir)
-            raise
         new = resolve_loose(self._git, _SAVING)
         if new is None:
             raise GitFailed(f"git fast-import left no {_SAVING}")

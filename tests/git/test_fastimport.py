@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sixthbot.core.errors import GitFailed
 from sixthbot.git.commits import Person, compose, id_of, read_commit
-from sixthbot.git.fastimport import NewCommit, PathChange, can_import, import_commits
+from sixthbot.git.fastimport import NewCommit, PathChange, apart, can_import, import_commits
 from sixthbot.git.trees import list_tree
 from tests.git.helpers import BOT, git_of, oid
 
@@ -90,8 +91,11 @@ def test_what_it_does_not_take_is_told_and_leaves_nothing_behind(repo: RepoDir) 
     missing = oid("1" * 40)
     with pytest.raises(GitFailed, match="fast-import"):
         import_commits(git_of(repo), onto=missing, commits=[_commit(PathChange("f", b"1"))])
-    assert not list(repo.git_dir.glob("fast_import_crash_*"))
     assert import_commits(git_of(repo), onto=missing, commits=[]) == []
+    with apart(git_of(repo)) as places:  # as when we are killed before we could take its report away
+        assert git_of(repo).run("fast-import", stdin=b"nonsense\n", env=places, check=False).status == 128
+        assert list(Path(places["GIT_DIR"]).glob("fast_import_crash_*"))
+    assert not list(repo.git_dir.glob("fast_import_crash_*"))
 
 
 @pytest.mark.parametrize("path", ["a//b", "../a", "a/.", "", "a\0b"])
