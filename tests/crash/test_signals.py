@@ -54,6 +54,8 @@ def test_a_watch_through_all_its_signals(repo: RepoDir, tmp_path: Path) -> None:
         wait_until(lambda: told("bot.stacks"))
         path = repo.path / told("bot.stacks")[0].rpartition(": ")[2]
         assert "worker " in path.read_text()
+        bot.send_signal(signal.SIGQUIT)  # what Ctrl-\ sends
+        wait_until(lambda: len(told("bot.stacks")) > 1)
         assert bot.poll() is None
         started = time.monotonic()
         bot.send_signal(signal.SIGTERM)
