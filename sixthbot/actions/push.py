@@ -151,7 +151,7 @@ def scan_draft(git: Git, store: Store, draft: Draft, target: PushTarget | None, 
 
 def _base_and_seen(git: Git, draft: Draft, target: PushTarget | None) -> list[Oid]:
     """Return the commits that the remote had last; where nothing was ever seen of it, the draft's base stands in."""
-    seen = seen_there(git, target) if target is not None else []
+    seen = seen_there(git, target.remote) if target is not None else []
     base = tip(git, BranchName.parse(draft.base))
     return seen or ([base] if base is not None else [])
 

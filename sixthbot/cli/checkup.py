@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.cli.findings import Finding
-from sixthbot.cli.ground import file_system, git_findings, locks_hold
+from sixthbot.cli.ground import file_system, git_findings, locks_hold, loose_objects
 from sixthbot.cli.leftovers import (
     git_locks,
     kept_aside,
@@ -49,6 +49,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield _disk(places)
     yield file_system(places)
     yield locks_hold(places)
+    yield loose_objects(places)
     yield _exclude(places)
     yield _watcher(places)
     yield from _damaged(session)
@@ -71,6 +72,7 @@ def examine(session: Session) -> Iterator[Finding]:
         yield from torn_by_a_power_cut(services)
         yield from saved_state(services)
         yield _remote(services)
+        yield from _synced(services)
     yield from _failed(session)
     yield _hooks(places)
 
@@ -224,6 +226,20 @@ def _remote(services: Services) -> Finding:
     except SixthError as error:
         return Finding("warn", "remote", error.message, error.hint)
     return Finding("ok", "remote", f"{target.remote} ({redact_text(target.url)})")
+
+
+def _synced(services: Services) -> Iterator[Finding]:
+    from sixthbot.engine.syncing import last_sync  # noqa: PLC0415 - lazy, see app
+
+    last = last_sync(services.store.cursors)
+    if last is None:
+        return
+    when = ago(last.time, now())
+    if last.failure:
+        told = f"the last one, {when}, did not come to its end: {last.failure}"
+        yield Finding("warn", "sync", told, f"sixthbot sync {last.remote}")
+    else:
+        yield Finding("ok", "sync", f"with {last.remote}, {when}")
 
 
 def _hooks(places: Places) -> Finding:

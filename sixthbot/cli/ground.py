@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MENDED_IN = ((2, 43, 7), (2, 44, 4), (2, 45, 4), (2, 46, 4), (2, 47, 3), (2, 48, 2), (2, 49, 1), (2, 50, 1))
 """The first git of each line without CVE-2025-48384, which runs a hook from a cloned submodule; all later lines are."""
+_MANY_LOOSE = 20_000
 
 
 def git_findings(version: tuple[int, ...]) -> Iterator[Finding]:
@@ -33,6 +34,20 @@ def is_mended(version: tuple[int, ...]) -> bool:
     """Tell whether a git is known to be without the hole."""
     line = next((mended for mended in _MENDED_IN if mended[:2] == version[:2]), None)
     return version >= line if line is not None else version > _MENDED_IN[-1]
+
+
+def loose_objects(places: Places) -> Finding:
+    """Say how many objects lie in files of their own, by one of 256 folders, as git itself counts them."""
+    try:
+        about = 256 * sum(1 for _ in (places.git_dir / "objects/17").iterdir())
+    except OSError:
+        about = 0
+    if about < _MANY_LOOSE:
+        return Finding("ok", "objects", "few enough in files of their own")
+    return Finding(
+        "note", "objects", f"about {about:,} in files of their own; packed they take a small part of the room",
+        "git gc",
+    )  # fmt: skip
 
 
 def file_system(places: Places) -> Finding:

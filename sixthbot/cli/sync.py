@@ -8,10 +8,12 @@ import click
 
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
-from sixthbot.cli.verbs import verb
+from sixthbot.cli.verbs import json_option, verb
+from sixthbot.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from sixthbot.engine.syncing import Synced
 
@@ -31,12 +33,16 @@ if TYPE_CHECKING:
 @click.option(
     "--root", type=click.Choice(["ours", "theirs"]), help="Which one counts where two states began apart."
 )
+@json_option
 @pass_session
-def command(session: Session, remote: str, *, dry_run: bool, no_branches: bool, root: str | None) -> None:
+def command(
+    session: Session, remote: str, *, dry_run: bool, no_branches: bool, root: str | None, as_json: bool
+) -> int:
     """Bring the state of this clone and that of a remote together: issues, plans, drafts, tasks and their history.
 
     What two clones did apart is merged without a conflict. Of two edits of one plan or draft both are kept; of two
-    claims on one task the earlier counts, and the other clone's commits are kept under a name.
+    claims on one task the earlier counts, and the other clone's commits are kept under a name. A branch with what looks
+    like a secret stays here; the exit code is then 1.
     """
     from sixthbot.engine.syncing import sync  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.statesync import choose_state_remote  # noqa: PLC0415 - lazy, see app
@@ -49,8 +55,36 @@ def command(session: Session, remote: str, *, dry_run: bool, no_branches: bool, 
     chosen = choose_state_remote(services.repo.git, remote, settings.remote, seconds=seconds)
     branches = settings.branches and not no_branches
     result = sync(services, chosen, root=root or "", branches=branches, dry_run=dry_run)
-    for line in _story(result, dry_run=dry_run):
+    if as_json:
+        session.out.json(_as_json(result, dry_run=dry_run))
+    for line in () if as_json else _story(result, dry_run=dry_run):
         session.out.say(line)
+    return ExitCode.FAILED if result.carried.withheld else ExitCode.OK
+
+
+def _as_json(result: Synced, *, dry_run: bool) -> dict[str, Any]:
+    merged, carried = result.merged, result.carried
+    return {
+        "schema": 1,
+        "remote": result.remote,
+        "dry_run": dry_run,
+        "sent": result.sent,
+        "came": merged.came,
+        "branches": {
+            "made": carried.made,
+            "moved": carried.moved,
+            "kept": [{"branch": name, "ref": ref} for name, ref in carried.aside],
+            "left": carried.left,
+            "missing": carried.missing,
+            "withheld": [{"branch": name, "secrets": secrets} for name, secrets in carried.withheld],
+        },
+        "claimed_elsewhere": dict(sorted(merged.elsewhere.items())),
+        "kept_both": [
+            {"path": f".sixth/{key}", "other": kept and f".sixth/{kept}"} for key, kept in merged.kept
+        ],
+        "later": [*merged.later],
+        "left_out": [*merged.refused, *(f"{path} is too long to travel" for path in result.left_out)],
+    }
 
 
 def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
@@ -70,6 +104,11 @@ def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
         yield f"{paint('kept both', 'yellow')} versions of .sixth/{one_line(key)}{where}"
     for line in carried.left:
         yield f"{paint('left', 'yellow')} {one_line(line, 300)}"
+    for name, secrets in carried.withheld:
+        yield (
+            f"{paint('withheld', 'red')} {name} has what looks like a secret: {one_line(secrets, 500)}; take it out of "
+            f"every commit of it, or allow it: allow_secrets under [push], then sixthbot trust"
+        )
     for name in carried.missing:
         yield f"{paint('missing', 'yellow')} branch {name}: its issue waits for you (sixthbot status)"
     for task in merged.later:

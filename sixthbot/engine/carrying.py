@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import move_as_operation
+from sixthbot.actions.secrets import allowed_secrets, scan
 from sixthbot.core.errors import SixthError
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, parse_oid
 from sixthbot.core.tasks import Done, Failed, Parked, Running
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import checked_out, resolve, tip
+from sixthbot.git.remotes import seen_there
 from sixthbot.git.statesync import BRANCHES, KEPT, carried
 from sixthbot.store.records import became
 from sixthbot.store.state.lay import Layer
@@ -28,17 +30,22 @@ if TYPE_CHECKING:
     from sixthbot.store.state.index import Index
 
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
+_NAMED = 5
 
 
 @dataclass(slots=True)
 class Carried:
-    """What became of branches: made here, moved on, set aside under a name (branch, ref), left, and missing, with the reason."""
+    """What became of branches: made here, moved on, set aside under a name (branch, ref), left, and missing, with the reason.
+
+    `withheld` are branches that do not go with the state, each with what looks like a secret on it.
+    """
 
     made: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     aside: list[tuple[str, str]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    withheld: list[tuple[str, str]] = field(default_factory=list)
 
 
 def open_branches(services: Services) -> list[tuple[IssueRecord, BranchName]]:
@@ -177,22 +184,47 @@ def _paths(services: Services, task_id: str) -> list[str]:
 
 
 def to_carry(
-    services: Services, actor: str, there: Mapping[str, Oid]
+    services: Services, remote: Remote, actor: str, there: Mapping[str, Oid], result: Carried
 ) -> list[tuple[str, Oid | None, Oid | None]]:
     """Return the pushes that carry this clone's open branches: (ref, value expected there, new value or None).
 
-    `there` are the branches that the remote has, of all clones. What is there already is not pushed again.
+    `there` are the branches that the remote has, of all clones. What is there already is not pushed again. What looks
+    like a secret stays here, as with any push: `result` then names the branch.
     """
     wanted: dict[str, Oid] = {}
-    for _, branch in open_branches(services):
+    known = [*seen_there(services.repo.git, remote.name), *set(there.values())]
+    result.withheld.clear()
+    for record, branch in open_branches(services):
         here = tip(services.repo.git, branch)
         of_others = {
             oid for ref, oid in there.items() if ref.endswith(f"/{branch}") and f"/{actor}/" not in ref
         }
-        if here is not None and here not in of_others:
-            wanted[f"{BRANCHES}{actor}/{branch}"] = here
+        if here is None or here in of_others:
+            continue
+        ref = f"{BRANCHES}{actor}/{branch}"
+        if there.get(ref) != here and (secrets := _secrets_on(services, record, here, known)):
+            result.withheld.append((branch.value, secrets))
+            wanted |= {ref: there[ref]} if ref in there else {}
+        else:
+            wanted[ref] = here
     own = {ref: oid for ref, oid in there.items() if ref.startswith(f"{BRANCHES}{actor}/")}
     moves: list[tuple[str, Oid | None, Oid | None]] = [
         (ref, own.get(ref), oid) for ref, oid in sorted(wanted.items()) if own.get(ref) != oid
     ]
     return moves + [(ref, oid, None) for ref, oid in sorted(own.items()) if ref not in wanted]
+
+
+def _secrets_on(services: Services, record: IssueRecord, head: Oid, known: Sequence[Oid]) -> str:
+    """Return what looks like a secret in the commits of a branch that a remote does not have; empty for nothing.
+
+    Where nothing of the remote was ever seen, the branch's base stands in for it, as at an approval.
+    """
+    git, config = services.repo.git, services.loaded.config
+    base = None if known or not record.base else tip(git, BranchName.parse(record.base))
+    found = scan(
+        git, head, known=known if base is None else [base], title="", text="",
+        allowed=allowed_secrets(config, services.store), twice=config.push.second_look,
+    )  # fmt: skip
+    named = [f"{one} ({one.secret.digest})" for one in found.findings[:_NAMED]]
+    more = len(found.findings) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more else "")

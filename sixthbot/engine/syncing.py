@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import RefMoved, WorkFailed
+from sixthbot.core.errors import RefMoved, SixthError, WorkFailed
 from sixthbot.core.statefold import fold
+from sixthbot.core.times import format_time
 from sixthbot.engine.carrying import Carried, take_over, to_carry
 from sixthbot.engine.merging import Laying, Merged, join
 from sixthbot.engine.saving import State
@@ -20,9 +21,20 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
     from sixthbot.git.statesync import Remote, Tips
+    from sixthbot.store.cursors import Cursors
 
+_CURSOR = "sync"
 _TRIES = 5
 """How often it is tried again when somebody else pushes at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """When a sync with which remote was over, RFC 3339, and why it failed; `failure` is empty where it did not."""
+
+    remote: str
+    time: str
+    failure: str
 
 
 @dataclass(slots=True)
@@ -40,11 +52,37 @@ class Synced:
 def sync(
     services: Services, remote: Remote, *, root: str = "", branches: bool = True, dry_run: bool = False
 ) -> Synced:
-    """Bring the state of this clone and that of a remote together; return what came of it.
+    """Bring the state of this clone and that of a remote together; return what came of it. `doctor` tells how it went.
 
     `root` is "ours" or "theirs" where the two began apart. Raise GitFailed when the remote cannot be reached or says
     no, Refused for two beginnings, WorkFailed when others were faster again and again.
     """
+    try:
+        result = _sync(services, remote, root=root, branches=branches, dry_run=dry_run)
+    except SixthError as error:
+        if not dry_run:
+            _remember(services, remote, error.message)
+        raise
+    if not dry_run:
+        _remember(services, remote, "")
+    return result
+
+
+def last_sync(cursors: Cursors) -> LastSync | None:
+    """Return how the last sync of this clone went, None where there was none."""
+    saved = cursors.load(_CURSOR) or {}
+    remote, time, failure = (saved.get(name) for name in ("remote", "time", "failure"))
+    if isinstance(remote, str) and isinstance(time, str) and isinstance(failure, str):
+        return LastSync(remote, time, failure)
+    return None
+
+
+def _remember(services: Services, remote: Remote, failure: str) -> None:
+    time = format_time(services.clock())
+    services.store.cursors.save(_CURSOR, {"remote": remote.name, "time": time, "failure": failure})
+
+
+def _sync(services: Services, remote: Remote, *, root: str, branches: bool, dry_run: bool) -> Synced:
     state = State(services.places, services.repo, clock=services.clock)
     result = Synced(remote.name, left_out=state.save().left_out)
     if root and not dry_run:
@@ -99,7 +137,9 @@ def _bring_together(
     moves: list[tuple[str, Oid | None, Oid | None]] = []
     if tip_now is not None and tip_now != there.state:
         moves.append((STATE, there.state, tip_now))
-    return moves + (to_carry(services, actor, there.branches) if branches else [])
+    if not branches:
+        return moves
+    return moves + to_carry(services, remote, actor, there.branches, result.carried)
 
 
 def _joined(state: State, ours: Oid | None, theirs: Oid, *, root: str) -> Oid:

@@ -110,11 +110,11 @@ def known_there(git: Git, target: PushTarget, *, seconds: float = PATIENCE) -> l
     return _here(git, set(_refs_there(git, target, seconds=seconds).values()))
 
 
-def seen_there(git: Git, target: PushTarget) -> list[Oid]:
+def seen_there(git: Git, remote: str) -> list[Oid]:
     """Return what was seen last of the commits that the remote has, without asking it; nothing when it never was seen."""
     done = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes")
     lines = (line.partition(" ") for line in done.text.splitlines())
-    return _here(git, {Oid(oid) for oid, _, ref in lines if ref.startswith(f"refs/remotes/{target.remote}/")})
+    return _here(git, {Oid(oid) for oid, _, ref in lines if ref.startswith(f"refs/remotes/{remote}/")})
 
 
 def _here(git: Git, oids: Collection[Oid]) -> list[Oid]:
@@ -129,7 +129,7 @@ def _refs_there(git: Git, target: PushTarget, *patterns: str, seconds: float) ->
         git, target, "ls-remote", "--quiet", "--end-of-options", target.url, *patterns, seconds=seconds
     )
     if done.status:
-        raise _remote_failed(target, done)
+        raise said_no(target.remote, "push", done, again=_AGAIN)
     lines = (line.partition("\t") for line in done.text.splitlines())
     return {ref: Oid(oid) for oid, _, ref in lines if is_oid(oid)}
 
@@ -190,7 +190,7 @@ def push(git: Git, approved: ApprovedDraft, *, expected: Oid | None, seconds: fl
     if done.status:
         if "(stale info)" in done.text:
             raise _moved_there(approved, remote_tip(git, target, draft.branch, seconds=seconds))
-        raise _remote_failed(target, done)
+        raise said_no(target.remote, "push", done, again=_AGAIN)
     words = _words(done)
     if for_review:
         if not _in_review(git, approved, seconds=seconds):
@@ -256,6 +256,25 @@ def ssh_environment(git: Git) -> Mapping[str, str]:
     return {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
 
+def said_no(remote: str, command: str, done: Result, *, again: str) -> GitFailed:
+    """Return the error for what a remote did not do, in its own words; `again` is what a person does once it is mended."""
+    refused = [line.split("\t")[-1] for line in done.text.splitlines() if line.startswith("!")]
+    words = (*(clean_line(masked(line), limit=200) for line in refused), *_words(done)[:5])
+    error = failure(command, done)
+    said = "; ".join(words) or done.complaint or error.message
+    name = clean_line(remote, limit=60)
+    all_said = done.stderr.decode("utf-8", "replace")
+    message, hint = f"{name} said no: {said}", again
+    if refused:
+        pass
+    elif _ASKED.search(all_said):
+        message = f"{name} wants to know who you are, and sixthbot never asks for a password: {said}"
+        hint = f"let git know it by itself (a credential helper, an ssh agent); {again}"
+    elif _AWAY.search(all_said):
+        message = f"{name} cannot be reached: {said}"
+    return GitFailed(message, hint=hint, exit_status=done.status, stderr=error.stderr)
+
+
 def _words(done: Result) -> tuple[str, ...]:
     lines = done.stderr.decode("utf-8", "replace").splitlines()
     said = (
@@ -264,21 +283,3 @@ def _words(done: Result) -> tuple[str, ...]:
         if line.startswith("remote:")
     )
     return tuple(line for line in said if line)
-
-
-def _remote_failed(target: PushTarget, done: Result) -> WorkFailed:
-    refused = [line.split("\t")[-1] for line in done.text.splitlines() if line.startswith("!")]
-    words = (*(clean_line(masked(line), limit=200) for line in refused), *_words(done)[:5])
-    error = failure("push", done)
-    said = "; ".join(words) or done.complaint or error.message
-    name = clean_line(target.remote, limit=60)
-    all_said = done.stderr.decode("utf-8", "replace")
-    message, hint = f"{name} said no: {said}", _AGAIN
-    if refused:
-        pass
-    elif _ASKED.search(all_said):
-        message = f"{name} wants to know who you are, and sixthbot never asks for a password: {said}"
-        hint = f"let git know it by itself (a credential helper, an ssh agent); {_AGAIN}"
-    elif _AWAY.search(all_said):
-        message = f"{name} cannot be reached: {said}"
-    return GitFailed(message, hint=hint, exit_status=done.status, stderr=error.stderr)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import GitFailed, UsageError
 from sixthbot.core.names import Oid, clean_line
-from sixthbot.core.shown import masked
 from sixthbot.core.text import is_oid
 from sixthbot.git.refs import RefMove, move_refs, resolve
-from sixthbot.git.remotes import remotes, require_trusted, ssh_environment
-from sixthbot.git.run import failure
+from sixthbot.git.remotes import remotes, require_trusted, said_no, ssh_environment
 from sixthbot.git.stateref import STATE
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ _QUIET = (
     "--no-show-forced-updates", "--no-write-commit-graph", "--quiet",
 )  # fmt: skip
 _REFUSED = "!"
+_AGAIN = "nothing is lost: what was done here is saved here; sync again when that is mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def send(git: Git, remote: Remote, moves: Sequence[tuple[str, Oid | None, Oid | 
     raced = ("(stale info)", "(fetch first)", "(non-fast-forward)", "cannot lock ref", "failed to update ref")
     if refused and all(any(word in line for word in raced) for line in refused):
         return False
-    raise _said_no(remote, "push", done, refused)
+    raise said_no(remote.name, "push", done, again=_AGAIN)
 
 
 def _ask(git: Git, remote: Remote, *args: str, check: bool = True) -> Result:
@@ -165,7 +164,7 @@ def _ask(git: Git, remote: Remote, *args: str, check: bool = True) -> Result:
         *args, network=True, env=ssh_environment(git), check=False, timeout=remote.seconds, write=True
     )
     if check and done.status:
-        raise _said_no(remote, args[0], done, [])
+        raise said_no(remote.name, args[0], done, again=_AGAIN)
     return done
 
 
@@ -175,21 +174,4 @@ def _not_fetched(remote: Remote, done: Result) -> GitFailed:
             f"the state at {clean_line(remote.name)} is not a later one of what was seen there",
             hint="somebody began it anew: sixthbot sync --root theirs, or --root ours",
         )
-    return _said_no(remote, "fetch", done, [])
-
-
-def _said_no(remote: Remote, command: str, done: Result, refused: Sequence[str]) -> GitFailed:
-    error = failure(command, done)
-    words = "; ".join(clean_line(masked(line.split("\t")[-1]), limit=200) for line in refused)
-    lines = done.stderr.decode("utf-8", "replace").splitlines()
-    said = "; ".join(
-        clean_line(masked(line.removeprefix("remote:")), limit=200)
-        for line in lines
-        if line.startswith("remote:")
-    )
-    return GitFailed(
-        f"{clean_line(remote.name, limit=60)} said no: {words or said or done.complaint or error.message}",
-        hint="nothing is lost: what was done here is saved here; sync again when that is mended",
-        exit_status=done.status,
-        stderr=error.stderr,
-    )
+    return said_no(remote.name, "fetch", done, again=_AGAIN)

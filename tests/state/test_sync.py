@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sixthbot.git.statesync import send
 from tests.bot.home import until
 from tests.state.clones import Machine, machine, make_remote
+from tests.state.http import served
 from tests.support.repos import RepoDir, make_bare
 
 if TYPE_CHECKING:
@@ -184,7 +187,7 @@ def test_remotes_that_cannot_be_are_one_line_each(one: Machine, tmp_path: Path) 
     one.repo.git("remote", "add", "gone", str(tmp_path / "gone.git"))
     said = one.say("sync", "gone")
     assert said.code == 1
-    assert "gone said no" in said.err
+    assert "gone cannot be reached: " in said.err
     assert "Traceback" not in said.err
     one.repo.git("remote", "remove", "origin")
     one.repo.git("remote", "remove", "gone")
@@ -226,6 +229,49 @@ def test_over_a_daemon_it_is_the_same(one: Machine, other: Machine, daemon: str)
     assert other.repo.tip("sixth/issue-a") == one.repo.tip("sixth/issue-a")
 
 
+def test_over_http_two_that_push_at_once_both_come_through_but_no_secret_does(
+    one: Machine, other: Machine, remote: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faster = [lambda: other.do("sync")]
+
+    def send_after_somebody_else(*args: Any) -> bool:
+        while faster:
+            faster.pop()()
+        return send(*args)
+
+    monkeypatch.setattr("sixthbot.engine.syncing.send", send_after_somebody_else)
+    with served(remote.path.parent) as address:
+        for each, name in ((one, "a"), (other, "b")):
+            each.repo.git("remote", "set-url", "origin", f"{address}/{remote.path.name}")
+            each.drop(name)
+        one.do("run")
+        said = one.do("sync", "--json").json
+        assert (said["schema"], said["remote"], said["came"] > 0) == (1, "origin", True)
+        assert (one.repo.path / ".sixth/inbox/b.md").exists()  # it came with the second try
+        assert other.do("sync", "--json").json["branches"]["made"] == ["sixth/issue-a"]
+        assert other.plans() == one.plans() == {"a": ["done", "waiting"]}
+        assert remote.tip("refs/sixth/state") == other.repo.tip("refs/sixth/state")
+
+        (carried,) = remote.git("for-each-ref", "--format=%(refname)", "refs/sixth/branches").split()
+        before, key = remote.tip(carried), "AKIA" + "QYLPMN5HHHFPZAM2"
+        one.repo.git("checkout", "--quiet", "sixth/issue-a")
+        one.repo.commit("feat: settings", {"settings.ini": f"key = {key}\n"})
+        one.repo.git("checkout", "--quiet", "main")
+        told = one.say("sync", "--json")
+        (held,) = told.json["branches"]["withheld"]
+        assert (told.code, held["branch"], key in told.out) == (1, "sixth/issue-a", False)
+        assert "settings.ini:1" in held["secrets"]
+        assert remote.tip(carried) == before  # what went before stays there
+        digest = held["secrets"].rpartition("(")[2].rstrip(")")
+        (one.repo.path / ".sixth/local/config.toml").write_text(f'[push]\nallow_secrets = ["{digest}"]\n')
+        one.do("trust", "--yes")
+        one.do("sync")
+        assert remote.tip(carried) == one.repo.tip("sixth/issue-a")
+        monkeypatch.setattr("sixthbot.engine.syncing.send", lambda *_: False)
+        one.drop("c")
+        assert "at the same moment, 5 times" in one.say("sync").err
+
+
 def test_a_remote_that_refuses_or_hangs_is_said_and_nothing_is_lost(
     one: Machine, remote: RepoDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +282,14 @@ def test_a_remote_that_refuses_or_hangs_is_said_and_nothing_is_lost(
     said = one.say("sync")
     assert said.code == 1
     assert "origin said no" in said.err
+    assert "not on a Friday" in said.err
+    assert re.search(r"warn  sync +the last one, just now, did not .*: origin said no", one.say("doctor").out)
     hook.unlink()
+    with served(remote.path.parent, users=True) as address:
+        one.repo.git("remote", "add", "asking", f"{address}/{remote.path.name}")
+        said = one.say("sync", "asking")
+        assert said.code == 1
+        assert "asking wants to know who you are" in said.err
     with socket.create_server(("127.0.0.1", 0)) as silent:
         one.repo.git("remote", "add", "silent", f"git://127.0.0.1:{silent.getsockname()[1]}/x.git")
         monkeypatch.setenv("SIXTHBOT_SYNC__TIMEOUT", "1s")
@@ -245,4 +298,5 @@ def test_a_remote_that_refuses_or_hangs_is_said_and_nothing_is_lost(
         assert "longer than 1 s" in said.err
     monkeypatch.delenv("SIXTHBOT_SYNC__TIMEOUT")
     one.do("sync", "origin")
+    assert re.search(r"ok    sync +with origin, ", one.say("doctor").out)
     assert remote.tip("refs/sixth/state") == one.repo.tip("refs/sixth/state")
