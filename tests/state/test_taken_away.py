@@ -16,6 +16,10 @@ from sixthbot.engine.rebuild import bring_back
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
+from sixthbot.store.open import open_store
+from sixthbot.store.state.index import Row
+from sixthbot.store.state.lay import Content, Layer
+from sixthbot.store.state.layout import Spot
 from tests.bot.home import CONFIG, Home, Watching, make_home, until
 from tests.cli.support import sixthbot
 
@@ -293,3 +297,18 @@ def test_what_comes_back_survives_a_power_cut_before_it_counts_as_whole(home: Ho
     assert {folder: names for folder, names in seen.names.items() if folder not in volatile} == {}
     assert sixthbot("run", cwd=home.repo.path).code == 0
     assert [subjects(home, name).count("chore: sort") for name in "ab"] == [1, 1]
+
+
+@pytest.mark.parametrize("odd_first", [True, False])
+def test_a_task_that_was_saved_under_two_names_comes_back_once(home: Home, *, odd_first: bool) -> None:
+    work_on(home, "a")
+    [task] = [one for one in home.tasks() if one.issue == "a"]
+    path = Path(home.store.queue.paths_of(task.id)[0])
+    data = path.read_bytes()
+    path.unlink()
+    names = [f"queue/20200101T000000000Z-{task.id}.json", f"queue/{path.name}"]
+    wanted = [Content(Spot(name, "parked"), data) for name in (names if odd_first else names[::-1])]
+    rows = list(Layer(open_store(home.places, durability="process")).put_all(wanted))
+    assert [row.key for row in rows if isinstance(row, Row)] == [one.spot.key for one in wanted]
+    assert [one.id for one in home.tasks("parked")] == [task.id]
+    assert len(list((home.places.queue / "parked").glob("*.json"))) == 1

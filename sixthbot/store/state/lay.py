@@ -65,13 +65,15 @@ class Layer:
         wanted = [(self.store.places.sixth / one.spot.key, one.data, _LAY) for one in files]
         if wanted:
             write_files(wanted, durability=self.store.durability)
-        put = {task.id for task in self.store.queue.put_many(self._tasks(contents))}
         written = {one.spot.key for one in files}
+        put = {task.id for task in self.store.queue.put_many(self._tasks(contents))}
         for one in contents:
+            task = task_of(one.spot.key)
             try:
-                yield self._put(one, written=one.spot.key in written or task_of(one.spot.key) in put)
+                yield self._put(one, written=one.spot.key in written or task in put)
             except CannotLay as error:
                 yield error
+            put.discard(task)  # a task may be saved under two names, as when it was moved into another lane
 
     def _is_free(self, content: Content) -> bool:
         """Tell whether there is nothing where a file goes, and nothing but folders above it."""
@@ -105,15 +107,25 @@ class Layer:
             place = f"ready/{task.lane.value}" if isinstance(task.state, Ready) else task.state.name
             spot = spot._replace(place=place)
             path = path_of(spot)
+            there = self._below(task.id, path)
         else:
-            path = spot.key if written else self._put_file(spot.key, data)
+            there = path = spot.key if written else self._put_file(spot.key, data)
             if mtime:
                 os.utime(self.store.places.sixth / path, ns=(mtime, mtime), follow_symlinks=False)
-        status = os.lstat(self.store.places.sixth / path)
+        status = os.lstat(self.store.places.sixth / there)
         return Row(
-            spot.key, path, spot.place, hashlib.sha256(self._read(path)).hexdigest(), status.st_size,
+            spot.key, path, spot.place, hashlib.sha256(self._read(there)).hexdigest(), status.st_size,
             status.st_mtime_ns, status.st_ino, ids, group, task_of(spot.key),
         )  # fmt: skip
+
+    def _below(self, task_id: str, usual: str) -> str:
+        """Return where below `.sixth` the file of a task is: it may have another name than it was saved under."""
+        if os.path.lexists(self.store.places.sixth / usual):
+            return usual
+        found = self.store.queue.paths_of(task_id)
+        if not found:
+            raise CannotLay(f"task {task_id} was moved this moment")
+        return found[0].removeprefix(f"{self.store.places.home}/")
 
     def row_of(self, task: Task, path: str, *, ids: str, group: str) -> Row:
         """Return the row of a task's file as it is now."""
