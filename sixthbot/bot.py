@@ -126,6 +126,7 @@ class Bot:
             self._say("bot.started", f"watches, process {os.getpid()}")
             waker.start()
             pool.start()
+            self._looks.wake_workers = pool.ring
             began()
             try:
                 with self._resting(waker) as rest:

@@ -31,8 +31,10 @@ from sixthbot.sources.wake import Woken
 from sixthbot.store.counting import task_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from sixthbot.core.events import Event
+    from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
     from sixthbot.sources.wake import Place
 
@@ -53,10 +55,12 @@ class Looks:
         self._woken = Woken()
         self._intake = Intake(
             services.store,
-            admit=lambda events: admit(self._services, events),
+            admit=self._admit,
             end=lambda endings: housekeeping.end_issues(self._services, endings),
             interrupted=interrupted,
         )
+        self.wake_workers: Callable[[], object] = lambda: None
+        """Called as soon as there is something new to do."""
         self._clock = Clock(self._intake.let_in)
         self._files = Files(self._intake.let_in)
         self._hooks = Hooks(self._intake.let_in)
@@ -81,6 +85,12 @@ class Looks:
             Duty("waiting-tasks", _wake_due),
             Duty("followers", self._let_follow),
         )
+
+    def _admit(self, events: Sequence[Event]) -> list[Task]:
+        tasks = admit(self._services, events)
+        if tasks:
+            self.wake_workers()  # what else this turn looks at need not keep them waiting
+        return tasks
 
     @property
     def events(self) -> int:

@@ -87,7 +87,7 @@ class WorkerPool:
                     thread if thread is not None and thread.is_alive() else self._started(share)
                     for thread, share in zip(self._threads, self._shares, strict=True)
                 ]
-        self._ring()
+        self.ring()
 
     def _keep_leases(self) -> None:
         if home_is_gone(self._opened.places):
@@ -171,7 +171,7 @@ class WorkerPool:
             self._settle(worker, task, fact)
         finally:
             del self._busy[worker.name]
-            self._ring()  # the next one of its key may go now
+            self.ring()  # the next one of its key may go now
 
     def _settle(self, worker: Worker, task: Task, fact: Fact) -> None:
         """Put the task away, trying again as long as the disk refuses and until the stop."""
@@ -187,7 +187,8 @@ class WorkerPool:
             else:
                 return
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Let idle workers look at the queue now, and nothing more: cheap enough for every task that is put."""
         with self._wake:
             self._generation += 1
             self._wake.notify_all()

@@ -124,6 +124,14 @@ class Inbox:
         self._settle(batch, now=now, tally=tally)
         return tally.scan(more=more)
 
+    def sync_taken(self) -> None:
+        """Make what the scans so far took from the inbox survive a power cut; to be called once its events are let in.
+
+        Not before, for whoever dropped a file waits for its task. A power cut in between puts the file back, and the
+        same file makes the same issue, event and task.
+        """
+        self._store.issues.sync_taken()
+
     def waiting(self) -> bool:
         """Tell whether there may be any file to look at; cheap."""
         try:
@@ -173,7 +181,7 @@ class Inbox:
                 unfit.append((found, error.message))
             except OSError as error:
                 tally.trouble(found, error)
-        outcomes = self._store.issues.accept_many([dropped for _, dropped in ready], now=now)
+        outcomes = self._store.issues.accept_many([dropped for _, dropped in ready], now=now, sync_later=True)
         for (found, dropped), outcome in zip(ready, outcomes, strict=True):
             if isinstance(outcome, WorkFailed):
                 tally.wait_for(found.name, self._settling.settled_after)  # it changed after all

@@ -139,7 +139,10 @@ class Intake:
                 renamed=self._renamed,
                 enough=lambda: self._interrupted() or time.monotonic() > tick + _INBOX_TURN,
             )
-            self.let_in(store, scan.events)
+            try:
+                self.let_in(store, scan.events)
+            finally:
+                self._inbox.sync_taken()
         if not scan.more:
             self._renamed.clear()
         self.unsettled = scan.unsettled

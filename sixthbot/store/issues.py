@@ -83,6 +83,7 @@ class Issues:
         self._rejected = rejected
         self._durability: Durability = durability
         self._seen: Unchanged[IssueRecord] = Unchanged()
+        self._unsynced: dict[Path, None] = {}
 
     # intake
 
@@ -99,10 +100,13 @@ class Issues:
         self._take(begun, self._durability)
         return begun.record
 
-    def accept_many(self, files: Sequence[Dropped], *, now: datetime) -> list[_Outcome]:
+    def accept_many(
+        self, files: Sequence[Dropped], *, now: datetime, sync_later: bool = False
+    ) -> list[_Outcome]:
         """Do what `accept` does with each file, in this order, with syncs that all of them share.
 
-        Returns for each the record, or what `accept` would have raised.
+        Returns for each the record, or what `accept` would have raised. With `sync_later` a power cut before the next
+        `sync_taken` may put files back into the inbox, where the same call makes the same issues of them.
         """
         begun = self._begin_many(files, now)
         outcomes = self._accept_together(begun)
@@ -112,7 +116,15 @@ class Issues:
                     outcomes[number] = self.accept(file.path, file.data, file.issue, now=now)
                 except (SixthError, OSError) as error:
                     outcomes[number] = error
+        if not sync_later:
+            self.sync_taken()
         return [outcomes[number] for number in range(len(files))]
+
+    def sync_taken(self) -> None:
+        """Make it survive a power cut that files were taken out of the inbox."""
+        folders, self._unsynced = self._unsynced, {}
+        if folders and self._durability == "power":
+            sync_folders(list(folders))
 
     def _begin_many(self, files: Sequence[Dropped], now: datetime) -> dict[int, _Begun]:
         """Return by number those that can be accepted together: of several with one id only the first can."""
@@ -128,7 +140,6 @@ class Issues:
         outcomes: dict[int, _Outcome] = {}
         if not begun or not self._write_together(list(begun.values())):
             return outcomes
-        folders: list[Path] = []
         for number, one in begun.items():
             try:
                 self._take(one, "process")
@@ -136,9 +147,7 @@ class Issues:
                 outcomes[number] = error
             else:
                 outcomes[number] = one.record
-                folders += [one.folder, one.dropped.path.parent]
-        if self._durability == "power":
-            sync_folders(list(dict.fromkeys(folders)))
+                self._unsynced |= dict.fromkeys((one.folder, one.dropped.path.parent))
         return outcomes
 
     def _write_together(self, begun: Sequence[_Begun]) -> bool:

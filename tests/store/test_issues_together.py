@@ -91,6 +91,12 @@ def test_a_hundred_share_three_syncs_and_so_do_rejected_ones(issues: Issues, inb
     bad = [(drop(inbox, f"bad{number}", "x").path, f"reason {number}") for number in range(100)]
     moved = issues.reject_many(bad)
     assert counting.syncs == 6
+    files = [drop(inbox, f"g{number}", f"# {number}\n") for number in range(2)]
+    issues.accept_many(files, now=START, sync_later=True)
+    assert counting.syncs == 8
+    issues.sync_taken()  # their tasks come first
+    issues.sync_taken()
+    assert counting.syncs == 9
     assert moved == [inbox / "rejected" / f"bad{number}.md" for number in range(100)]
     assert (inbox / "rejected" / "bad42.md.reason.txt").read_text() == "reason 42\n"
 
