@@ -169,7 +169,8 @@ class Looks:
 
     def _look_at_files(self, services: Services) -> float | None:
         rules, now = services.rules.rules, services.clock()
-        return self._files.look(services.store, services.repo, rules, now, self._woken)
+        fenced = services.loaded.config.worktree.confine
+        return self._files.look(services.store, services.repo, rules, now, self._woken, fenced=fenced)
 
     def _look_at_clock(self, services: Services) -> float | None:
         return self._clock.look(services.store, services.rules, services.clock())

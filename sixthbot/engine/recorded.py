@@ -72,6 +72,7 @@ class RecordedProcesses:
             exit=ran.status,
             duration=round(ran.duration, 3),
             usage=ran.usage or None,
+            data={"confined": ran.confined},
         )
         return replace(ran, output=redact_text(without(ran.output, secrets)))
 

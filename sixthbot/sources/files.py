@@ -15,10 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.events import EventKind, make_event
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.events import EventKind, caused_by, make_event
 from sixthbot.core.filechanges import asked_for, covers, folders_of
+from sixthbot.core.times import format_time, parse_time
 from sixthbot.git.worktree_state import NOTHING, changed_between, contents_at, look
 from sixthbot.sources.wake import Place, Reason
+from sixthbot.sources.writers import generation_of_writers
 from sixthbot.store.locks import try_hold
 from sixthbot.store.reading import open_plain
 
@@ -97,6 +100,7 @@ class Files:
         self._next = self._earliest = 0.0
         self._pending: State | None = None
         self._since = 0.0
+        self._calm: datetime | None = None
         self._last: State | None = None
         self.watched: tuple[Place, ...] = ()
         """The folders to watch, so that a change is found sooner than by the next look."""
@@ -107,9 +111,19 @@ class Files:
         return self._pending is None
 
     def look(
-        self, store: Store, repo: Repository, rules: Sequence[Rule], now: datetime, woken: Woken
+        self,
+        store: Store,
+        repo: Repository,
+        rules: Sequence[Rule],
+        now: datetime,
+        woken: Woken,
+        *,
+        fenced: bool = True,
     ) -> float | None:
-        """Let in one event for all that changed, once it has come to rest; return seconds until the next look."""
+        """Let in one event for all that changed, once it has come to rest; return seconds until the next look.
+
+        `fenced` says that commands of tasks are kept from writing to the work tree.
+        """
         folders = folders_of(rules)
         if folders != self._folders:
             self._folders, self._wanted, self._pending = folders, True, None
@@ -127,7 +141,7 @@ class Files:
         if held is None:
             return _OTHER_IS_AT_IT
         try:
-            self._compare(_Look(store, repo, rules, folders, now))
+            self._compare(_Look(store, repo, rules, folders, now, fenced))
         finally:
             held.release()
             self._rest(repo.top, folders, tick)
@@ -155,8 +169,8 @@ class Files:
             self._pending = state
             return
         if changes:
-            at.tell(self._let_in, changes, number=_number(saved))
-        self._pending = None
+            at.tell(self._let_in, changes, number=_number(saved), since=self._calm or _saved_at(saved))
+        self._pending, self._calm = None, at.now
         if changes or state != before or scope != at.folders:
             at.save(saved, state, told=bool(changes))
 
@@ -173,6 +187,7 @@ class _Look:
     rules: Sequence[Rule]
     folders: tuple[str, ...]
     now: datetime
+    fenced: bool
 
     @property
     def pathspecs(self) -> tuple[str, ...]:
@@ -213,7 +228,12 @@ class _Look:
         return {path: found for path, found in changed.items() if covers(scope, path)}
 
     def tell(
-        self, let_in: Callable[[Store, Sequence[Event]], None], changes: Mapping[str, str], *, number: int
+        self,
+        let_in: Callable[[Store, Sequence[Event]], None],
+        changes: Mapping[str, str],
+        *,
+        number: int,
+        since: datetime | None,
     ) -> None:
         paths, count = asked_for(changes, self.rules)
         if not count:
@@ -224,16 +244,30 @@ class _Look:
         # a file that goes back and forth between two contents changes each time
         key = f"{number} {count} {digest.hexdigest()[:32]}"
         fields = {"paths": tuple(paths), "files": count}
-        let_in(self.store, [make_event(EventKind.FILE_CHANGED, fields, time=self.now, key=key)])
+        event = make_event(EventKind.FILE_CHANGED, fields, time=self.now, key=key)
+        writers = None if since is None else generation_of_writers(self.store, since, fenced=self.fenced)
+        let_in(self.store, [event if writers is None else caused_by(event, writers)])
 
     def save(self, saved: Mapping[str, Any], state: State, *, told: bool = False) -> None:
-        data = {"folders": list(self.folders), "number": _number(saved) + told, **state.to_json()}
+        data = {
+            "folders": list(self.folders),
+            "number": _number(saved) + told,
+            "at": format_time(self.now),
+            **state.to_json(),
+        }
         self.store.cursors.save(CURSOR, data)
 
 
 def _number(saved: Mapping[str, Any]) -> int:
     number = saved.get("number")
     return number if isinstance(number, int) else 0
+
+
+def _saved_at(saved: Mapping[str, Any]) -> datetime | None:
+    try:
+        return parse_time(str(saved.get("at")))
+    except ConfigError:
+        return None
 
 
 def watchable(top: Path, folders: Sequence[str]) -> tuple[Place, ...]:

@@ -38,7 +38,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "step.finished": "a step is done, with what its programs and models took",
         "progress": "a line about what a step does, or how far it is (`data.done` of `data.total`)",
         "process.started": "a foreign program begins; `data.env` names the variables it was given",
-        "process.ended": "the same program ended; the one record with its exit status and usage",
+        "process.ended": "the same program ended; the one record with its exit status and usage; `data.confined` says whether it was kept from writing to the repository",
         "model.asked": "a language model was asked",
         "commit.made": "the bot wrote this commit, once for each; `data.from` names the one it is a rebased copy of",
         "commit.dropped": "a commit became empty in a rebase and is left out",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sixthbot.core.events import caused_by
 from sixthbot.core.limits import parse_limit
 from sixthbot.core.matching import match
+from sixthbot.store.open import open_store
+from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
 from tests.engine.scene import Scene, probe, rule
 from tests.support.clock import FixedClock
@@ -42,6 +44,34 @@ def test_a_rule_whose_command_commits_stops_after_its_generations_and_status_say
     assert "tasks caused tasks 3 times over" in why.out
     assert sixthbot("run", cwd=repo.path).code == 0
     assert repo.subjects("main").count("again") == 3
+
+
+def test_a_rule_that_changes_the_file_it_answers_to_stops_after_its_generations(repo: RepoDir) -> None:
+    repo.commit("feat: sources", {"src/a.txt": "1\n"})
+    assert sixthbot("init", cwd=repo.path).code == 0
+    (repo.path / ".sixth/config.toml").write_text("[worktree]\nconfine = false\n")
+    loop = """\
+[[rule]]
+name = "writes what it answers to"
+on = "file.changed"
+when = { paths = ["src/**"] }
+do = [{ use = "shell", run = ["sh", "-c", "echo more >> $SIXTH_REPO/src/a.txt"] }]
+generations = 1
+"""
+    (repo.path / ".sixth/rules/loop.toml").write_text(loop)
+    assert sixthbot("trust", "--yes", cwd=repo.path).code == 0
+    assert sixthbot("run", cwd=repo.path).code == 0
+    file = repo.path / "src/a.txt"
+    for written, lines in ((True, 1), (False, 2), (False, 2), (True, 3)):  # what a person writes begins anew
+        if written:
+            file.write_text(file.read_text() + "by a person\n")
+        assert sixthbot("run", cwd=repo.path).code == 0
+        assert file.read_text().count("more") == lines
+    stopped = [
+        one.message for one in open_store(locate(repo.path)).journal.read() if one.kind == "rule.stopped"
+    ]
+    assert len(stopped) == 1
+    assert "tasks caused tasks 2 times over" in stopped[0]
 
 
 def test_commits_of_a_task_are_the_bots_own(repo: RepoDir) -> None:
