@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.warm import sixthbot_process
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -74,17 +76,8 @@ class Person:
 
     def say(self, *args: str, cwd: Path | None = None, **env: str) -> Said:
         """Run `sixthbot ARGS` and return what it said; a traceback is never an answer."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sixthbot", *args],
-            cwd=cwd or self.repo.path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-        said = Said(done.returncode, done.stdout, done.stderr)
+        status, out, err = sixthbot_process(args, cwd=cwd or self.repo.path, env={**os.environ, **env})
+        said = Said(status, out, err)
         assert "Traceback" not in said.all, said.all
         return said
 

@@ -1,0 +1,118 @@
+"""Runs `sixthbot` as a process that forks from one which has loaded the program already: half of each start is loading.
+
+One starter lives beside each test process and ends with it. What it forks is a whole process, with a session, folder,
+environment and streams of its own; only that the modules are there is not what a person has. What is about loading,
+signals or kills starts the program itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+_STARTED: dict[int, tuple[subprocess.Popen[bytes], socket.socket]] = {}
+_LIMIT = 1 << 20
+
+
+def sixthbot_process(
+    args: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float = 100
+) -> tuple[int, str, str]:
+    """Run `sixthbot ARGS` and return its exit code and what it printed; raise TimeoutError when it takes too long."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        talk = _starter()
+        talk.settimeout(seconds)
+        order = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
+        socket.send_fds(talk, [len(order).to_bytes(4, "big") + order], [out.fileno(), err.fileno()])
+        status = int.from_bytes(_exactly(talk, 4), "big", signed=True)
+        out.seek(0)
+        err.seek(0)
+        return status, out.read().decode(), err.read().decode()
+
+
+def _starter() -> socket.socket:
+    found = _STARTED.get(os.getpid())
+    if found is None or found[0].poll() is not None:
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.warm", str(theirs.fileno())],
+            cwd=ROOT,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        found = _STARTED[os.getpid()] = (process, ours)
+    return found[1]
+
+
+def _exactly(talk: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = talk.recv(size - len(data))
+        if not more:
+            raise ConnectionError("the starter has ended")
+        data += more
+    return data
+
+
+def _serve(talk: socket.socket) -> None:
+    """Start what is asked for, one after the other, until the test process closes its end."""
+    while True:
+        head, files, _, _ = socket.recv_fds(talk, 4, 2)
+        if not head:
+            return
+        order = json.loads(_exactly(talk, int.from_bytes(head, "big")))
+        child = os.fork()
+        if child == 0:
+            talk.close()
+            _become(order, files)
+        for descriptor in files:
+            os.close(descriptor)
+        _, raw = os.waitpid(child, 0)
+        talk.sendall(os.waitstatus_to_exitcode(raw).to_bytes(4, "big", signed=True))
+
+
+def _become(order: dict[str, object], files: list[int]) -> None:
+    status = 99
+    try:
+        os.setsid()
+        for target, descriptor in enumerate(files, start=1):
+            os.dup2(descriptor, target)
+            os.close(descriptor)
+        os.chdir(str(order["cwd"]))
+        os.environ.clear()
+        os.environ.update(order["env"])  # type: ignore[call-overload]  # it comes from JSON
+        sys.argv = ["sixthbot", *order["args"]]  # type: ignore[misc]  # it comes from JSON
+        from sixthbot.__main__ import main  # noqa: PLC0415 - it is what this process is for
+
+        status = main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _load() -> None:
+    import sixthbot  # noqa: PLC0415 - only the starter needs it
+
+    for module in pkgutil.walk_packages(sixthbot.__path__, "sixthbot."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+if __name__ == "__main__":
+    _load()
+    _serve(socket.socket(fileno=int(sys.argv[1])))
