@@ -342,7 +342,7 @@ def test_ctrl_c_ends_a_push_to_a_remote_that_never_answers(victim: Person) -> No
         silent.settimeout(30)
         connection, _ = silent.accept()
         os.killpg(pusher.pid, signal.SIGINT)
-        _, said = pusher.communicate(timeout=10)
+        _, said = pusher.communicate(timeout=30)
         connection.close()
     assert pusher.returncode == 130
     assert "interrupted" in said
