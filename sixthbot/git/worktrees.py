@@ -131,7 +131,7 @@ class Pool:
     def _claim(self, setup_key: str) -> tuple[Path, int]:
         """Return a worktree's place and the lock that makes it ours until it is closed or we die."""
         known = [entry.name for entry in self._folder.iterdir() if SLOT.fullmatch(entry.name)]
-        fitting = sorted(known, key=lambda name: _ready_key(self._folder / name) != setup_key)
+        fitting = sorted(known, key=lambda name: (_ready_key(self._folder / name) != setup_key, name))
         new = [name for name in (f"w{number}" for number in range(1, _MOST + 1)) if name not in known]
         for name in (*fitting, *new):
             path = self._folder / name
