@@ -185,8 +185,8 @@ def rename(source: StrPath, target: StrPath) -> None:
 def rename_exclusive(source: StrPath, target: StrPath) -> None:
     """Rename a file; FileExistsError when something is there, FileNotFoundError when `source` is gone."""
     _again(_disks[0].rename_exclusive, source, target)
+    _tell(target, gone=False)  # first, so that whoever saves in between never knows only that it is gone
     _tell(source, gone=True)
-    _tell(target, gone=False)
 
 
 def remove(path: StrPath) -> None:

@@ -127,3 +127,19 @@ def test_a_sync_that_failed_is_not_tried_again_on_the_same_file(tmp_path: Path) 
     with pytest.raises(OSError, match="Input/output"):
         write_file(path, b"new", point=HERE, durability="power")
     assert (path.read_bytes(), failing.asked) == (b"old", 1)
+
+
+def test_who_listens_hears_where_a_file_went_before_that_it_left(tmp_path: Path) -> None:
+    """Whoever saves in between would else save that it is gone, and for a moment nothing of it."""
+    (tmp_path / "here").write_text("x")
+    heard: list[tuple[str, bool]] = []
+
+    def listen(path: str, gone: bool) -> None:  # noqa: FBT001 - as the disk calls it
+        heard.append((path.rpartition("/")[2], gone))
+
+    disk.listen(listen)
+    try:
+        disk.rename_exclusive(tmp_path / "here", tmp_path / "there")
+    finally:
+        disk.unlisten(listen)
+    assert heard == [("there", False), ("here", True)]
