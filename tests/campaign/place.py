@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,6 @@ from tests.support.repos import GitSaidNo, RepoDir, make_repo
 
 if TYPE_CHECKING:
     import random
-    import signal
 
     from tests.campaign.disks import Plain
 
@@ -45,6 +46,7 @@ run = ["sh", "{script}", "strays"]
 [check]
 run = [["sh", "-c", "test -d out"]]
 """
+_ANSWERS = 80.0  # seconds until a command has ended
 _COMES_BACK = 60.0  # seconds until `.sixth` is back, on a busy machine
 PREFIX, _OWNER = "campaign-", "owner"
 """How the folder of a place begins, and the file in it that says which process plays there."""
@@ -133,8 +135,27 @@ class Place:
         return [one for one in self.running if one.poll() is None]
 
     def say(self, *args: str) -> Said:
-        """Say something to sixthbot and wait for the answer."""
-        return self.person.say(*args, cwd=None, **self._variables())
+        """Say something to sixthbot and wait for the answer; raise TimeoutExpired, and note what it was at, without one."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sixthbot", *args],
+            cwd=self.repo.path,
+            env={**os.environ, **self._variables()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        limit = _ANSWERS * _busy()
+        try:
+            out, err = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            self.broken.append(
+                f"`sixthbot {' '.join(args)}` did not end within {limit:.0f} s: {_at(self, process)}"
+            )
+            raise
+        said = Said(process.returncode, out, err)
+        assert "Traceback" not in said.all, said.all
+        return said
 
     def _variables(self) -> dict[str, str]:
         return {"PYTHONPATH": f"{self.clock.site}{os.pathsep}{ROOT}", MARK: str(self.base)}
@@ -145,7 +166,7 @@ class Place:
         On a machine with more to do than it has processors, it has that much longer.
         """
         began = time.monotonic()
-        limit *= max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.2)
+        limit *= _busy()
         process.send_signal(number)
         try:
             process.wait(limit)
@@ -202,15 +223,18 @@ class Place:
                 self.start("watch")
             time.sleep(0.2)
         self.look("while the user looked away")
-        saved = [
-            name
-            for name in (*self.dropped, *self.bad)
-            if self.repo.try_git("grep", "-qF", name, "refs/sixth/state").returncode == 0
-        ]
-        self.loose |= {*self.dropped, *self.bad} - set(saved)
+        self.loose |= {name for name in (*self.dropped, *self.bad) if not self._is_saved(name)}
         subprocess.run(way, cwd=self.repo.path, check=False, capture_output=True)
         self.kept = fingerprint(self.repo.path)
         self.disk.sync()
+
+    def _is_saved(self, name: str) -> bool:
+        """Tell whether what was dropped under a name is in the saved state itself; the journal is ahead of it."""
+        line = (
+            f"# {name}" if name in self.dropped else f"id: ../{name.removesuffix('.md').replace('bad', 'up')}"
+        )
+        found = self.repo.try_git("grep", "-q", f"^{re.escape(line)}$", "refs/sixth/state", "--", "blobs")
+        return found.returncode == 0
 
     def _recipe(self) -> str:
         return "strays" if self.dice.random() < 0.3 else "short"
@@ -266,6 +290,21 @@ class Place:
             self.say("done", issue["id"])
             played += 1
         return played
+
+
+def _busy() -> float:
+    """Return how many times as long things take here as on a machine with nothing else to do."""
+    return max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.2)
+
+
+def _at(place: Place, process: subprocess.Popen[str]) -> str:
+    """End a process that does not end; return what it says it was at."""
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(_busy() * 2)
+    process.kill()
+    process.communicate()
+    reports = sorted((place.repo.path / ".sixth/local/logs").glob("stacks-*.txt"))
+    return reports[-1].read_text()[-4000:] if reports else "it did not say what it is at"
 
 
 def sweep(top: Path) -> list[Path]:
