@@ -130,10 +130,30 @@ def test_when_the_lowest_comes_in_the_next_one_stands_on_the_base_without_its_co
     assert home.repo.git("branch", "--list", "sixth/add-a") == ""
 
 
-def test_a_branch_above_that_edits_the_same_line_has_no_phantom_conflict(home: Home) -> None:
+def by_hand(home: Home, name: str, text: str) -> None:
+    """Write what a branch has in the file `same`, without a work tree that stays, and hand it over."""
+    home.repo.git("checkout", "--quiet", "--detach", f"sixth/add-{name}")
+    home.repo.git(
+        "update-ref", f"refs/heads/sixth/add-{name}", home.repo.commit("fix: by hand", {"same": text})
+    )
+    home.repo.git("checkout", "--quiet", "main")
+    answer_commits(home.bot().services(), name)
+    home.bot().run()
+
+
+def test_a_branch_above_that_edits_the_same_line_has_a_conflict_only_where_there_is_one(home: Home) -> None:
     drop(home, "a", file="same")
     drop(home, "b", "a", file="same")
     home.bot().run()
+    before = home.repo.tip("sixth/add-b")
+    by_hand(home, "a", "other\n")
+    waiting = waits_for(home, "b")
+    assert waiting.kind == "conflict"
+    assert "sixth/add-b conflicts with sixth/add-a in same; the commit that does not fit is" in waiting.reason
+    assert "git rebase " in waiting.hint
+    assert home.repo.tip("sixth/add-b") == before
+    by_hand(home, "a", "a\n")
+    assert status(home, "b") is IssueStatus.IN_REVIEW  # tried again when the one below changed
     squash(home, "a")
     home.bot().run()
     assert status(home, "b") is IssueStatus.IN_REVIEW

@@ -352,6 +352,33 @@ def test_a_replaced_commit_counts_as_what_it_was_replaced_by(repo: RepoDir) -> N
     assert trees(repo, f"main..{done.new_tip}") == trees(repo, "main..side")
 
 
+def test_names_that_differ_only_in_case_stay_apart(repo: RepoDir) -> None:
+    repo.commit("base", {"Read": "1\n2\n3\n"})
+    _fork(repo)
+    repo.commit("side", {"read": "mine\n", "READ/a": "1\n", "Read": "1\n2\nthree\n"})
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"rEAD": "theirs\n", "Read": "one\n2\n3\n"})
+    done = _rebase(repo)
+    assert isinstance(done, Rebased)
+    found = repo.git("ls-tree", "-r", "--name-only", done.new_tip).split()
+    assert found == ["READ/a", "README.md", "Read", "rEAD", "read"]
+    assert repo.show(done.new_tip, "Read") == "one\n2\nthree\n"
+
+
+def test_parents_that_a_graft_gives_count_as_for_git(repo: RepoDir) -> None:
+    _fork(repo)
+    repo.commit("left out", {"a": "1\n"})
+    kept = repo.commit("kept", {"b": "1\n"})
+    (repo.git_dir / "info/grafts").write_text(f"{kept} {repo.tip('main')}\n")
+    repo.git("checkout", "-q", "main")
+    repo.commit("main", {"c": "1\n"})
+    done = _rebase(repo)
+    repo.git("checkout", "-q", "-f", "side")
+    repo.git("rebase", "--quiet", "main")
+    assert isinstance(done, Rebased)
+    assert trees(repo, f"main..{done.new_tip}") == trees(repo, "main..side")
+
+
 def test_a_message_in_latin_1_and_names_of_any_bytes_come_over(repo: RepoDir) -> None:
     _fork(repo)
     repo.git("config", "i18n.commitEncoding", "ISO-8859-1")

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from sixthbot.core.errors import GitFailed, RefMoved
+from sixthbot.core.errors import GitFailed, InvalidName, RefMoved
 from sixthbot.core.names import BranchName
 from sixthbot.git.refs import RefMove, all_refs, checked_out, head_ref, move_refs, tip
 from sixthbot.git.run import Git
@@ -14,6 +17,19 @@ from tests.git.helpers import git_of, oid
 from tests.support.repos import RepoDir
 
 TOPIC = BranchName.parse("sixth/topic")
+PIECES = st.sampled_from(
+    [
+        *"ab-./@{}~^:?*[]\\ %\t\n\r\0\x1b\x7f\u202e\u200bé\udce9",
+        "..",
+        "@{-1}",
+        ".lock",
+        "--",
+        "-x",
+        "HEAD",
+        "refs/heads/",
+    ]
+)
+"""What names are made of that git refuses, takes for an option or a revision, or that lead out of a folder."""
 
 
 def test_a_branch_is_made_moved_and_deleted_with_its_old_value(repo: RepoDir) -> None:
@@ -122,3 +138,17 @@ def test_checked_out_finds_linked_worktrees_and_rebases_under_way(repo: RepoDir,
     assert RepoDir(repo.path).try_git("rebase", "--onto", "main", "main~1").returncode in {0, 1}
     shutil.rmtree(linked)
     assert checked_out(git_of(repo))["refs/heads/side"] == linked
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=5).map("".join), min_size=100, max_size=200))
+def test_git_takes_every_name_that_is_taken_for_one_as_just_that(repo: RepoDir, texts: list[str]) -> None:
+    names = []
+    for text in texts:
+        with suppress(InvalidName):
+            names.append(BranchName.parse(text))
+    assert all(name.value.isprintable() and name.value[0] not in "-./" for name in names)
+    assert all("/" not in name.file_stem and name.file_stem not in {".", ".."} for name in names)
+    # one git for all of them: it stops at the first that it does not take
+    asked = "".join(f"verify {name.ref}\0{'0' * 40}\0" for name in dict.fromkeys(names))
+    git_of(repo).run("update-ref", "--stdin", "-z", stdin=asked.encode("utf-8", "surrogateescape"))
