@@ -1,4 +1,4 @@
-"""What it costs to see what happens: the inbox, commits, idling, a burst of files, very many refs."""
+"""What it costs to see what happens: hooks, the inbox, commits, idling, a burst of files, very many refs, hostile files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import struct
@@ -19,12 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.git.run import Git
+from sixthbot.sources.inbox import Inbox
 from sixthbot.sources.refs import OwnMoves, RefsContext, events_between
 from sixthbot.sources.tracker import RefsTracker
 from sixthbot.store.locks import held_by
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate
+from tests.benchmarks import hooks
+from tests.benchmarks.commands import on_commit
 from tests.benchmarks.measure import Row
+from tests.hostile.inbox_cases import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,14 +46,18 @@ _READY = 1.0
 
 
 def rows(folder: Path, *, rounds: int) -> Iterator[Row]:
-    """Measure in scratch repositories below `folder`."""
+    """Measure in scratch repositories below `folder`; commits and commands are compared over so many rounds."""
+    (folder / "hooks").mkdir()
+    yield from hooks.rows(folder / "hooks", rounds=rounds)
     repo = repository(folder / "repo")
+    yield from on_commit(repo, rounds)
     yield from _inbox(repo)
     yield _commit_to_event(repo)
     yield from _idle(repository(folder / "big", folders=13_000))
     yield _idle_without_inotify(repository(folder / "polled"))
     yield from _burst(repository(folder / "burst"))
     yield from _many_refs(repository(folder / "refs"))
+    yield from _hostile(repository(folder / "hostile"))
 
 
 def _run(repo: Path, *argv: str, given: str = "") -> str:
@@ -393,6 +402,31 @@ def _many_refs(repo: Path) -> Iterator[Row]:
         figure,
         "at most 1",
         ratio <= 1,
+    )
+
+
+def _hostile(repo: Path) -> Iterator[Row]:
+    """Take every file of the hostile corpus as the bot does, each alone."""
+    store = open_store(locate(repo), durability="process")
+    spent = []
+    for case in cases():
+        try:
+            (store.places.inbox / case.file_name).write_bytes(case.data)
+        except (OSError, ValueError):
+            continue  # a name that this file system does not take
+        source = Inbox(store)
+        now = datetime.now().astimezone()
+        spent.append(_timed(lambda: [source.scan(now=now, tick=float(tick)) for tick in (1, 2)]))  # noqa: B023 - called at once
+        for path in store.places.inbox.iterdir():
+            if path.is_file():
+                path.unlink()
+        shutil.rmtree(store.places.issues)
+        store.places.issues.mkdir()
+    spent.sort()
+    middle, high = spent[len(spent) // 2], spent[int(len(spent) * 0.95)]
+    figure = f"{1000 * high:.0f} ms (median {1000 * middle:.0f} ms, longest {1000 * spent[-1]:.0f} ms)"
+    yield Row(
+        f"time for one of {len(spent)} hostile files, 95th percentile", figure, "under 50 ms", high < 0.05
     )
 
 

@@ -28,7 +28,7 @@ COMMANDS = (
     ("status",), ("status", "--json"), ("queue", "list", "--all"), ("issue", "list"), ("plan", "tidy"), ("review", "sixth/tidy"),
     ("log", "-n", "0"), ("log", "-n", "0", "--json"), ("why", "tidy"), ("why", "main"), ("rules", "list"), ("rules", "check"),
     ("rules", "test"), ("rules", "show", "work on an issue"), ("trust", "--show"), ("draft",), ("doctor",), ("run",),
-    ("config", "show", "--origin"), ("rules", "limits"), ("rules", "list", "--actions"), ("changelog",), ("service", "--json"),
+    ("config", "show", "--origin"), ("rules", "list", "--json"), ("rules", "list", "--actions"), ("changelog",), ("service", "--json"),
 )  # fmt: skip
 _SOUND = b"""\
 [[rule]]
@@ -166,6 +166,8 @@ def wrong_with(said: Said, seconds: float) -> list[str]:
         found.append(f"no words for it: {said.err[-600:]}")
     if steer := STEERS.search(said.out + said.err):
         found.append(f"prints {steer[0]!r}")
+    if "No such command" in said.err:
+        found.append("there is no such command")
     if not 0 <= said.code <= 5:
         found.append(f"exit code {said.code}")
     if seconds > SLOWEST:
