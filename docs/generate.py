@@ -167,7 +167,9 @@ _PROMISES = (
     "A task's records, folded (`core/story.py`), give the state its file is in, how often it failed, and how many workers\n"
     "died over it: each kind below has a state, and `data.state` says where it is another one. A file that a person\n"
     "moved is where it is. Where the bot died between a record and the move, the next record of the task says so.\n\n"
-    "A file is closed at 8 MiB as `ACTOR.NUMBER.jsonl`, with the number of its last record, and never changes then.\n\n"
+    "At 8 MiB a file is closed: nobody appends to it any more, and the next record begins `ACTOR.NUMBER.jsonl`, with that\n"
+    "record's number in the name. No file is renamed. Closed ones are compressed (`.gz`, `zcat` reads them) once two newer\n"
+    "ones of the actor are there; `log` and `why` read them all alike.\n\n"
     "Values after `--token` and its like, passwords in addresses, the shapes of known keys, and what a variable with a\n"
     "secret's name holds are replaced by `***` before anything is written.\n"
 )

@@ -106,6 +106,7 @@ def tidy_up(services: Services) -> None:
         threading.Thread(target=services.pool.empty_trash, name="trash", daemon=True).start()
     expire_operations(services, keep=services.loaded.config.bot.keep_backups)
     sweep_progress(services.places, {task.id for task in services.store.queue.all(states=("running",))})
+    services.store.journal.pack()
 
 
 def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:

@@ -1,4 +1,8 @@
-"""The journal: what happened, one JSON object a line, appended and never changed, one file for each actor."""
+"""The journal: what happened, one JSON object a line, appended and never changed, in files of one actor each.
+
+A file that is long enough is closed: nobody appends to it any more, and the next record begins another one, named
+after its number. No file is renamed, so that whoever copies them copies each line once.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,23 @@ import logging
 import os
 import stat
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.times import format_time
 from sixthbot.store import disk
 from sixthbot.store.actor import actor_id
-from sixthbot.store.atomic import Durability, append_to, make_dirs, move, point, sync_folder
+from sixthbot.store.atomic import (
+    Durability,
+    append_to,
+    make_dirs,
+    point,
+    read_small,
+    remove,
+    sync_folder,
+    write_file,
+)
 from sixthbot.store.locks import exclusive
 from sixthbot.store.news import ring
 from sixthbot.store.records import DETAILS, Record, line_of, records
@@ -28,9 +41,15 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Record", "redact", "redact_text"]
 
 _APPEND = point("journal.append")
-_CLOSE = point("journal.close")
+_PACK = point("journal.pack")
+_PACKED = point("journal.pack.remove")
 SEGMENT = 8 << 20
-"""Bytes after which a file is closed and a new one begun: what is closed never changes, and travels once."""
+"""Bytes after which a file is closed and a new one begun."""
+PACKED = ".gz"
+"""What the name of a compressed file ends with."""
+_PLAIN = 2
+"""So many files of an actor, the newest, are never compressed: they are what people and programs look at most."""
+_PACK_LIMIT = 64 << 20  # bytes; what is longer nobody but a person wrote
 _LEVELS = logging.getLevelNamesMapping()
 _log = logging.getLogger("sixthbot.journal")
 
@@ -47,20 +66,51 @@ class Journal:
         self._clock = clock
         self._guard = threading.Lock()
         self._actor = ""
+        self._own: Path | None = None
         self._last = (0, 0)
 
     @property
     def path(self) -> Path:
-        """This clone's own file, for whoever wants to follow it."""
-        return self._folder / f"{self._own_actor()}.jsonl"
+        """This clone's own file that grows, for whoever wants to follow it."""
+        own = [path for path in self.paths() if actor_of(path) == self._own_actor()]
+        return max(own, key=_place, default=self._folder / f"{self._own_actor()}.jsonl")
 
     def paths(self) -> list[Path]:
-        """Return all actors' files; links, folders and special files are nobody's."""
+        """Return all actors' files but the compressed ones; links, folders and special files are nobody's."""
+        return self._files(".jsonl")
+
+    def _files(self, ending: str) -> list[Path]:
         try:
-            named = (path for path in self._folder.iterdir() if path.name.endswith(".jsonl"))
+            named = (path for path in self._folder.iterdir() if path.name.endswith(ending))
             return sorted(path for path in named if stat.S_ISREG(path.lstat().st_mode))
         except FileNotFoundError:
             return []
+
+    def _by_actor(self) -> dict[str, list[Path]]:
+        """Return each actor's files, the compressed ones with them, oldest first."""
+        plain = self.paths()
+        there = {path.name for path in plain}
+        # a compressed file whose plain one is there was not finished, or that came back from the state
+        packed = [path for path in self._files(PACKED) if path.name.removesuffix(PACKED) not in there]
+        actors: dict[str, list[Path]] = {}
+        for path in sorted((*packed, *plain), key=_place):
+            actors.setdefault(actor_of(path), []).append(path)
+        return actors
+
+    def pack(self) -> bool:
+        """Compress the oldest closed file that is not; return whether there was one. Takes half a second for it."""
+        for paths in self._by_actor().values():
+            for path in paths[:-_PLAIN]:
+                if path.name.endswith(PACKED) or path.lstat().st_size > _PACK_LIMIT:
+                    continue
+                import gzip  # noqa: PLC0415 - only here, and for reading such files
+
+                data = gzip.compress(read_small(path, _PACK_LIMIT), mtime=0)
+                whole = path.with_name(path.name + PACKED)
+                write_file(whole, data, point=_PACK, durability=self._durability)
+                remove(path, point=_PACKED)
+                return True
+        return False
 
     def append(self, kind: str, message: str, *, level: str = "info", **details: Any) -> Record:
         """Write down one thing that happened; `details` are fields of Record, None for what does not apply.
@@ -84,10 +134,8 @@ class Journal:
             self._last = (os.fstat(descriptor).st_size, record.n)
             if self._durability == "power" and level == "error":
                 disk.sync(descriptor)  # the rest says how work went; what was done is known from git
-            if self._last[0] >= SEGMENT:
-                if self._durability == "power":
-                    disk.sync(descriptor)  # so that `sync` has only one file to look after
-                self._close(record.n)
+            if self._last[0] >= SEGMENT and self._durability == "power":
+                disk.sync(descriptor)  # so that `sync` has only one file to look after
         ring()
         told = {
             name: value
@@ -108,28 +156,23 @@ class Journal:
     def _opened(self) -> Iterator[int]:
         """Give this clone's file, with other processes kept out of it."""
         while True:
-            descriptor = disk.open_file(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
+            path = self._own = self._own or self.path
+            descriptor = disk.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
             try:
                 with exclusive(descriptor):
-                    if self._is_current(descriptor):
+                    if not _is_there(descriptor, path):
+                        self._own = None
+                    elif (
+                        os.fstat(descriptor).st_size >= SEGMENT
+                    ):  # it is closed, whoever wrote its last record
+                        number = max(self._next(descriptor), _place(path) + 1)
+                        self._own = path.with_name(f"{self._own_actor()}.{number:09d}.jsonl")
+                        self._last = (0, 0)
+                    else:
                         yield descriptor
                         return
             finally:
                 os.close(descriptor)
-
-    def _is_current(self, descriptor: int) -> bool:
-        """Tell whether the file is still the one that grows: another process may have closed it meanwhile."""
-        try:
-            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
-        except FileNotFoundError:
-            return False
-
-    def _close(self, number: int) -> None:
-        """Let the file be, under a name with the number of its last record; the next record begins a new one."""
-        closed = self.path.with_name(f"{self._own_actor()}.{number:09d}.jsonl")
-        with suppress(FileExistsError):  # a person put it there; this one grows on
-            move(self.path, closed, point=_CLOSE, durability="process")
-            self._last = (0, number)
 
     def note(self, kind: str, message: str, *, level: str = "info", **details: Any) -> None:
         """Do what `append` does, for whoever needs nothing back."""
@@ -146,16 +189,13 @@ class Journal:
 
         `where` says which ones are wanted. `having`, an id, leaves out what does not name it, at a tenth of the cost.
         """
-        actors: dict[str, list[Path]] = {}
-        for path in self.paths():
-            actors.setdefault(path.name.partition(".")[0], []).append(path)
-        # of one actor at a time only one file is open: the closed ones, by number, then the one that grows
+        # of one actor at a time only one file is open
         streams = (
             chain.from_iterable(
                 records(path, backwards=newest_first, having=having.encode("ascii", "replace"))
-                for path in sorted(paths, key=_place, reverse=newest_first)
+                for path in (reversed(paths) if newest_first else paths)
             )
-            for paths in actors.values()
+            for paths in self._by_actor().values()
         )
         merged = heapq.merge(*streams, key=lambda record: record.time, reverse=newest_first)
         return (record for record in merged if where is None or where(record))
@@ -170,14 +210,25 @@ class Journal:
         """Return the number of the next record; the file is looked at only when another process wrote to it."""
         size, number = self._last
         if size == 0 or os.fstat(descriptor).st_size != size:
-            number = next((record.n for record in records(self.path, backwards=True)), 0)
-            if not number:
-                closed = self._folder.glob(f"{self._own_actor()}.*.jsonl")
-                number = max((_place(path)[1] for path in closed), default=0)
+            path = self._own or self.path
+            number = next((record.n for record in records(path, backwards=True)), max(_place(path) - 1, 0))
         return number + 1
 
 
-def _place(path: Path) -> tuple[bool, int]:
-    """Return what the files of one actor are sorted by."""
+def actor_of(path: Path) -> str:
+    """Return whose file of the journal that is."""
+    return path.name.partition(".")[0]
+
+
+def _is_there(descriptor: int, path: Path) -> bool:
+    """Tell whether an open file still has its name: somebody may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _place(path: Path) -> int:
+    """Return what the files of one actor are sorted by: the number of the first record, 0 for the very first file."""
     number = path.name.split(".")[1]
-    return (False, int(number)) if number.isdecimal() and number.isascii() else (True, 0)
+    return int(number) if number.isdecimal() and number.isascii() else 0

@@ -153,13 +153,28 @@ def records(path: Path, *, backwards: bool, having: bytes = b"") -> Iterator[Rec
 
     `having` leaves out lines without these bytes, before anything of them is read.
     """
-    lines = lines_backwards(path) if backwards else _lines(path)
+    if path.name.endswith(".gz"):
+        lines = reversed([*_unpacked(path)]) if backwards else _unpacked(path)
+    else:
+        lines = lines_backwards(path) if backwards else _lines(path)
     return (record for line in lines if having in line and (record := parse_line(line)) is not None)
 
 
 def count_torn(path: Path) -> int:
     """Return how many lines of a file are no records."""
     return sum(1 for line in _lines(path) if line.strip() and parse_line(line) is None)
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a compressed file, as far as it is whole."""
+    import gzip  # noqa: PLC0415 - most journals have no such file
+    import zlib  # noqa: PLC0415
+
+    try:
+        with open_plain(path) as file, gzip.open(file) as unpacked:
+            yield from unpacked
+    except (OSError, EOFError, zlib.error):
+        return
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -169,14 +169,14 @@ def _last_error(places: Places) -> dict[str, Any] | None:
     actors: dict[str, list[tuple[bool, str]]] = {}
     for name in _names(folder):
         if name.endswith(".jsonl"):
-            actors.setdefault(name.partition(".")[0], []).append((name.count(".") == 1, name))
+            actors.setdefault(name.partition(".")[0], []).append((name.count(".") > 1, name))
     failures = [_newest_failure(folder, sorted(names)) for names in actors.values()]
     known = [failure for failure in failures if failure is not None]
     return max(known, key=lambda error: str(error["time"]), default=None)
 
 
 def _newest_failure(folder: str, names: list[tuple[bool, str]]) -> dict[str, Any] | None:
-    """Look at the file that grows and, where that has just begun, at the one that was closed last."""
+    """Look at the file that grows, the last, and, where that has just begun, at the one that was closed last."""
     for _, name in reversed(names[-2:]):
         path = f"{folder}/{name}"
         found = _last_failure(path)

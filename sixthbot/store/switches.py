@@ -25,6 +25,8 @@ class Switches:
         self._paused = root / "paused"
         self._cancelled = root.parent / "local" / "cancel"
         self._held = root.parent / "local" / "pause"
+        # asked at each move of a task and each look of a step: making a `Path` costs more than the question
+        self._in_cancelled, self._in_held = f"{self._cancelled}/", f"{self._held}/"
 
     def pause(self, lane: Lane | None) -> None:
         """Let nothing more be claimed from a lane, None for all, until `resume`; what runs goes on."""
@@ -56,7 +58,7 @@ class Switches:
 
     def cancel_requested(self, task_id: str) -> bool:
         """Tell whether somebody asked for the task to be stopped."""
-        return is_task_id(task_id) and (self._cancelled / task_id).exists()
+        return is_task_id(task_id) and os.path.lexists(self._in_cancelled + task_id)
 
     def clear_cancel(self, task_id: str) -> None:
         """Take the request back; `Queue.settle` does so when a task stops running."""
@@ -71,7 +73,7 @@ class Switches:
 
     def pause_requested(self, task_id: str) -> bool:
         """Tell whether somebody asked for the running task to be paused."""
-        return is_task_id(task_id) and (self._held / task_id).exists()
+        return is_task_id(task_id) and os.path.lexists(self._in_held + task_id)
 
     def clear_pause(self, task_id: str) -> None:
         """Take the request back; `Queue.settle` does so when a task stops running."""

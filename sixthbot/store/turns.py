@@ -116,8 +116,10 @@ class Turns:
 
     def _put_right(self, lane: Lane, name: str, task: Task) -> bool:
         """Name a file anew that came from another lane by hand; tell whether that was so."""
+        if file_name(task) == name:
+            return False
         content = self._files.content(self.path(lane, name), quarantine=False)
-        if file_name(task) == name or content is None or content.lane is lane:
+        if content is None or content.lane is lane:
             return False
         # both names have their turn until it is done: where the disk fails, nobody knows which one it is
         self.add(task)

@@ -54,6 +54,28 @@ def test_only_what_changed_is_saved_and_nothing_of_yours_is_touched(home: Home, 
     assert "error" not in home.repo.git("fsck", "--strict")
 
 
+def test_each_line_of_the_journal_is_saved_once_however_many_files_there_are(
+    home: Home, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sixthbot.store.journal.SEGMENT", 1000)
+    for number in range(30):
+        home.store.journal.append("x", f"line {number} of many")
+        if number % 4 == 0:
+            state.save()
+    state.save()
+    told = [record.n for record in home.store.journal.read()]
+    assert home.store.journal.pack()
+    assert state.save().ops == 0
+    assert [record.n for record in home.store.journal.read()] == told
+    tip = state.ref.tip()
+    assert tip is not None
+    chunks = state.folded(tip).chunks
+    assert len(chunks) > 3
+    saved = state.contents(tip, [op.hash for pieces in chunks.values() for op in pieces])
+    lines = [line for data in saved.values() for line in data.splitlines() if b"of many" in line]
+    assert len(lines) == len(set(lines)) == 30
+
+
 def test_what_never_travels_stays(home: Home, state: State) -> None:
     for path in (
         "local/config.toml",

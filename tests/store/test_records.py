@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -67,11 +68,44 @@ def test_a_long_file_is_closed_and_the_order_and_numbers_go_on(
     assert [record.n for record in journal.read()] == list(range(1, 61))
     assert [record.n for record in journal.read(newest_first=True)] == list(range(60, 0, -1))
     again = Journal(tmp_path / "journal", tmp_path / "local", durability="process", clock=clock)
-    journal.path.unlink(missing_ok=True)
+    journal.path.unlink()
     last = max(record.n for record in again.read())
-    assert again.append("x", "after all were closed").n == last + 1
-    closed = next(path for path in journal.paths() if path != journal.path)
-    assert json.loads(closed.read_bytes().splitlines()[-1])["n"] == int(closed.name.split(".")[1])
+    assert again.append("x", "after the one that grew is gone").n == last + 1
+    assert journal.append("x", "and again").n == last + 2
+    later = [path for path in journal.paths() if path.name.count(".") > 1]
+    assert [json.loads(path.read_bytes().splitlines()[0])["n"] for path in later] == [
+        int(path.name.split(".")[1]) for path in later
+    ]
+
+
+def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
+    journal: Journal, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sixthbot.store.journal.SEGMENT", 1000)
+    for number in range(60):
+        clock.advance(1)
+        journal.append("x", f"no {number}", task=f"t{number}")
+    told, before = list(journal.read()), journal.paths()
+    assert [path.name.count(".") for path in before].count(1) == 1
+    oldest = min(before, key=lambda path: path.name.count("."))
+    plain = oldest.read_bytes()
+    packs = 0
+    while journal.pack():
+        packs += 1
+        assert list(journal.read()) == told
+    assert packs == len(before) - 2
+    assert journal.paths() == before[-3:-1]  # by name the very first file stands last
+    assert list(journal.read(newest_first=True)) == told[::-1]
+    assert [record.n for record in journal.read(having="t3")] == [4, *range(31, 41)]
+    packed = oldest.with_name(f"{oldest.name}.gz")
+    assert gzip.decompress(packed.read_bytes()) == plain
+    oldest.write_bytes(plain)  # its process died before it removed it, or it came back from the state
+    assert list(journal.read()) == told
+    assert journal.pack()
+    assert not oldest.exists()
+    packed.write_bytes(packed.read_bytes()[:-100])
+    assert [record.n for record in journal.read()][-40:] == list(range(21, 61))
+    assert journal.append("x", "goes on").n == 61
 
 
 def test_a_torn_or_foreign_line_is_passed_over(journal: Journal) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.stateops import is_key
 from sixthbot.core.text import is_issue_id
+from sixthbot.store.journal import PACKED
 from sixthbot.store.taskform import FILE_NAME
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def spot_of(path: str) -> Spot | None:
     parts = path.split("/")
     if any(part.startswith(".") for part in parts):
         return None
+    if parts[0] == "journal" and path.endswith(PACKED):
+        return None  # its lines travelled before they were compressed
     if parts[0] == "queue":
         return _queue_spot(parts)
     if parts[0] not in TOPS and path != "config.toml":
