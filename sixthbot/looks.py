@@ -15,12 +15,11 @@ from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
 from sixthbot.engine.following import FollowerWatch
 from sixthbot.engine.foresight import Foresight
-from sixthbot.engine.recovery import is_needed, recover, tidy_up
+from sixthbot.engine.recovery import RecoveryWatch, tidy_up
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.soundness import put_torn_aside
 from sixthbot.engine.stacks import Stacks
-from sixthbot.engine.strays import Orphans
 from sixthbot.git.commits import person_from
 from sixthbot.sources.clock import Clock
 from sixthbot.sources.files import Files
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from sixthbot.engine.services import Services
     from sixthbot.sources.wake import Place
 
-_RECOVERY_EVERY = 10.0
 _TIDY_EVERY = 300.0
 _RETIRE_EVERY = 0.3
 """Seconds between two parts of letting go what is old."""
@@ -65,14 +63,13 @@ class Looks:
         self._files = Files(self._intake.let_in)
         self._hooks = Hooks(self._intake.let_in)
         self._followed: tuple[object, object, object] = (None, None, None)
-        self._orphans = Orphans()
         self._foresight = Foresight()
         self._followers = FollowerWatch()
         self._stacks = Stacks()
         self._retention, self._retiring = Retention(services), False
-        self._recovered_at = self._tidied_at = float("-inf")
+        self._tidied_at = float("-inf")
         self._duties = (
-            Duty("recovery", self._recover),
+            Duty("recovery", RecoveryWatch().look),
             Duty("strays", _take_in_strays),
             Duty("tidying", self._tidy_up),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
@@ -194,15 +191,6 @@ class Looks:
         if self._intake.tips is not None:
             self._foresight.look(services, self._intake.tips)
         return None
-
-    def _recover(self, services: Services) -> float | None:
-        now = time.monotonic()
-        if now - self._recovered_at >= _RECOVERY_EVERY or is_needed(services):
-            recover(services, self._orphans)
-            self._recovered_at = now
-        # what dies beside us goes on within a second
-        own = f"{os.getpid()}-"
-        return None if all(one.startswith(own) for one in services.store.queue.workers()) else 1.0
 
     def _let_follow(self, services: Services) -> float | None:
         return 0.0 if self._followers.look(services, time.monotonic()) else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +13,14 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
-from sixthbot.core.errors import ExitCode
+from sixthbot.core.errors import ExitCode, SixthError
 from sixthbot.core.tasks import Lane
 
-_LOOK = 1.0
-"""Seconds between two looks whether everything that the worker holds is still there."""
+if TYPE_CHECKING:
+    from sixthbot.engine.services import Services
+
+_LOOK = 0.5
+"""Seconds between two looks at what is due, and at what a worker that died left: that goes on within a second."""
 
 
 @verb(
@@ -29,11 +34,14 @@ _LOOK = 1.0
 def command(session: Session, lane: str) -> int:
     """Serve one lane of the queue until SIGINT or SIGTERM. What it has in hand then goes back to the queue.
 
-    SIGHUP reads settings and rules anew. It only works: events are handled by `watch` or `run`, beside it or later.
+    SIGHUP reads settings and rules anew. It does what is there or due, and takes up what a worker that died left;
+    events are handled by `watch` or `run`, beside it or later.
     """
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.duties import Duty  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.recovery import RecoveryWatch  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.saving import keeper  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.runlog import logged  # noqa: PLC0415 - lazy, see app
 
@@ -50,7 +58,19 @@ def command(session: Session, lane: str) -> int:
         stack.enter_context(keeper(live()))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
+        # where no `watch` is left, nobody else does these
+        duties = (Duty("recovery", RecoveryWatch().look), Duty("waiting-tasks", _wake_due))
         while not stop.wait(_LOOK):
+            with suppress(SixthError, OSError):  # the settings cannot be used: the pool tells
+                services = live()
+                for duty in duties:
+                    duty.attempt(services, tick=time.monotonic())
             pool.wake()
         ended = pool.stop()
     return ExitCode.OK if ended else ExitCode.FAILED
+
+
+def _wake_due(services: Services) -> None:
+    from sixthbot.engine.admit import wake_due  # noqa: PLC0415 - lazy, see app
+
+    wake_due(services)

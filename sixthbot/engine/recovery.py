@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -38,6 +39,7 @@ _SETTLED = timedelta(seconds=60)
 _LOCK_AGE = timedelta(seconds=5)
 """Git holds the lock of a ref for milliseconds. What seems to be made later than now was made before the clock was set."""
 _CLOCK_GRAIN = timedelta(seconds=1)
+_EVERY = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,24 @@ def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
     return Recovered(
         tasks=tuple(tasks), finished=tuple(finished), reverted=tuple(reverted), locks=tuple(locks)
     )
+
+
+class RecoveryWatch:
+    """When a process looks for workers that died: as soon as one with a task in hand seems gone, and now and then."""
+
+    def __init__(self) -> None:
+        self._orphans = Orphans()
+        self._looked_at = float("-inf")
+
+    def look(self, services: Services) -> float | None:
+        """Recover if it is time; return seconds until the next look, None for any."""
+        now = time.monotonic()
+        if now - self._looked_at >= _EVERY or is_needed(services):
+            recover(services, self._orphans)
+            self._looked_at = now
+        # what dies beside us goes on within a second
+        own = f"{os.getpid()}-"
+        return None if all(one.startswith(own) for one in services.store.queue.workers()) else 1.0
 
 
 def is_needed(services: Services) -> bool:

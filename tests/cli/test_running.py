@@ -11,8 +11,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sixthbot.core.tasks import Failed, Lane
+from sixthbot.store.atomic import make_dirs
+from sixthbot.store.open import open_store
+from sixthbot.store.paths import locate
 from tests.cli.conftest import BRANCH
 from tests.cli.support import sixthbot
+from tests.store.support import make_task
 
 if TYPE_CHECKING:
     from tests.support.repos import RepoDir
@@ -163,11 +168,23 @@ def test_watch_of_a_folder_that_is_none_names_it_and_serves_the_other(home: Repo
     assert sixthbot("watch", str(tmp_path / "none"), str(tmp_path), cwd=home.path).code == 3
 
 
-def test_work_serves_one_lane_until_it_is_told_to_stop(home: RepoDir) -> None:
+def test_work_serves_one_lane_until_it_is_told_to_stop_and_takes_up_what_a_dead_worker_left(
+    home: RepoDir,
+) -> None:
     assert sixthbot("work", cwd=home.path).code == 2
+    store = open_store(locate(home.path))
+    assert store.queue.put(make_task(1, lane=Lane.LOW))
+    assert store.queue.claim("1-gone") is not None
+    make_dirs(store.places.workers)
+    (store.places.workers / "1-gone.lock").touch()
     child = start("work", "--lane", "low", cwd=home.path)
     try:
         said_until(child, f"serving lane low in {home.path}; Ctrl-C ends it\n")
+        end = time.monotonic() + 20
+        while not any(store.queue.all(states=("failed",))) and time.monotonic() < end:
+            time.sleep(0.05)
+        [task] = store.queue.all()
+        assert isinstance(task.state, Failed)  # nobody knows its rule
     finally:
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=20)
