@@ -123,6 +123,7 @@ def test_a_task_moved_away_from_its_worker_is_let_go_and_one_moved_to_it_is_done
             assert soon(lambda: not pool.busy()), target
             assert scene.task(task.id).state.name == target
             put_in(scene, task, "ready/low")
+        pool.wake()  # as whoever keeps a pool does when a name changes
         assert soon(lambda: isinstance(scene.task(task.id).state, Running))
         put_in(scene, task, "done")
         queue.pause(None)
@@ -131,6 +132,7 @@ def test_a_task_moved_away_from_its_worker_is_let_go_and_one_moved_to_it_is_done
         [other] = scene.admit("another")
         [worker] = scene.services.store.queue.workers()
         put_in(scene, other, f"running/{worker}")
+        pool.wake()
         assert soon(lambda: scene.task(other.id).state == Done("succeeded"))
         assert scene.task(task.id).state.name == "done"
     finally:
