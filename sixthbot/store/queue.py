@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import os
 import threading
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
 from sixthbot.core.lifecycle import Cancelled, GivenBack, Paused, WorkerLost, step
 from sixthbot.core.tasks import STATE_NAMES, Done, Lane, Ready, Running, Task, Waiting
 from sixthbot.store import disk, taskfile
-from sixthbot.store.atomic import Durability, make_dirs, move, point, sync_folder
+from sixthbot.store.atomic import Durability, point, sync_folder
+from sixthbot.store.between import REWRITE, SETTLE, Between
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.groups import TaskGroups
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 _PUT = point("queue.put")
 _CLAIM = point("queue.claim")
 _CLAIM_REWRITE = point("queue.claim.rewrite")
-_SETTLE_TAKE = point("queue.settle.take")
-_SETTLE_REWRITE = point("queue.settle.rewrite")
-_SETTLE = point("queue.settle")
 
 
 def _never(_task: Task) -> bool:
@@ -61,7 +58,7 @@ class Queue(Switches):
         self._spent = SpentIds(root / ".spent", durability)
         self.followers = Followers(root, self._files, self._spent)
         self.done = DoneTasks(self._files, self._spend)
-        self._moving = f"{root}/.moving"
+        self._between = Between(root, self._files, self._alone)
 
     # putting and finding
 
@@ -81,7 +78,7 @@ class Queue(Switches):
         for task in tasks:
             if not is_task_id(task.id):
                 raise UsageError(f"not a usable task id: {task.id[:80]!r}")
-        with self._guard, self._known.alone():
+        with self._alone():
             new = [
                 task
                 for task in {task.id: task for task in reversed(tasks)}.values()
@@ -127,7 +124,7 @@ class Queue(Switches):
         What cannot be read is left out; a task that is moved meanwhile may be, too. One that a process died over
         while it moved it is put where it belongs first.
         """
-        self._finish_moves()
+        self._between.finish()
         seen: set[str] = set()
         for path in self._files.paths(STATE_NAMES if states is None else states):
             task = self._files.load(path)
@@ -168,12 +165,12 @@ class Queue(Switches):
         self._spend(task_ids)
 
     def _spend(self, task_ids: Collection[str]) -> None:
-        with self._guard, self._known.alone():
+        with self._alone():
             self._spent.add(task_ids)
 
     def compact(self, limit: int = SPENT_LIMIT) -> None:
         """Let the file of ids that will not come again not grow beyond so many bytes: the oldest half goes."""
-        with self._guard, self._known.alone():
+        with self._alone():
             self._spent.compact(limit)
 
     # claiming
@@ -187,7 +184,7 @@ class Queue(Switches):
         try, in any processes, exactly one gets a task.
         """
         with self._guard:
-            self._finish_moves()
+            self._between.finish()
             paused = self.paused()
             open_lanes = [lane for lane in Lane if (lanes is None or lane in lanes) and lane not in paused]
             self.turns.refresh(open_lanes)
@@ -259,13 +256,13 @@ class Queue(Switches):
             plain = False  # a worker that dies over its claim must not find in the content that it waits for a person
         try:
             if plain:
-                self._files.move(source, self._files.path_for(after), point=_SETTLE)
+                self._files.move(source, self._files.path_for(after), point=SETTLE)
             elif isinstance(before.state, Running):
                 # if only this gets done, recovery reads in the content where the task was to go
-                self._files.write(source, after, point=_SETTLE_REWRITE)
-                self._files.move(source, self._files.path_for(after), point=_SETTLE)
+                self._files.write(source, after, point=REWRITE)
+                self._files.move(source, self._files.path_for(after), point=SETTLE)
             else:
-                self._settle_shared(source, after)
+                self._between.move(source, after)
         except FileNotFoundError:
             return None
         self._now_ready(after)
@@ -327,41 +324,17 @@ class Queue(Switches):
             with self._guard:
                 self.turns.add(task)
 
-    def _settle_shared(self, source: str, after: Task) -> None:
-        """Move with a change of content where others may take the file meanwhile: take it, write, move it on."""
-        taken = f"{self._moving}/{source.rpartition('/')[2]}"
-        make_dirs(self.root / ".moving")
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         with self._guard, self._known.alone():
-            self._move_on()
-            try:
-                move(source, taken, point=_SETTLE_TAKE, durability="process")
-                self._files.write(taken, after, point=_SETTLE_REWRITE)
-            except OSError:
-                if os.path.lexists(taken):  # also where the folders were not synced after the rename
-                    move(taken, source, point=_SETTLE_TAKE, durability="process")
-                raise
-            self._files.move(taken, self._files.path_for(after), point=_SETTLE)
-
-    def _finish_moves(self) -> None:
-        """Put files where they belong that a process took to write them anew, and died over."""
-        if os.path.isdir(self._moving) and any(task_names(self._moving)):
-            with self._guard, self._known.alone():
-                self._move_on()
-
-    def _move_on(self) -> None:
-        for name in tuple(task_names(self._moving)):
-            path = f"{self._moving}/{name}"
-            content = self._files.content(path, quarantine=True)
-            if content is not None:
-                state = Ready() if isinstance(content.state, Running) else content.state
-                self._files.move(path, self._files.path_for(replace(content, state=state)), point=_SETTLE)
+            yield
 
     # waiting
 
     def due(self, now: datetime) -> list[Task]:
         """Return the waiting tasks whose time has come, the longest due first."""
         with self._guard:
-            self._finish_moves()
+            self._between.finish()
             return self._waiting.due(now)
 
     def next_due(self, now: datetime) -> datetime | None:
@@ -381,7 +354,7 @@ class Queue(Switches):
         The caller holds the worker's lease. A task whose next state was written already goes there; any other was
         cut off, which counts as a crash unless its worker was told to stop.
         """
-        self._finish_moves()
+        self._between.finish()
         folder = self.root / "running" / worker
         recovered = []
         lost = GivenBack() if told_to_stop else WorkerLost()
