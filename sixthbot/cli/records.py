@@ -19,7 +19,15 @@ LEVELS = ("debug", "info", "warning", "error")
 """From least to most important."""
 
 CHATTER = frozenset(
-    {"step.started", "step.finished", "task.claimed", "rule.changed", "task.given-back", "task.resumed"}
+    {
+        "step.started",
+        "step.finished",
+        "task.claimed",
+        "rule.changed",
+        "task.given-back",
+        "task.resumed",
+        "task.due",
+    }
 )
 """Kinds that matter to somebody who looks closely (`log`, `why`) and not to somebody who lets the bot work."""
 

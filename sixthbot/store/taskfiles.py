@@ -241,6 +241,12 @@ class TaskFiles:
         others = (f"{self.root}/{state}/{name}" for state in ("waiting", "parked", "failed", "done"))
         return any(os.path.lexists(other) and self.load(other) is not None for other in others)
 
+    def is_second(self, path: str, task_id: str) -> bool:
+        """Tell whether the task of a file is in another one too, under whatever name; looks through all folders."""
+        paths = self.paths(ending=f"-{task_id}{SUFFIX}")
+        found = any(other != path and self.load(other) is not None for other in paths)
+        return found and os.path.lexists(path)  # or somebody has just given this one its new name
+
     def set_aside(self, path: str, reason: str) -> None:
         """Move a file that is no task, or a task's second file, into `failed/`, its reason beside it."""
         source, folder = Path(path), Path(self.root, "failed")

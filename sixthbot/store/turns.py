@@ -18,6 +18,7 @@ from sixthbot.store.clock import now
 from sixthbot.store.listing import Listing
 from sixthbot.store.sidelines import Sidelines
 from sixthbot.store.taskfile import file_name
+from sixthbot.store.taskfiles import SECOND_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -121,6 +122,10 @@ class Turns:
         content = self._files.content(self.path(lane, name), quarantine=False)
         if content is None or content.lane is lane:
             return False
+        if self._files.is_second(self.path(lane, name), task.id):
+            self._files.set_aside(self.path(lane, name), SECOND_FILE)
+            self._ready[lane].forget(name)
+            return True
         # both names have their turn until it is done: where the disk fails, nobody knows which one it is
         self.add(task)
         with suppress(FileNotFoundError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -629,3 +630,13 @@ def test_folders_that_are_missing_are_made(root: Path) -> None:
     queue.put(make_task())
     running = claimed(queue)
     assert queue.settle(running, step(running, lifecycle.Succeeded(), START))
+
+
+def test_a_copy_of_a_task_in_another_lane_is_set_aside_and_not_done_a_second_time(queue: Queue) -> None:
+    queue.put(make_task(1, state=Failed("it broke")))
+    [path] = (queue.root / "failed").glob("*.json")
+    (queue.root / "ready/low").mkdir(parents=True)
+    shutil.copy2(path, queue.root / "ready/low" / path.name)
+    assert queue.claim("w1") is None
+    assert [task.state for task in queue.all()] == [Failed("it broke")]
+    assert (queue.root / "failed" / f"{path.name}.second").exists()
