@@ -102,7 +102,7 @@ def _pushed(services: Services, remote: Remote, branch: BranchName) -> Oid | Non
     """Return where a branch was pushed to, as an ordinary fetch or clone of the remote has it."""
     done = services.repo.git.run("for-each-ref", "--format=%(refname) %(objectname)", "refs/remotes")
     wanted = f"refs/remotes/{remote.name}/{branch}"
-    lines = (line.partition(" ") for line in done.text.splitlines())
+    lines = (line.partition(" ") for line in done.lines)
     return next((parse_oid(oid) for ref, _, oid in lines if ref == wanted), None)
 
 

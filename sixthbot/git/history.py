@@ -62,7 +62,7 @@ def tags(git: Git) -> dict[str, str]:
         "refs/tags/",
     )
     found = {}
-    for line in done.text.splitlines():
+    for line in done.lines:
         name, kind, commit, inner, peeled = line.split("\0")
         if "commit" in {kind, inner}:
             found[name] = peeled or commit

@@ -124,7 +124,7 @@ def _sizes(git: Git, blobs: set[Oid]) -> dict[Oid, int]:
         return {}
     asked = "".join(f"{blob}\n" for blob in sorted(blobs)).encode()
     done = git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked, timeout=600)
-    lines = (line.partition(" ") for line in done.text.splitlines())
+    lines = (line.partition(" ") for line in done.lines)
     return {Oid(blob): int(size) for blob, _, size in lines if size.isdigit()}
 
 

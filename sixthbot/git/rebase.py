@@ -88,7 +88,7 @@ def plan_rebase(git: Git, *, tip: Oid, onto: Oid, base: Oid, skip: Collection[Oi
         "rev-list", "--no-merges", "--right-only", "--cherry-mark", "--stdin",
         stdin=f"{base}...{tip}\n".encode(),
     )  # fmt: skip
-    marked = {line[1:] for line in done.text.splitlines() if line.startswith("=")}
+    marked = {line[1:] for line in done.lines if line.startswith("=")}
     # to git all empty commits look the same
     trees = _Trees(git, {commit.id: commit.tree for commit in commits})
     same = {commit.id for commit in commits if commit.id in marked and not trees.same(commit)} - set(skip)

@@ -56,7 +56,7 @@ def list_refs(git: Git, names: Sequence[str] = ()) -> Listing:
         "for-each-ref", "--format=%(objectname) %(symref) %(refname)", *(names or (_HEADS, "refs/tags/"))
     )
     found = {}
-    for line in done.text.split("\n")[:-1]:
+    for line in done.lines:
         direct, symbolic, name = line.split(" ", 2)
         if not symbolic:
             found[name] = Oid(direct)
@@ -75,7 +75,7 @@ def peel(git: Git, ids: Collection[Oid]) -> dict[Oid, tuple[Oid, str]]:
     wanted = list(dict.fromkeys(ids))
     asked = "".join(f"{one}^{{}}\n" for one in wanted)
     done = git.run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked.encode())
-    answers = zip(wanted, (line.split(" ") for line in done.text.splitlines()), strict=True)
+    answers = zip(wanted, (line.split(" ") for line in done.lines), strict=True)
     return {one: (Oid(answer[0]), answer[1]) for one, answer in answers if answer[1] != "missing"}
 
 
@@ -87,7 +87,7 @@ def has_object(git: Git, oid: Oid) -> bool:
 def holders(git: Git, commit: Oid, below: str) -> list[str]:
     """Return the refs below a prefix like "refs/remotes/" from which a commit is reachable."""
     done = git.run("for-each-ref", f"--contains={commit}", "--format=%(refname)", below, check=False)
-    return done.text.splitlines()
+    return done.lines
 
 
 def all_refs(git: Git) -> dict[str, Oid]:
@@ -225,6 +225,6 @@ def _first_line(path: Path) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8", "surrogateescape").splitlines()
+        return path.read_text("utf-8", "surrogateescape").split("\n")
     except OSError:
         return []

@@ -59,7 +59,7 @@ def remotes(git: Git) -> dict[str, str]:
     Several push URLs of one remote are joined by a newline; `choose_remote` refuses those.
     """
     found: dict[str, list[str]] = {}
-    for line in git.run("remote", "--verbose").text.splitlines():
+    for line in git.run("remote", "--verbose").lines:
         name, _, rest = line.partition("\t")
         if rest.endswith(" (push)"):
             found.setdefault(name, []).append(rest.removesuffix(" (push)"))
@@ -96,7 +96,7 @@ def choose_remote(git: Git, *, configured: str, base: BranchName) -> PushTarget:
 
 def _upstream_remote(git: Git, base: BranchName) -> str:
     done = git.run("for-each-ref", "--format=%(refname)%00%(upstream:remotename)", base.ref)
-    lines = (line.partition("\0") for line in done.text.splitlines())
+    lines = (line.partition("\0") for line in done.lines)
     return next((remote for ref, _, remote in lines if ref == base.ref and remote != "."), "")
 
 
@@ -113,14 +113,14 @@ def known_there(git: Git, target: PushTarget, *, seconds: float = PATIENCE) -> l
 def seen_there(git: Git, remote: str) -> list[Oid]:
     """Return what was seen last of the commits that the remote has, without asking it; nothing when it never was seen."""
     done = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes")
-    lines = (line.partition(" ") for line in done.text.splitlines())
+    lines = (line.partition(" ") for line in done.lines)
     return _here(git, {Oid(oid) for oid, _, ref in lines if ref.startswith(f"refs/remotes/{remote}/")})
 
 
 def _here(git: Git, oids: Collection[Oid]) -> list[Oid]:
     asked = "".join(f"{oid}\n" for oid in sorted(oids)).encode()
     done = git.run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked) if asked else None
-    lines = (line.partition(" ") for line in (done.text.splitlines() if done else ()))
+    lines = (line.partition(" ") for line in (done.lines if done else ()))
     return [Oid(oid) for oid, _, kind in lines if kind in {"commit", "tag"}]
 
 
@@ -130,7 +130,7 @@ def _refs_there(git: Git, target: PushTarget, *patterns: str, seconds: float) ->
     )
     if done.status:
         raise said_no(target.remote, "push", done, again=_AGAIN)
-    lines = (line.partition("\t") for line in done.text.splitlines())
+    lines = (line.partition("\t") for line in done.lines)
     return {ref: Oid(oid) for oid, _, ref in lines if is_oid(oid)}
 
 
@@ -258,7 +258,7 @@ def ssh_environment(git: Git) -> Mapping[str, str]:
 
 def said_no(remote: str, command: str, done: Result, *, again: str) -> GitFailed:
     """Return the error for what a remote did not do, in its own words; `again` is what a person does once it is mended."""
-    refused = [line.split("\t")[-1] for line in done.text.splitlines() if line.startswith("!")]
+    refused = [line.split("\t")[-1] for line in done.lines if line.startswith("!")]
     words = (*(clean_line(masked(line), limit=200) for line in refused), *_words(done)[:5])
     error = failure(command, done)
     said = "; ".join(words) or done.complaint or error.message

@@ -93,13 +93,13 @@ class Repository:
         )
         refs = [f"refs/heads/{name}" for name in wanted if name]
         done = self.git.run("for-each-ref", "--format=%(refname)", *refs) if refs else None
-        existing = set(done.text.splitlines()) if done else set()
+        existing = set(done.lines) if done else set()
         return next((_branch(ref) for ref in refs if ref in existing), None)
 
     def _remote_heads(self, head: BranchName | None) -> list[str]:
         done = self.git.run("for-each-ref", "--format=%(refname)%00%(symref)", "refs/remotes/*/HEAD")
         heads = {}
-        for line in done.text.splitlines():
+        for line in done.lines:
             ref, _, target = line.partition("\0")
             remote = ref.removeprefix("refs/remotes/").removesuffix("/HEAD")
             heads[remote] = target.removeprefix(f"refs/remotes/{remote}/")

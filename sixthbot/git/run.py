@@ -81,6 +81,11 @@ class Result:
         return self.stdout.decode("utf-8", "surrogateescape")
 
     @property
+    def lines(self) -> list[str]:
+        """The lines of `text`, which end with a line feed and nothing else: names may have what `splitlines` parts at."""
+        return self.text.removesuffix("\n").split("\n") if self.stdout else []
+
+    @property
     def complaint(self) -> str:
         """The first line of what it complained about, fit for people, without passwords."""
         lines = self.stderr.decode("utf-8", "replace").splitlines()

@@ -94,7 +94,7 @@ class StateRef:
             "cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=asked
         )
         oids: dict[str, Oid] = {}
-        for one, line in zip(wanted, done.text.splitlines(), strict=True):
+        for one, line in zip(wanted, done.lines, strict=True):
             words = line.split()
             if len(words) == 3 and words[1] == "blob" and int(words[2]) <= limit:  # noqa: PLR2004 - else "... missing"
                 oids[one] = Oid(words[0])

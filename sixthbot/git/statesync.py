@@ -69,7 +69,7 @@ def choose_state_remote(git: Git, named: str, configured: str, *, seconds: float
 def tips_at(git: Git, remote: Remote) -> Tips:
     """Ask a remote what it has; raise GitFailed with its own words when it cannot be reached or says no."""
     done = _ask(git, remote, "ls-remote", "--quiet", "--refs", "--", remote.name, STATE, f"{BRANCHES}*")
-    found = (line.partition("\t") for line in done.text.splitlines())
+    found = (line.partition("\t") for line in done.lines)
     refs = {ref: Oid(oid) for oid, _, ref in found if is_oid(oid)}
     return Tips(refs.pop(STATE, None), {ref: oid for ref, oid in refs.items() if ref.startswith(BRANCHES)})
 
@@ -114,7 +114,7 @@ def fetch(git: Git, remote: Remote, there: Tips) -> None:
 def seen_states(git: Git) -> list[Oid]:
     """Return where the states of all remotes were seen."""
     done = git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/sixth/remotes")
-    lines = (line.partition(" ") for line in done.text.splitlines())
+    lines = (line.partition(" ") for line in done.lines)
     return [Oid(oid) for oid, _, ref in lines if ref.endswith("/state") and "/branches/" not in ref]
 
 
@@ -130,7 +130,7 @@ def carried(git: Git, remote: Remote, branch: BranchName) -> dict[str, Oid]:
     top = tracking(remote, BRANCHES)
     done = git.run("for-each-ref", "--format=%(refname) %(objectname)", top.rstrip("/"))
     found = {}
-    for line in done.text.splitlines():
+    for line in done.lines:
         ref, _, oid = line.partition(" ")
         actor, _, name = ref.removeprefix(top).partition("/")
         if name == branch.value:
@@ -151,7 +151,7 @@ def send(git: Git, remote: Remote, moves: Sequence[tuple[str, Oid | None, Oid | 
     )  # fmt: skip
     if done.status == 0:
         return True
-    refused = [line for line in done.text.splitlines() if line.startswith(_REFUSED)]
+    refused = [line for line in done.lines if line.startswith(_REFUSED)]
     raced = ("(stale info)", "(fetch first)", "(non-fast-forward)", "cannot lock ref", "failed to update ref")
     if refused and all(any(word in line for word in raced) for line in refused):
         return False
