@@ -25,9 +25,10 @@ def renamed_to(git: Git, branch: BranchName, *, at: Oid | None) -> BranchName | 
         "for-each-ref", "--sort=-committerdate", f"--count={_ASKED}", "--format=%(refname)", *having, _HEADS,
         check=False,
     )  # fmt: skip
-    wanted = f"renamed {branch.ref} to {_HEADS}"
-    for ref in listed.text.split("\n")[:-1]:
-        noted = git.run("reflog", "show", "--format=%gs", ref, "--", check=False).text
-        if wanted in noted:
+    # all of git's own words: what follows "commit: " and the like is a subject, which anybody may have written
+    wanted = f"Branch: renamed {branch.ref} to {_HEADS}"
+    for ref in listed.lines:
+        noted = git.run("reflog", "show", "--format=%gs", ref, "--", check=False).lines
+        if any(line.startswith(wanted) for line in noted):
             return BranchName.of_ref(ref)
     return None

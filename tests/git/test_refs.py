@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sixthbot.core.errors import GitFailed, InvalidName, RefMoved
 from sixthbot.core.names import BranchName
 from sixthbot.git.refs import RefMove, all_refs, checked_out, head_ref, move_refs, tip
+from sixthbot.git.renames import renamed_to
 from sixthbot.git.run import Git
 from tests.git.helpers import git_of, oid
 from tests.support.repos import RepoDir
@@ -152,3 +153,13 @@ def test_git_takes_every_name_that_is_taken_for_one_as_just_that(repo: RepoDir, 
     # one git for all of them: it stops at the first that it does not take
     asked = "".join(f"verify {name.ref}\0{'0' * 40}\0" for name in dict.fromkeys(names))
     git_of(repo).run("update-ref", "--stdin", "-z", stdin=asked.encode("utf-8", "surrogateescape"))
+
+
+def test_a_subject_that_tells_of_a_rename_is_none(repo: RepoDir) -> None:
+    gone = BranchName("sixth/topic")
+    repo.commit(f"renamed {gone.ref} to refs/heads/main", {"a": "1\n"})
+    repo.commit(f"Branch: renamed {gone.ref} to refs/heads/main", {"a": "2\n"})
+    assert renamed_to(git_of(repo), gone, at=None) is None
+    repo.git("branch", gone.value)
+    repo.git("branch", "-m", gone.value, "mine/better")
+    assert renamed_to(git_of(repo), gone, at=None) == BranchName("mine/better")
