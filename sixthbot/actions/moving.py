@@ -32,18 +32,19 @@ def move_as_operation(
     reason: str,
     note: Note,
     undoes: str = "",
+    in_review: bool = False,
     then: Callable[[Operation], None] = lambda _: None,
 ) -> Operation:
     """Move all refs or none, as one operation; `task` is empty where no task does it. Return the operation.
 
     What refs are taken away from is kept by backup refs that are made in the same transaction. Each ref leaves one
     journal record by `note`. `then` is called before the operation counts as over; recovery does the same after a
-    crash where the operation has `undoes`. Raise RefMoved when a ref is not where it was expected, RefLocked while
+    crash where the operation has `undoes` or is `in_review`. Raise RefMoved when a ref is not where it was expected, RefLocked while
     another git process holds one.
     """
     operation = Operation(
         id=operation_id(now, changes), time=format_time(now), task=task, reason=reason, refs=tuple(changes),
-        undoes=undoes,
+        undoes=undoes, in_review=in_review,
     )  # fmt: skip
     store.operations.begin(operation)
     # git moves one ref after the other: the backups first, so that no kill finds a move without its backup

@@ -16,6 +16,7 @@ from sixthbot.core.names import Oid
 from sixthbot.core.tasks import Done, Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.backups import expire_operations
+from sixthbot.engine.reviewing import follow_review
 from sixthbot.engine.strays import Orphans, git_at_work
 from sixthbot.engine.undoing import follow_undo
 from sixthbot.git import refs
@@ -206,6 +207,7 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
         if moved:
             _journal_moves(services, operation)
             follow_undo(services, operation)
+            follow_review(services, operation)
             services.store.operations.finish(operation.id)
             finished.append(operation.id)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from sixthbot.core.drafts import DraftStatus
 from sixthbot.core.errors import RefMoved, Refused, UsageError
 from sixthbot.core.issues import DROPPED, IssueStatus, Plan, Subtask, SubtaskStatus
 from sixthbot.core.messages import RESERVED, build_message, parse_trailers
-from sixthbot.core.names import BranchName, clean_line
+from sixthbot.core.names import BranchName, Oid, clean_line
 from sixthbot.engine.again import FROM_WORK, require_at_rest, set_status, take_up
 from sixthbot.engine.closing import put_back
 from sixthbot.engine.reopening import redo_draft, require_redoable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from sixthbot.core.drafts import Draft
     from sixthbot.core.issues import IssueRecord
-    from sixthbot.core.names import Oid
     from sixthbot.core.reviewnotes import Comment
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
@@ -173,9 +173,8 @@ def _sign(services: Services, opened: Opened) -> Sign | None:
 def _take(services: Services, opened: Opened, result: Rebased, told: str) -> Operation:
     """Move the branch to its new commits, keep the plan true to them, and have the draft made anew."""
     draft, record = opened.draft, opened.record
-    note = partial(services.store.journal.append, issue=record.id)
     try:
-        operation = move_as_operation(
+        return move_as_operation(
             services.repo.git,
             services.store,
             [(draft.branch.ref, draft.head, result.new_tip)],
@@ -183,20 +182,59 @@ def _take(services: Services, opened: Opened, result: Rebased, told: str) -> Ope
             task="",
             reason=told,
             note=partial(services.store.journal.note, issue=record.id),
+            in_review=True,
+            then=lambda operation: _follow(services, record, operation, result.mapping),
         )
     except RefMoved as error:
         raise Refused(error.message, hint="look again: sixthbot review") from None
-    for old, new in result.mapping.items():
+
+
+def follow_review(services: Services, operation: Operation) -> None:
+    """Bring a change of a reviewer's to its end that was cut off once the branch had moved; nothing for any other.
+
+    Doing it again is harmless.
+    """
+    ref, old, new = operation.refs[0]
+    name = BranchName.of_ref(ref)
+    record = None if name is None else services.store.issues.find_by_branch(name)
+    if not operation.in_review or record is None or old is None or new is None:
+        return
+    git = services.repo.git
+    base = tip(git, BranchName.parse(record.base))
+    before, after = (
+        log(git, tip=Oid(commit), not_in=[] if base is None else [base]) for commit in (old, new)
+    )
+    with suppress(
+        Refused, UsageError
+    ):  # it is over by now, or is being worked on: its draft is made anew anyway
+        _follow(services, record, operation, _mapping(before, after))
+
+
+def _mapping(before: Sequence[CommitInfo], after: Sequence[CommitInfo]) -> dict[Oid, Oid]:
+    """Return which commit became which: a rewording keeps their number, a drop keeps authors, times and messages."""
+    if len(before) == len(after):
+        return {old.id: new.id for old, new in zip(before, after, strict=True)}
+    by_mark = {(one.author, one.body): one.id for one in after}
+    return {one.id: by_mark[one.author, one.body] for one in before if (one.author, one.body) in by_mark}
+
+
+def _follow(
+    services: Services, record: IssueRecord, operation: Operation, mapping: Mapping[Oid, Oid]
+) -> None:
+    note = partial(services.store.journal.append, issue=record.id)
+    for old, new in mapping.items():
         if old != new:
             note("commit.made", f"{old[:9]} anew as {new[:9]}", level="debug", commit=new, data={"from": old})
-    note("draft.changed", f"a person had it changed in review: {told}", commit=result.new_tip)
-    services.store.issues.change_plan(record.id, partial(_followed, mapping=result.mapping))
+    told = f"a person had it changed in review: {operation.reason}"
+    note("draft.changed", told, commit=operation.refs[0][2])
+    services.store.issues.change_plan(record.id, partial(_followed, mapping=mapping))
     redo_draft(services, record.id)
-    return operation
 
 
 def _followed(plan: Plan, *, mapping: Mapping[Oid, Oid]) -> Plan:
-    by_old: dict[str, str] = {str(old): str(new) for old, new in mapping.items()}
+    # commits that the plan names by their new ids already stay
+    by_old: dict[str, str] = {str(new): str(new) for new in mapping.values()}
+    by_old |= {str(old): str(new) for old, new in mapping.items()}
     for subtask in plan.subtasks:
         now = tuple(by_old[old] for old in subtask.commits if old in by_old)
         if subtask.commits and now != subtask.commits:

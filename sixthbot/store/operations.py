@@ -34,7 +34,8 @@ RefChange: TypeAlias = tuple[str, str | None, str | None]
 class Operation:
     """One recorded change of refs. `time` is RFC 3339; `task` is empty for a command of a person.
 
-    `undoes` is the id of the operation that this one takes back, empty for any other.
+    `undoes` is the id of the operation that this one takes back, empty for any other. With `in_review` a reviewer had
+    the branch rewritten, so that its plan follows and its draft is made anew.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Operation:
     refs: tuple[RefChange, ...]
     state: OperationState = "begun"
     undoes: str = ""
+    in_review: bool = False
 
     def backups(self) -> tuple[RefChange, ...]:
         """Return the refs that keep what this operation takes refs away from, as they are made with its moves."""
@@ -133,6 +135,7 @@ class Operations:
         data = {
             "schema": 1, "id": operation.id, "time": operation.time, "task": operation.task,
             "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state, "undoes": operation.undoes,
+            "in_review": operation.in_review,
         }  # fmt: skip
         save_json(self._path(operation.id), data, point=_SAVE, durability=self._durability)
 
@@ -144,7 +147,7 @@ def _from_json(data: dict[str, Any]) -> Operation:
     refs = tuple((str(ref), _oid(old), _oid(new)) for ref, old, new in data["refs"])
     return Operation(
         id=str(data["id"]), time=str(data["time"]), task=str(data["task"]), reason=str(data["reason"]),
-        refs=refs, state=state, undoes=str(data.get("undoes", "")),
+        refs=refs, state=state, undoes=str(data.get("undoes", "")), in_review=data.get("in_review") is True,
     )  # fmt: skip
 
 

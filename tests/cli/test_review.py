@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cli.conftest import BRANCH
 from tests.cli.support import sixthbot
 from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def issue(repo: RepoDir) -> list[tuple[int, str, str]]:
@@ -202,3 +202,27 @@ def test_a_pager_that_leaves_early_is_no_error(drafted: RepoDir, monkeypatch: py
     monkeypatch.setattr(os, "isatty", lambda _: True)
     said = sixthbot("review", cwd=drafted.path)
     assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize("at", ["store.issues.Issues.change_plan", "engine.reviewing.redo_draft"])
+def test_a_drop_that_was_cut_off_is_brought_to_its_end(
+    waiting: RepoDir, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    with_a_persons_commit(waiting)
+    path = waiting.path
+
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"sixthbot.{at}", cut_off)
+        assert sixthbot("review", "--drop", "1", cwd=path).code == 130
+    operation = max((path / ".sixth/operations").glob("*.json"))
+    operation.write_text(
+        operation.read_text().replace('"time": "20', '"time": "19')
+    )  # of somebody who is gone
+    assert sixthbot("run", cwd=path).code == 0
+    assert waiting.subjects(f"main..{BRANCH}")[0] == "feat: by hand"
+    draft = sixthbot("draft", "show", BRANCH, cwd=path).out
+    assert "- [ ] 1. Sort the list (recipe sort-words, its commit was dropped in review)" in draft
+    assert "moved since" not in sixthbot("status", cwd=path).out
