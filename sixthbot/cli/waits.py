@@ -41,8 +41,10 @@ class Waits:
                 return f"waits for {self._named(task.after)}"
             case Ready():
                 return self._held_back(task)
-            case Done(reason=reason):
-                return reason
+            case Done("cancelled", reason):
+                return reason or "cancelled"
+            case Done():
+                return ""
             case state:
                 return str(getattr(state, "reason", ""))
 

@@ -114,6 +114,8 @@ def test_a_failed_task_is_retried_from_a_clean_count(home: RepoDir) -> None:
 def test_a_ready_task_is_cancelled_and_cannot_be_retried(home: RepoDir) -> None:
     task = put(home, "a")
     assert sixthbot("queue", "cancel", task.id, cwd=home.path).out == f"{task.id} is cancelled\n"
+    [told] = sixthbot("queue", "list", "--all", "--json", cwd=home.path).json["tasks"]
+    assert (told["state"], told["reason"]) == ("done", "cancelled")
     assert state_of(home, task) == "done"
     said = sixthbot("queue", "retry", task.id, cwd=home.path)
     assert (said.code, said.out) == (1, "")
