@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -218,6 +219,22 @@ def saved_state(home: Home, place: str) -> bool:
     return bool(tree.stdout)
 
 
+def at_rest(home: Home) -> bool:
+    """Tell whether the bot writes nothing for a moment: git stashes nothing whole out of a folder that fills again."""
+    before = _times(home)
+    time.sleep(0.6)
+    return before == _times(home)
+
+
+def _times(home: Home) -> dict[str, int]:
+    found = {}
+    for folder, _, names in os.walk(home.places.sixth):
+        for name in (".", *names):
+            with suppress(OSError):
+                found[f"{folder}/{name}"] = os.lstat(f"{folder}/{name}").st_mtime_ns
+    return found
+
+
 def test_a_program_that_runs_is_ended_and_its_subtask_is_one_commit(home: Home) -> None:
     with Watching(home.bot()):
         home.drop(
@@ -236,7 +253,7 @@ def test_a_stash_that_is_popped_soon_is_waited_for(home: Home) -> None:
         home.drop("a.md", ISSUE.format(id="a"))
         until(lambda: {task.issue for task in home.tasks("parked")} == {"a"})
         home.repo.write({"a.txt": "mine\n"})
-        until(lambda: saved_state(home, "parked"))
+        until(lambda: saved_state(home, "parked") and at_rest(home))
         home.repo.try_git(
             "stash", "--all", "--quiet"
         )  # which grumbles when the bot makes a file at that moment
