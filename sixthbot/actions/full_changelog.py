@@ -50,7 +50,7 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """One release as text. `version` None is what is not released; `date` is YYYY-MM-DD, empty for that."""
+    """One release as text. `version` None is what is not released; `date` is YYYY-MM-DD, empty for that or an absurd time."""
 
     version: Version | None
     date: str
@@ -149,9 +149,17 @@ def _as_shipped(name: str, date: str, entries: Sequence[Entry]) -> str:
 def _rendered(release: Release, wanted: Wanted) -> Rendered:
     version = release.version
     name, tag = (version.name, version.tag) if version else ("Unreleased", "")
-    date = datetime.fromtimestamp(release.epoch, UTC).date().isoformat()
+    date = _day(release.epoch)
     entries = entries_from(release.commits, style=wanted.style)
     return Rendered(version=version, date=date, text=render(name, tag, date, entries, wanted))
+
+
+def _day(epoch: int) -> str:
+    """Return a day as YYYY-MM-DD, nothing for one that no calendar has: git writes down whatever time it is told."""
+    try:
+        return datetime.fromtimestamp(epoch, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,15 +77,10 @@ def _names(title: str, name: str) -> bool:
 
 def _title(like: Heading, release: Published) -> str:
     """Write a version's heading as the file writes them: in brackets or not, with `v` or not, with a date or not."""
-    if like.unreleased:
-        return (
-            f"[{release.name}] - {release.date}"
-            if like.title.startswith("[")
-            else f"{release.name} - {release.date}"
-        )
     name = f"v{release.name}" if re.match(r"\W*v\d", like.title) else release.name
     bracketed = f"[{name}]" if like.title.startswith("[") else name
-    if not re.search(r"\d{4}-\d{2}-\d{2}", like.title):
+    with_date = like.unreleased or re.search(r"\d{4}-\d{2}-\d{2}", like.title)
+    if not (release.date and with_date):
         return bracketed
     return (
         f"{bracketed} ({release.date})"

@@ -27,7 +27,8 @@ def history(git: Git, *, tip: Oid, not_in: Sequence[Oid] = ()) -> list[HistoryCo
     fields = iter(done.stdout.decode("utf-8", "surrogateescape").split("\0"))
     # the text after the last NUL is empty and ends the four-fold iteration
     return [
-        HistoryCommit(commit, parents.split(), int(epoch), body)
+        # of a commit whose committer line is damaged git tells no time
+        HistoryCommit(commit, parents.split(), int(epoch or 0), body)
         for commit, parents, epoch, body in zip(fields, fields, fields, fields, strict=False)
     ]
 

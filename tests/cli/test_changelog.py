@@ -100,6 +100,28 @@ def test_what_cannot_be_asked(released: RepoDir, options: list[str], words: str)
     assert words in said.err
 
 
+@pytest.mark.parametrize(
+    ("when", "heading"),
+    [
+        ("99999999999999 +0000", "## [3.0.0]"),
+        ("", "## [3.0.0] - 1970-01-01"),
+        ("soon", "## [3.0.0] - 1970-01-01"),
+    ],
+)
+def test_a_commit_of_no_time_or_one_beyond_all_calendars_is_listed(
+    released: RepoDir, when: str, heading: str
+) -> None:
+    tree, parent = (released.git("rev-parse", what) for what in ("HEAD^{tree}", "HEAD"))
+    stamp = f"Ada <ada@example.org> {when}"
+    data = f"tree {tree}\nparent {parent}\nauthor {stamp}\ncommitter {stamp}\n\nfeat: from afar\n"
+    commit = released.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=data)
+    released.git("tag", "v3.0.0", commit)
+    released.git("reset", "--quiet", "--hard", commit)
+    said = sixthbot("changelog", cwd=released.path)
+    assert said.code == 0
+    assert f"\n{heading}\n\n### Added\n\n- From afar\n" in said.out
+
+
 def test_a_repository_without_commits_says_so(tmp_path: Path) -> None:
     from tests.support.repos import RepoDir  # noqa: PLC0415 - the only test that makes one
 

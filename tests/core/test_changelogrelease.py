@@ -38,6 +38,12 @@ def test_releases_newer_than_those_in_the_file_are_missing() -> None:
     assert not_in_file(FILE, [Published(name="0.0", tag="v0.0", date="x")]) == []
 
 
+def test_a_release_of_no_known_day_gets_a_heading_without_one() -> None:
+    for file in (FILE, "# Changelog\n\n## [Unreleased]\n"):
+        said = publish(file, [Published(name="2.0.0", tag="v2.0.0", date="")], later=set())
+        assert "\n## [2.0.0]\n" in said
+
+
 def test_what_stood_under_unreleased_gets_the_oldest_new_heading() -> None:
     assert (
         publish(FILE, NEW, later={"- A later thing"})
