@@ -97,10 +97,13 @@ class Pool:
     def prune_own(self) -> list[Path]:
         """Unregister worktrees of this pool whose folders are gone (a cleared cache); returns them."""
         folder = self._git.git_dir / "worktrees"
-        gone = [path for path in self._registered() if not path.exists()] if folder.is_dir() else []
-        for path in gone:
+        missing = [path for path in self._registered() if not path.exists()] if folder.is_dir() else []
+        gone = []
+        for path in missing:
             with self._serialise():
-                self._git.run("worktree", "remove", "--force", "--force", str(path), check=False)
+                if not path.exists():  # whoever held the lock till now may just have made it anew
+                    self._git.run("worktree", "remove", "--force", "--force", str(path), check=False)
+                    gone.append(path)
         return gone
 
     def half_made(self) -> list[Path]:

@@ -230,6 +230,21 @@ def test_a_cleared_cache_is_unregistered_and_only_that(repo: RepoDir, tmp_path: 
     assert str(tmp_path / "mine") in repo.git("worktree", "list", "--porcelain")
 
 
+def test_a_worktree_that_is_made_anew_meanwhile_is_no_leftover(repo: RepoDir, tmp_path: Path) -> None:
+    with pool_of(repo, tmp_path).take(oid(repo.head())) as worktree:
+        place = worktree.path
+    shutil.rmtree(place)
+
+    @contextmanager
+    def after_somebody_else() -> Iterator[None]:
+        with pool_of(repo, tmp_path).take(oid(repo.head())):
+            yield
+
+    pool = Pool(git_of(repo), tmp_path / "pool", serialise=after_somebody_else)
+    assert pool.prune_own() == []
+    assert _files(place) == {"README.md"}
+
+
 def test_a_commit_that_is_not_there_is_an_error_and_blocks_nothing(repo: RepoDir, tmp_path: Path) -> None:
     pool = pool_of(repo, tmp_path)
     with pytest.raises(GitFailed), pool.take(Oid("1" * 40)):
