@@ -93,10 +93,17 @@ def _by_ssh(program: str, key: str, data: bytes) -> bytes:
             path.write_text(key.removeprefix(_LITERAL) + "\n", encoding="utf-8")
             agent = ["-U"]
         else:
-            path, agent = Path(key).expanduser(), []
+            path, agent = _key_file(key), []
         return _run(
             [program, "-Y", "sign", "-n", "git", *agent, "-f", str(path)], data, b"-----BEGIN SSH SIGNATURE"
         )
+
+
+def _key_file(key: str) -> Path:
+    try:
+        return Path(key).expanduser()
+    except RuntimeError:  # `~somebody/...`, and nobody here is called so
+        raise GitFailed(f"there is no such person's folder: {clean_line(key, limit=120)}") from None
 
 
 def _by_gpg(program: str, key: str, data: bytes) -> bytes:

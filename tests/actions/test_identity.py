@@ -59,9 +59,12 @@ def test_each_commit_is_signed_and_signed_again_when_it_is_rebased(busy: Worksho
 
 
 def test_what_cannot_be_signed_is_not_committed(busy: Workshop, tmp_path: Path) -> None:
-    busy.config["commit"] = {"sign": "ssh", "key": str(tmp_path / "nothing there")}
+    busy.config["commit"] = {"sign": "ssh", "key": "~nobody-of-that-name/key"}
     busy.steps("branch", "plan")
     before = busy.dir.tip(busy.branch)
+    with pytest.raises(NeedsPerson, match="no such person's folder: ~nobody-of-that-name/key"):
+        busy.step("work")
+    busy.config["commit"] = {"sign": "ssh", "key": str(tmp_path / "nothing there")}
     with pytest.raises(NeedsPerson, match="could not be signed, and was not made: ssh-keygen") as caught:
         busy.step("work")
     assert "sixthbot queue retry" in caught.value.hint
