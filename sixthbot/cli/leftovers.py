@@ -210,7 +210,8 @@ def torn_lines(places: Places) -> Finding:
     """Count the lines of the journals that are no records."""
     from sixthbot.store.records import count_torn  # noqa: PLC0415 - lazy, see app
 
-    found = {path.name: torn for path in sorted(places.journal.glob("*.jsonl")) if (torn := count_torn(path))}
+    paths = sorted((*places.journal.glob("*.jsonl"), *places.journal.glob("*.jsonl.gz")))
+    found = {path.name: torn for path in paths if (torn := count_torn(path))}
     if not found:
         return Finding("ok", "journal", "every line is whole")
     named = ", ".join(f"{name}: {count}" for name, count in found.items())

@@ -30,7 +30,7 @@ from sixthbot.store.atomic import (
 )
 from sixthbot.store.locks import exclusive
 from sixthbot.store.news import ring
-from sixthbot.store.records import DETAILS, Record, line_of, records
+from sixthbot.store.records import DETAILS, UNPACKED_LIMIT, Record, line_of, records
 from sixthbot.store.redact import redact, redact_text, redact_value
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ PACKED = ".gz"
 """What the name of a compressed file ends with."""
 _PLAIN = 2
 """So many files of an actor, the newest, are never compressed: they are what people and programs look at most."""
-_PACK_LIMIT = 64 << 20  # bytes; what is longer nobody but a person wrote
 _LEVELS = logging.getLevelNamesMapping()
 _log = logging.getLogger("sixthbot.journal")
 
@@ -101,11 +100,11 @@ class Journal:
         """Compress the oldest closed file that is not; return whether there was one. Takes half a second for it."""
         for paths in self._by_actor().values():
             for path in paths[:-_PLAIN]:
-                if path.name.endswith(PACKED) or path.lstat().st_size > _PACK_LIMIT:
+                if path.name.endswith(PACKED) or path.lstat().st_size > UNPACKED_LIMIT:
                     continue
                 import gzip  # noqa: PLC0415 - only here, and for reading such files
 
-                data = gzip.compress(read_small(path, _PACK_LIMIT), mtime=0)
+                data = gzip.compress(read_small(path, UNPACKED_LIMIT), mtime=0)
                 whole = path.with_name(path.name + PACKED)
                 write_file(whole, data, point=_PACK, durability=self._durability)
                 remove(path, point=_PACKED)

@@ -23,6 +23,7 @@ from sixthbot.store.cursors import Cursors
 from sixthbot.store.journal import Journal, redact, redact_text
 from sixthbot.store.notes import clear_notes, list_notes
 from sixthbot.store.operations import Operation, Operations, operation_id
+from sixthbot.store.records import count_torn
 from sixthbot.store.tail import lines_backwards
 from sixthbot.store.unchanged import Unchanged
 from tests.store.support import SEARCH, START, home
@@ -103,7 +104,13 @@ def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
     assert list(journal.read()) == told
     assert journal.pack()
     assert not oldest.exists()
+    assert count_torn(packed) == 0
+    monkeypatch.setattr("sixthbot.store.records.UNPACKED_LIMIT", 500)  # bytes of what may be a bomb
+    assert len(list(journal.read())) < 60
+    assert count_torn(packed) > 0
+    monkeypatch.undo()
     packed.write_bytes(packed.read_bytes()[:-100])
+    assert count_torn(packed) > 0
     assert [record.n for record in journal.read()][-40:] == list(range(21, 61))
     assert journal.append("x", "goes on").n == 61
 
