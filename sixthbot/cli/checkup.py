@@ -249,7 +249,7 @@ def _hooks(places: Places) -> Finding:
 
     there = installed(places_of_hooks(open_repository(places.top, places.git_dir))[-1])
     if not there:
-        return Finding("note", "hooks", "none are installed; file events and a look every 2 s do without")
+        return Finding("note", "hooks", "none are installed; file events and a look now and then do without")
     missing = sorted(set(VERBS) - set(there))
     if missing:
         return Finding("warn", "hooks", f"{', '.join(missing)} is not ours any more", "sixthbot init --hooks")
