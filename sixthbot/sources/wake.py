@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from sixthbot.git.run import entries
 from sixthbot.store.mounts import NETWORK, SHARED, mounted_as
+from sixthbot.store.paths import FOLDERS, HOME_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers.api import BaseObserver, ObservedWatch
+    from watchdog.observers.inotify import InotifyWatchGroup
+    from watchdog.observers.inotify_c import InotifyEvent
 
     from sixthbot.store.paths import Places
 
@@ -111,9 +114,11 @@ def places_to_watch(places: Places) -> list[Place]:
     ]
 
 
-def _core_of_home(name: str) -> Reason:
+def _core_of_home(name: str) -> Reason | None:
     """Return why something right below `.sixth` counts: its folders come and go only when it is taken away."""
-    return Reason.SETTINGS if name == "config.toml" else Reason.LOST
+    if name == "config.toml":
+        return Reason.SETTINGS
+    return Reason.LOST if name in FOLDERS or name == HOME_MARK else None
 
 
 def _moved(name: str) -> Reason | None:
@@ -248,13 +253,16 @@ class _Handler:
         """Say that the place is not where it was."""
         self._waker.poke(Reason.LOST)
 
+    def hear(self, name: str, *, arrived: bool) -> None:
+        """Wake for a file of that name; `arrived` says that it was renamed in."""
+        reason = self.place.reason(name)
+        if reason is not None:
+            self._waker.poke(reason, renamed=name if arrived and reason is Reason.INBOX else "")
+
     def dispatch(self, event: FileSystemEvent) -> None:
         for path in _paths(event):
-            name = os.path.basename(path)  # noqa: PTH119 - thousands of times in a burst
-            reason = self.place.reason(name)
-            if reason is not None:
-                arrived = event.event_type == "moved" and path == os.fsdecode(event.dest_path)
-                self._waker.poke(reason, renamed=name if arrived and reason is Reason.INBOX else "")
+            arrived = event.event_type == "moved" and path == os.fsdecode(event.dest_path)
+            self.hear(os.path.basename(path), arrived=arrived)  # noqa: PTH119 - thousands of times in a burst
 
 
 def _paths(event: FileSystemEvent) -> Iterator[str]:
@@ -294,6 +302,21 @@ def _event_filter() -> list[type[FileSystemEvent]]:
     ]  # fmt: skip
 
 
+def _tell_directly(group: InotifyWatchGroup | None, handler: _Handler | None) -> None:
+    """Have a handler told by the thread that reads the events, but for what watchdog itself needs: folders."""
+    if group is None or handler is None:
+        return
+    usual = group.on_event
+
+    def on_event(event: InotifyEvent) -> None:
+        if event.is_directory or not event.name:
+            usual(event)
+        else:
+            handler.hear(os.fsdecode(event.name), arrived=event.is_moved_to)
+
+    group.on_event = on_event  # type: ignore[method-assign]  # watchdog makes its groups itself
+
+
 def _tells(observer: BaseObserver) -> bool:
     """Tell whether an observer is one of the kernel's inotify, with all of its threads alive."""
     reader = getattr(observer, "_inotify_fd", None)  # watchdog has no public way to ask
@@ -319,7 +342,15 @@ def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
     wanted = tuple(_event_filter())
 
     class Emitter(inotify.InotifyFullEmitter):
-        """Reports a file that was renamed in as moved, without asking for where it came from."""
+        """Reports a file that was renamed in as moved, without asking for where it came from.
+
+        What happened to a plain file is told by the very thread that reads it; only folders, which may need further
+        watches, go the long way through watchdog's own.
+        """
+
+        def on_thread_start(self) -> None:
+            super().on_thread_start()
+            _tell_directly(self._inotify, handlers.get(os.fsdecode(self.watch.path)))
 
         def get_event_mask_from_filter(self) -> inotify_c.Mask:
             mask = super().get_event_mask_from_filter()

@@ -222,7 +222,8 @@ def _seen(repo: Path) -> Iterator[Row]:
         outside.rename(places.inbox / f"s{number}.md")
         waker.wait(2)
         ours.append(time.time() - at)
-        time.sleep(0.01)
+        while f"s{number}.md" not in raw.seen:
+            time.sleep(0.002)
         theirs.append(raw.seen[f"s{number}.md"] - at)
         (places.inbox / f"s{number}.md").unlink()
         while waker.wait(0.02).reasons:

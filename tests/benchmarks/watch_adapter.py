@@ -21,6 +21,9 @@ class _Wake:
     def dispatch(self, _event: object) -> None:
         self.woken.set()
 
+    def hear(self, _name: str, *, arrived: bool) -> None:
+        self.woken.set()
+
 
 def main(root: str) -> None:
     """Watch until killed."""
