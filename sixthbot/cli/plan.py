@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -63,7 +60,7 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
 
     What cannot be used is told and kept, and the plan stays as it was.
     """
-    from sixthbot.cli.programs import edit  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.programs import drop_copy, edit_copy  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.replan import follow_edit  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.repository import open_repository  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.planfile import plan_from_bytes  # noqa: PLC0415 - lazy, see app
@@ -71,16 +68,7 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
     config = session.services().loaded.config  # before the person has typed anything that could get lost
     repo = open_repository(store.places.top, store.places.git_dir)
     before = store.issues.plan_path(issue_id).read_bytes()
-    folder = Path(tempfile.mkdtemp(prefix="sixthbot-plan-"))
-    copy = folder / "plan.toml"
-    copy.write_bytes(before)
-    try:
-        edit(repo.git, copy)
-    except WorkFailed as error:
-        if copy.exists() and copy.read_bytes() != before:
-            raise WorkFailed(error.message, hint=f"your text is kept in {copy}") from None
-        shutil.rmtree(folder)
-        raise
+    copy = edit_copy(repo.git, before, name="plan.toml")
     after = copy.read_bytes()
     if after == before:
         session.out.talk("nothing was changed")
@@ -102,7 +90,7 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
 
         store.issues.change_plan(issue_id, change)
         store.journal.append("plan.edited", "a person edited the plan", issue=issue_id)
-    shutil.rmtree(folder)
+    drop_copy(copy)
     return after != before
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import WorkFailed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sixthbot.git.run import Git
 
 DEFAULT_PAGER = "less"
@@ -37,8 +38,29 @@ def editor_of(git: Git) -> str:
     )
 
 
-def edit(git: Git, path: Path) -> None:
-    """Let the person edit a file; raise WorkFailed when the editor could not be started or gave up."""
+def edit_copy(git: Git, data: bytes, *, name: str) -> Path:
+    """Let the person edit a copy, which has a folder to itself; return where it is. `drop_copy` takes it away.
+
+    Raise WorkFailed when the editor could not be started or gave up; what was typed until then is kept and named.
+    """
+    copy = Path(tempfile.mkdtemp(prefix="sixthbot-edit-")) / name
+    copy.write_bytes(data)
+    try:
+        _edit(git, copy)
+    except WorkFailed as error:
+        if copy.exists() and copy.read_bytes() != data:
+            raise WorkFailed(error.message, hint=f"your text is kept in {copy}") from None
+        drop_copy(copy)
+        raise
+    return copy
+
+
+def drop_copy(copy: Path) -> None:
+    """Take a copy away, with whatever the editor left beside it."""
+    shutil.rmtree(copy.parent, ignore_errors=True)
+
+
+def _edit(git: Git, path: Path) -> None:
     # an editor may be a shell line, as with git; the path is passed beside it, never inside
     status = subprocess.call(["sh", "-c", f'{editor_of(git)} "$@"', "editor", str(path)])
     if status:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.cli.output import clean_text, one_line, plural
@@ -14,6 +12,7 @@ from sixthbot.core.reviewnotes import Comment, comment, comments_in, read_place,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from sixthbot.cli.session import Session
     from sixthbot.core.drafts import Draft
@@ -65,6 +64,7 @@ def _rewrite(
 
 
 def _comment(session: Session, services: Services, draft: Draft, options: Mapping[str, Any]) -> None:
+    from sixthbot.cli.programs import drop_copy  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.reviewing import add_comments  # noqa: PLC0415 - lazy, see app
 
     if options["edit"]:
@@ -77,6 +77,8 @@ def _comment(session: Session, services: Services, draft: Draft, options: Mappin
     if options["dry_run"]:
         for one in found:
             session.out.say(f"would add: {one_line(one.asks, 300)}")
+        if kept is not None:
+            session.out.talk(f"your comments are kept in {kept}")
         return
     try:
         numbers = add_comments(services, draft, found)
@@ -84,6 +86,8 @@ def _comment(session: Session, services: Services, draft: Draft, options: Mappin
         if kept is None:
             raise
         raise UsageError(error.message, hint=f"your comments are kept in {kept}") from None
+    if kept is not None:
+        drop_copy(kept)
     for number, one in zip(numbers, found, strict=True):
         session.out.say(f"subtask {number}: {one_line(one.asks, 300)}")
     session.out.talk(f"{plural(len(numbers), 'subtask')} more for issue {draft.issue}; {_GO_ON}")
@@ -114,7 +118,7 @@ def _placed(services: Services, draft: Draft, place: str, text: str) -> Comment:
     return comment(path, line, text)
 
 
-def _from_editor(services: Services, draft: Draft) -> tuple[list[Comment], str | None]:
+def _from_editor(services: Services, draft: Draft) -> tuple[list[Comment], Path | None]:
     from sixthbot.git.commits import merge_base  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.diffs import patch  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.refs import tip  # noqa: PLC0415 - lazy, see app
@@ -127,7 +131,7 @@ def _from_editor(services: Services, draft: Draft) -> tuple[list[Comment], str |
             f"the base of {draft.branch} is gone, so there is no diff", hint="use --comment FILE:LINE TEXT"
         )
     diff = patch(git, start, draft.head, limit=_EDIT_LIMIT).decode("utf-8", "replace")
-    kept: list[str] = []
+    kept: list[Path] = []
     text = _edited(
         services,
         to_edit(clean_text(diff), branch=draft.branch.value),
@@ -145,18 +149,15 @@ def _edited(
     name: str,
     empty: str = "",
     read: Callable[[str], Sequence[Comment]] | None = None,
-    kept: list[str] | None = None,
+    kept: list[Path] | None = None,
 ) -> Any:
     """Let the person edit a text in a file of its own; return it, or what `read` makes of it.
 
     What was typed stays in that file where it cannot be used. Raise UsageError(`empty`) where it is as before.
     """
-    from sixthbot.cli.programs import edit  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.programs import drop_copy, edit_copy  # noqa: PLC0415 - lazy, see app
 
-    folder = Path(tempfile.mkdtemp(prefix="sixthbot-review-"))
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    edit(services.repo.git, path)
+    path = edit_copy(services.repo.git, text.encode(), name=name)
     try:
         after = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -164,13 +165,14 @@ def _edited(
     try:
         result: Any = _used(after, before=text, empty=empty, read=read)
     except UsageError as error:
-        hint = "" if after == text else f"your text is kept in {path}"
-        raise UsageError(error.message, hint=hint or error.hint) from None
+        if after == text:
+            drop_copy(path)
+            raise
+        raise UsageError(error.message, hint=f"your text is kept in {path}") from None
     if kept is not None and result:
-        kept.append(str(path))
+        kept.append(path)
     else:
-        path.unlink()
-        folder.rmdir()
+        drop_copy(path)
     return result
 
 

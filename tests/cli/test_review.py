@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -141,6 +143,29 @@ def test_comments_are_written_into_the_diff_with_an_editor(
     assert (said.code, said.out) == (0, "subtask 3: In words.txt:2: plums, too\n")
     monkeypatch.setenv("GIT_EDITOR", "true")
     assert sixthbot("review", BRANCH, "--edit", cwd=drafted.path).err == "no comment, so nothing changes\n"
+
+
+def test_an_editor_may_leave_files_of_its_own_and_no_word_typed_is_lost(
+    drafted: RepoDir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, editor, folder = drafted.path, tmp_path / "ed", tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("GIT_EDITOR", str(editor))
+    editor.write_text('#!/bin/sh\necho "fix: sort" >"$1"; touch "$1~"; exit 1\n')
+    editor.chmod(0o755)
+    said = sixthbot("review", "--reword", "1", cwd=path)
+    (kept,) = folder.glob("*/message.txt")
+    assert (said.code, kept.read_text()) == (1, "fix: sort\n")
+    assert f"your text is kept in {kept}" in said.err
+    shutil.rmtree(kept.parent)
+    editor.write_text(editor.read_text().replace("exit 1", "exit 0"))
+    assert sixthbot("review", "--reword", "1", cwd=path).code == 0
+    assert "fix: sort" in drafted.git("log", "--format=%s", BRANCH)
+    sixthbot("run", cwd=path)
+    editor.write_text("#!/bin/sh\nsed -i~ 's/^+pear$/+pear\\n> plums, too/' \"$1\"\n")
+    assert "plums, too" in sixthbot("review", "--edit", cwd=path).out
+    assert list(folder.iterdir()) == []
 
 
 def test_what_changed_since_the_last_look(drafted: RepoDir) -> None:
