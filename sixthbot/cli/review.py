@@ -138,10 +138,12 @@ def _commits(services: Services, found: Contents, chosen: Sequence[Any]) -> str:
 
 
 def _patch(services: Services, old: Oid | None, new: Oid) -> str:
-    from sixthbot.git.diffs import patch  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.diffs import beginning, patch  # noqa: PLC0415 - lazy, see app
 
-    diff = patch(services.repo.git, old, new, limit=_PATCH_LIMIT)
-    cut = "\n(the diff goes on: git diff shows all of it)\n" if len(diff) >= _PATCH_LIMIT else ""
+    whole = patch(services.repo.git, old, new)
+    diff = beginning(whole, _PATCH_LIMIT)
+    all_of_it = f"git show {new[:12]}" if old is None else f"git diff {old[:12]} {new[:12]}"
+    cut = f"\n(the diff goes on: {all_of_it})\n" if len(diff) < len(whole) else ""
     return neutral_patch(_INDEX.sub(rb"\1..\2", diff)) + cut
 
 

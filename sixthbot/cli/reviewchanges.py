@@ -120,7 +120,7 @@ def _placed(services: Services, draft: Draft, place: str, text: str) -> Comment:
 
 def _from_editor(services: Services, draft: Draft) -> tuple[list[Comment], Path | None]:
     from sixthbot.git.commits import merge_base  # noqa: PLC0415 - lazy, see app
-    from sixthbot.git.diffs import patch  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.diffs import beginning, patch  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.refs import tip  # noqa: PLC0415 - lazy, see app
 
     git = services.repo.git
@@ -130,7 +130,7 @@ def _from_editor(services: Services, draft: Draft) -> tuple[list[Comment], Path 
         raise UsageError(
             f"the base of {draft.branch} is gone, so there is no diff", hint="use --comment FILE:LINE TEXT"
         )
-    diff = patch(git, start, draft.head, limit=_EDIT_LIMIT).decode("utf-8", "replace")
+    diff = beginning(patch(git, start, draft.head), _EDIT_LIMIT).decode("utf-8", "replace")
     kept: list[Path] = []
     text = _edited(
         services,

@@ -97,15 +97,18 @@ def range_paths(git: Git, old: Oid | None, new: Oid) -> list[str]:
     return done.text.split("\0")[:-1]
 
 
-def patch(git: Git, old: Oid | None, new: Oid, *, color: bool = False, limit: int | None = None) -> bytes:
-    """Return the patch from `old` to `new`, cut after the last whole line within `limit` bytes."""
+def patch(git: Git, old: Oid | None, new: Oid) -> bytes:
+    """Return the patch from `old` to `new`, without colour."""
     done = git.run(
         "diff-tree", "-r", "-p", "-M", "--full-index", "--src-prefix=a/", "--dst-prefix=b/", *_PLAIN,
-        f"--color={'always' if color else 'never'}", *_ends(old, new), timeout=300,
+        "--color=never", *_ends(old, new), timeout=300,
     )  # fmt: skip
-    if limit is None or len(done.stdout) <= limit:
-        return done.stdout
-    return done.stdout[: done.stdout.rfind(b"\n", 0, limit) + 1]
+    return done.stdout
+
+
+def beginning(patch: bytes, limit: int) -> bytes:
+    """Return the whole lines of a patch that are within `limit` bytes."""
+    return patch if len(patch) <= limit else patch[: patch.rfind(b"\n", 0, limit) + 1]
 
 
 def range_diff(git: Git, old: tuple[Oid, Oid], new: tuple[Oid, Oid], *, limit: int = 20_000_000) -> bytes:

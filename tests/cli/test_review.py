@@ -184,13 +184,18 @@ def test_what_changed_since_the_last_look(drafted: RepoDir) -> None:
     assert sixthbot("review", "--since-last", cwd=path).out == "nothing changed since you looked\n"
 
 
-def test_commit_by_commit(drafted: RepoDir) -> None:
+def test_commit_by_commit(drafted: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
     said = sixthbot("review", "--commits", cwd=drafted.path).out
     assert said.index("commit 1 of 2") < said.index("\n+pear\n") < said.index("commit 2 of 2  ")
     assert "    Sixth-Subtask: 1\n" in said
     one = sixthbot("review", "--commit", drafted.tip(BRANCH)[:8], cwd=drafted.path).out
     assert one.startswith("commit 2 of 2  ")
     assert sixthbot("review", "--commit", "3", cwd=drafted.path).code == 2
+    assert "the diff goes on" not in said
+    monkeypatch.setattr("sixthbot.cli.review._PATCH_LIMIT", 50)
+    cut = sixthbot("review", "--commit", "1", cwd=drafted.path).out
+    base, first = (drafted.tip(f"{BRANCH}~{back}")[:12] for back in (2, 1))
+    assert cut.endswith(f"(the diff goes on: git diff {base} {first})\n")
 
 
 def test_the_json_has_everything_of_the_screen(drafted: RepoDir) -> None:
