@@ -153,6 +153,9 @@ def records(path: Path, *, backwards: bool, having: bytes = b"") -> Iterator[Rec
 
     `having` leaves out lines without these bytes, before anything of them is read.
     """
+    packed = path.with_name(f"{path.name}.gz")
+    if not path.name.endswith(".gz") and not path.exists() and packed.exists():
+        path = packed  # it was compressed since its name was read
     if path.name.endswith(".gz"):
         lines = reversed([*_unpacked(path)]) if backwards else _unpacked(path)
     else:

@@ -102,8 +102,10 @@ def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
     assert gzip.decompress(packed.read_bytes()) == plain
     oldest.write_bytes(plain)  # its process died before it removed it, or it came back from the state
     assert list(journal.read()) == told
+    reading = journal.read()
     assert journal.pack()
     assert not oldest.exists()
+    assert list(reading) == told  # also where it was compressed between the look and the reading
     assert count_torn(packed) == 0
     monkeypatch.setattr("sixthbot.store.records.UNPACKED_LIMIT", 500)  # bytes of what may be a bomb
     assert len(list(journal.read())) < 60
