@@ -13,7 +13,7 @@ from sixthbot.actions.templating import fill
 from sixthbot.core.changelog import Style, entries_from, sections
 from sixthbot.core.changelogfile import update_bytes
 from sixthbot.core.errors import ConfigError
-from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER, build_message
+from sixthbot.core.messages import ISSUE_TRAILER, TASK_TRAILER, build_message, closing_nothing
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.text import counted
@@ -61,7 +61,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         tree=tree,
         parent=stripped.tip,
         message=build_message(
-            f"docs(changelog): add {clean_line(record.title, limit=50)}",
+            closing_nothing(f"docs(changelog): add {clean_line(record.title, limit=50)}"),
             f"Written from the commits of {branch.name}.",
             (
                 (ISSUE_TRAILER, record.id),

@@ -25,7 +25,14 @@ from sixthbot.actions.identity import change_id
 from sixthbot.actions.limits import require_pace
 from sixthbot.core.errors import NeedsPerson, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
-from sixthbot.core.messages import ISSUE_TRAILER, SUBTASK_TRAILER, TASK_TRAILER, build_message, subject_for
+from sixthbot.core.messages import (
+    ISSUE_TRAILER,
+    SUBTASK_TRAILER,
+    TASK_TRAILER,
+    build_message,
+    closing_nothing,
+    subject_for,
+)
 from sixthbot.core.names import clean_line, without_id
 from sixthbot.core.tasks import Outcome
 from sixthbot.git.trees import tree_of
@@ -124,8 +131,8 @@ def _made(
     if isinstance(tree, Failure):
         return tree
     message = build_message(
-        subject_for(read_issue(ctx, record).labels, subtask.text),
-        _why(record, subtask, doer),
+        closing_nothing(subject_for(read_issue(ctx, record).labels, subtask.text)),
+        closing_nothing(_why(record, subtask, doer)),
         (
             (ISSUE_TRAILER, record.id),
             (TASK_TRAILER, ctx.task.id),

@@ -29,6 +29,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 # what git itself writes; a block that has one of them may hold other lines as well
 _BY_GIT = ("Signed-off-by: ", "(cherry picked from commit ")
 
+_CLOSING = re.compile(
+    r"(?i)\b((?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)\b:?\s*)"
+    r"((?:[\w.-]+/[\w.-]+)?)(?:#(?=\d)|\bGH-(?=\d)|https?://(?=\S+/(?:issues|work_items)/\d))"
+)
+"""What has a forge close an issue once the commit is on the default branch: a word and a reference to it."""
+
 _SCOPE_LABEL = re.compile(r"(?:scope|area|component|module|package)[:/] ?([a-z0-9][a-z0-9._-]{0,23})")
 
 _TYPE_OF_LABEL: Mapping[str, str] = MappingProxyType(
@@ -83,6 +89,11 @@ def label_words(labels: Sequence[str]) -> tuple[str, ...]:
     """Return what labels say, each as it is and without what stands before `:` or `/`, in lower case with hyphens."""
     whole = (re.sub(r"[\s_]+", "-", clean_line(label, limit=60).lower()) for label in labels)
     return tuple(dict.fromkeys([*whole, *map(_label_word, labels)]))
+
+
+def closing_nothing(text: str) -> str:
+    """Return a text of an issue so that no forge closes another issue by it: `closes #12` becomes `closes 12`."""
+    return _CLOSING.sub(lambda found: f"{found[1]}{found[2]}{' ' if found[2] else ''}", text)
 
 
 def build_message(subject: str, body: str = "", trailers: Iterable[tuple[str, str]] = ()) -> str:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixthbot.core.conventional import parse_subject
-from sixthbot.core.messages import RESERVED, build_message, own_trailers, parse_trailers, subject_for
+from sixthbot.core.messages import (
+    RESERVED,
+    build_message,
+    closing_nothing,
+    own_trailers,
+    parse_trailers,
+    subject_for,
+)
 from sixthbot.core.names import has_unsafe_characters
 
 if TYPE_CHECKING:
@@ -140,3 +147,23 @@ def test_every_subject_is_short_safe_and_has_a_type(labels: list[str], text: str
 def test_a_huge_body_costs_little() -> None:
     assert len(build_message("s", "word " * 200_000)) < 70_000
     assert build_message("s", " " * 200_000) == "s\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("closes #12", "closes 12"),
+        ("Fixes: ann/words#3, see #4", "Fixes: ann/words 3, see #4"),
+        ("fix: #12 is slow", "fix: 12 is slow"),
+        ("resolve\n#7", "resolve\n7"),
+        ("Closed https://example.org/a/b/issues/12.", "Closed example.org/a/b/issues/12."),
+        ("implements GH-9", "implements 9"),
+        (
+            "see #12, a prefix #1, fix the C# code, close GH",
+            "see #12, a prefix #1, fix the C# code, close GH",
+        ),
+    ],
+)
+def test_no_forge_closes_an_issue_by_what_another_one_says(text: str, told: str) -> None:
+    assert closing_nothing(text) == told
+    assert closing_nothing(told) == told
