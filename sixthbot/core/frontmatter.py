@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.core.tomlvalues import has_huge_number
+from sixthbot.core.tomlvalues import has_huge_number, without_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,6 @@ SIZE_LIMIT = 16 * 1024
 _DEPTH_LIMIT = 16
 _KEY_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*))?")
 _ITEM_LINE = re.compile(r"[ \t]*-(?:[ \t]+(.*))?")
-# strings, closed or not, and comments: everything of TOML in which a dot or a bracket means nothing.
-# Each alternative consumes what it began, so the whole stays linear on hostile text.
-_TOML_TEXT = re.compile(
-    r'"""(?:[^\\]|\\.)*?(?:"""|\Z)' r"|'''.*?(?:'''|\Z)" r'|"(?:[^"\\\n]|\\[^\n])*(?:"|\\?(?=\n)|\\?\Z)' r"|'[^'\n]*'?" r"|\#[^\n]*",
-    re.DOTALL,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +190,7 @@ def _inline_list(raw: str, number: int) -> tuple[str, ...]:
 
 def _read_toml(block: str) -> _Read:
     """Read TOML, after a look that it is not built to make the parser slow or deep."""
-    bare = _TOML_TEXT.sub('""', block)
+    bare = without_texts(block)
     if _too_deep(bare):
         raise _Unreadable(f"its TOML is nested more than {_DEPTH_LIMIT} deep")
     try:

@@ -22,7 +22,7 @@ from sixthbot.store.taskform import (
     TASK_TYPES,
     retry_hint,
 )
-from sixthbot.store.tomlfile import SIZE_LIMIT, parse_toml
+from sixthbot.store.tomlfile import OWN_LIMIT, parse_toml
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _record(folder: str, issue_id: str) -> dict[str, Any] | None:
     try:
         if not is_issue_id(issue_id):
             return None
-        return record_row(parse_toml(read_small(path, 4 * SIZE_LIMIT), path), issue_id)
+        return record_row(parse_toml(read_small(path, OWN_LIMIT), path, limit=OWN_LIMIT), issue_id)
     except (UsageError, Refused, OSError):
         return None
 
@@ -56,7 +56,7 @@ def _record(folder: str, issue_id: str) -> dict[str, Any] | None:
 def _plan(folder: str, issue_id: str) -> list[dict[str, Any]]:
     name = f".sixth/issues/{issue_id}/plan.toml"
     try:
-        return plan_rows(read_small(f"{folder}/{issue_id}/plan.toml", 4 * SIZE_LIMIT), name)
+        return plan_rows(read_small(f"{folder}/{issue_id}/plan.toml", OWN_LIMIT), name)
     except FileNotFoundError:
         reason = f"no such issue, or its plan.toml is gone: {issue_id!r}"
     except (UsageError, Refused) as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sixthbot.core.errors import Refused, SixthError, UsageError, WorkFailed
+from sixthbot.core.errors import ConfigError, Refused, SixthError, UsageError, WorkFailed
 from sixthbot.core.issues import IssueRecord, IssueStatus
 from sixthbot.core.names import clean_line, parse_issue_id, short_hash, slug
 from sixthbot.core.planning import plan_from
@@ -31,7 +31,7 @@ from sixthbot.store.locks import exclusive
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.rows import RECORD_TEXTS, record_row
 from sixthbot.store.state.arrived import mark_where_dropped
-from sixthbot.store.tomlfile import SIZE_LIMIT, dump_toml, parse_toml
+from sixthbot.store.tomlfile import OWN_LIMIT, SIZE_LIMIT, dump_toml, parse_toml
 from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
@@ -358,7 +358,10 @@ class Issues:
 
     def _read(self, issue_id: str, name: str) -> bytes:
         try:
-            return read_small(self._path(issue_id, name), 4 * SIZE_LIMIT)
+            return read_small(self._path(issue_id, name), OWN_LIMIT)
+        except (Refused, PermissionError) as error:
+            reason = error.message if isinstance(error, Refused) else error.strerror
+            raise ConfigError(f".sixth/issues/{clean_line(issue_id, limit=80)}/{name}: {reason}") from None
         except (FileNotFoundError, NotADirectoryError):
             shown = clean_line(issue_id, limit=80)
             raise UsageError(
@@ -366,7 +369,8 @@ class Issues:
             ) from None
 
     def _table(self, issue_id: str) -> dict[str, Any]:
-        return parse_toml(self._read(issue_id, "issue.toml"), f".sixth/issues/{issue_id}/issue.toml")
+        data = self._read(issue_id, "issue.toml")
+        return parse_toml(data, f".sixth/issues/{issue_id}/issue.toml", limit=OWN_LIMIT)
 
     def _write(self, path: Path, data: bytes, *, point: str) -> None:
         write_file(path, data, point=point, durability=self._durability)

@@ -10,7 +10,7 @@ import re
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.text import clean_line, is_branch_name, is_oid
 from sixthbot.store.counting import DRAFT_STATUSES
-from sixthbot.store.tomlfile import parse_toml
+from sixthbot.store.tomlfile import OWN_LIMIT, parse_toml
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def plan_rows(data: bytes, name: str) -> list[dict[str, Any]]:
 
     `asked` is None or a pair of name and arguments. Raises ConfigError naming file and subtask.
     """
-    raw = parse_toml(data, name)
+    raw = parse_toml(data, name, limit=OWN_LIMIT)
     tables = raw.get("subtask", [])
     if set(raw) - {"subtask"} or not isinstance(tables, list):
         raise ConfigError(f"{name}: not a plan: it has [[subtask]] tables and nothing else")

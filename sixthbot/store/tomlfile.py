@@ -6,7 +6,7 @@ import re
 
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.text import clean_line
-from sixthbot.core.tomlvalues import has_huge_number
+from sixthbot.core.tomlvalues import has_huge_number, without_texts
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 256 << 10
 """No file that people write for the bot is longer, in bytes."""
 
+OWN_LIMIT = 8 * SIZE_LIMIT
+"""No record or plan of an issue is longer, in bytes: what an issue file says comes back quoted, with more beside it."""
+
 _DOT_LIMIT = 200
 _AT_LINE = r"\(at line (\d+), column \d+\)"
 
 
-def parse_toml(data: bytes, name: str) -> dict[str, Any]:
-    """Return the tables of a TOML file; raise ConfigError with `name` and the line where it is none."""
+def parse_toml(data: bytes, name: str, *, limit: int = SIZE_LIMIT) -> dict[str, Any]:
+    """Return the tables of a TOML file of at most `limit` bytes; ConfigError with `name` and line where it is none."""
     import tomllib  # noqa: PLC0415 - where nothing is open, `status` reads no TOML
 
-    if len(data) > SIZE_LIMIT:
-        raise ConfigError(f"{name} is longer than {SIZE_LIMIT >> 10} KiB")
+    if len(data) > limit:
+        raise ConfigError(f"{name} is longer than {limit >> 10} KiB")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}:{line}: not UTF-8") from None
-    for number, line_text in enumerate(text.split("\n"), 1):
-        # the parser takes time by the square of a key's parts
-        if line_text.count(".") > _DOT_LIMIT:
-            raise ConfigError(f"{name}:{number}: more than {_DOT_LIMIT} dots in one line")
+    if number := _line_of_dots(text):
+        raise ConfigError(f"{name}:{number}: more than {_DOT_LIMIT} dots in one line")
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, ValueError) as error:
@@ -47,6 +48,14 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
     if has_huge_number(tables):
         raise ConfigError(f"{name}: a number in it has more than 64 bits")
     return tables
+
+
+def _line_of_dots(text: str) -> int:
+    """Return the line with too many dots outside of texts, 0 for none: the parser takes time by the square of a key's parts."""
+    if all(line.count(".") <= _DOT_LIMIT for line in text.split("\n")):
+        return 0
+    bare = enumerate(without_texts(text).split("\n"), 1)
+    return next((number for number, line in bare if line.count(".") > _DOT_LIMIT), 0)
 
 
 def dump_toml(data: Mapping[str, Any]) -> bytes:

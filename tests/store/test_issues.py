@@ -20,7 +20,7 @@ from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from tests.store.support import SEARCH, START, Crash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 TEXT = b"# Tidy the notes\n\n- [ ] Sort `do: sort-words`\n- [x] Look\n"
@@ -226,6 +226,40 @@ def test_what_is_missing_or_damaged_is_said(issues: Issues, inbox: Path, tmp_pat
         issues.record(record.id)
     assert issues.list() == []
     assert list(issues.damaged()) == [record.id]
+
+
+def test_a_record_that_is_no_plain_file_stops_no_other_issue(
+    issues: Issues, inbox: Path, tmp_path: Path
+) -> None:
+    sound, odd = accept(issues, drop(inbox)), accept(issues, drop(inbox, b"# Another\n"))
+    path = tmp_path / "issues" / odd.id / "issue.toml"
+    path.rename(tmp_path / "elsewhere")
+    makers: tuple[Callable[[], object], ...] = (
+        path.mkdir,
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to(tmp_path / "elsewhere"),
+    )
+    for number, make in enumerate(makers):
+        make()
+        assert issues.list() == [sound]
+        assert list(issues.damaged()) == [odd.id]
+        with pytest.raises(ConfigError, match=rf"issues/{odd.id}/issue.toml: issue.toml is "):
+            issues.record(odd.id)
+        path.rename(tmp_path / f"away-{number}")
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        "".join(f"- [ ] step {n} `do: fill with={'x' * 470}`\n" for n in range(500)),
+        f"- [ ] wait {'.' * 190} and\n- [ ] do it `do: fill with={'a.' * 400}`\n",
+    ],
+    ids=["as long as an issue may be", "many dots in one line"],
+)
+def test_the_plan_of_every_issue_that_is_taken_can_be_read(issues: Issues, inbox: Path, boxes: str) -> None:
+    path = drop(inbox, f"# Much\n\n{boxes}".encode())
+    wanted = parse_issue(path.read_bytes(), path.name).subtasks
+    assert issues.plan(accept(issues, path).id).subtasks == wanted
 
 
 @pytest.mark.parametrize(
