@@ -18,6 +18,7 @@ from sixthbot.engine.exclusions import Exclusions
 from sixthbot.engine.stopping import Stopping
 from sixthbot.engine.worker import Worker
 from sixthbot.git.held import sharing
+from sixthbot.store.counting import task_names
 from sixthbot.store.locks import WorkerLease
 from sixthbot.store.paths import home_is_gone
 
@@ -157,7 +158,14 @@ class WorkerPool:
                         self._rest(seen)
         finally:
             self._leases.pop(lease, None)
-            lease.release()  # no child is left; a task that could not be put away is found by recovery
+            lease.release(in_hand=self._left_behind(worker))  # no child is left
+
+    def _left_behind(self, worker: Worker) -> bool:
+        """Tell whether a worker that ends has a task that it could not put away, which is for recovery to take."""
+        try:
+            return any(task_names(self._opened.places.queue / "running" / worker.name))
+        except OSError:
+            return True
 
     def _turn(self, lanes: Collection[Lane] | None) -> AbstractContextManager[bool]:
         if self._turns is None or lanes is not None:

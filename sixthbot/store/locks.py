@@ -174,11 +174,17 @@ class WorkerLease:
         """Take it; raises Locked when a worker of this name lives."""
         self._held = Held(self.path)
 
-    def release(self) -> None:
-        """End it and remove its file; only in good order, with no task in hand and no child left."""
+    def release(self, *, in_hand: bool = False) -> None:
+        """End it, with no child left, and remove its file.
+
+        With a task still `in_hand` the file stays, held by nobody: that is how recovery knows, though the process of
+        the worker lives on.
+        """
         if self._held is not None:
             held, self._held = self._held, None
             try:
+                if in_hand:
+                    return
                 with suppress(OSError):
                     remove(told_file(self.path), point=_TOLD)
                 with suppress(OSError):

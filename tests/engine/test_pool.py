@@ -12,6 +12,7 @@ from sixthbot.core.tasks import Done, Lane, Parked, Ready
 from sixthbot.engine import steering
 from sixthbot.engine.admit import admit
 from sixthbot.engine.pool import WorkerPool
+from sixthbot.engine.recovery import is_needed, recover
 from sixthbot.store.atomic import observe
 from sixthbot.store.config import workers_note
 from sixthbot.store.locks import is_free
@@ -185,6 +186,32 @@ def test_a_claim_that_the_disk_broke_off_is_made_up_for(repo: RepoDir, where: tu
         pool.stop()
     assert refused
     assert scene.task(task.id).state == Done("succeeded")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_task_whose_worker_a_mistake_ended_is_taken_up_in_the_same_process(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    [task] = scene.admit()
+    struck: list[str] = []
+
+    def mistake(point: str, moment: str) -> None:
+        if (point, moment) == ("queue.settle", "before") and not struck:
+            struck.append(point)
+            raise RuntimeError("a mistake in the program")
+
+    observe(mistake)
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    try:
+        pool.start()
+        assert until(lambda: bool(struck) and is_needed(scene.services))
+        assert [one.id for one in recover(scene.services).tasks] == [task.id]
+        pool.wake()
+        assert until(lambda: scene.task(task.id).state == Done("succeeded"))
+    finally:
+        observe(None)
+        pool.stop()
+    assert scene.task(task.id).crashes == 1
+    assert not list(scene.services.places.workers.glob("*.lock"))
 
 
 def test_a_no_op_task_costs_less_than_twenty_milliseconds_of_cpu(repo: RepoDir) -> None:
