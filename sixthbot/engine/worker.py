@@ -91,8 +91,8 @@ class Worker:
         self._took = self._usage = None
         try:
             services = self._last = self._services()
-        except SixthError as error:
-            return lifecycle.Postponed(f"the settings cannot be used: {error.message}", _CONFIG_WAIT)
+        except (SixthError, OSError) as error:
+            return lifecycle.Postponed(f"the settings cannot be used: {error}", _CONFIG_WAIT)
         attempt = Attempt(services=services, task=task, stopping=self._stopping, held=self._held)
         started = time.monotonic()
         try:

@@ -15,12 +15,14 @@ from sixthbot.core.rules import DisabledRule, StepSpec
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
 from sixthbot.engine.admit import admit
 from sixthbot.engine.answers import resume_parked
+from sixthbot.engine.worker import Worker
 from tests.engine.scene import SECOND, Scene, probe, rule
 from tests.support.clock import FixedClock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.engine.services import Services
     from tests.support.repos import RepoDir
 
 
@@ -307,3 +309,15 @@ def test_a_task_moved_away_by_hand_is_left_alone_at_once(repo: RepoDir, record: 
     assert scene.worker().perform(claimed).state == Ready()
     assert time.monotonic() - started < 5
     assert scene.task(claimed.id).lane.value == "low"
+
+
+def test_settings_that_the_disk_does_not_give_put_the_task_off(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule())
+    scene.admit()
+
+    def refused() -> Services:
+        raise PermissionError(13, "Permission denied", "config.toml")
+
+    after = Worker("w1", refused, last=scene.services).perform(scene.claim())
+    assert isinstance(after.state, Waiting)
+    assert after.state.reason.startswith("the settings cannot be used: ")
