@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import HomeGone, Locked, SixthError
-from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.rebuild import come_back
 from sixthbot.engine.reloading import changes
-from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.saving import keeper
 from sixthbot.engine.stopping import told_of
 from sixthbot.looks import Looks
@@ -124,11 +122,11 @@ class Bot:
             self._looks.begin(self._last, announce=True)
             waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=self._stop)
             self._say("bot.started", f"watches, process {os.getpid()}")
-            waker.start()
-            pool.start()
-            self._looks.wake_workers = pool.ring
-            began()
             try:
+                waker.start()
+                pool.start()
+                self._looks.wake_workers = pool.ring
+                began()
                 with self._resting(waker) as rest:
                     self._serve(waker, rest, pool, held)
             finally:
@@ -278,13 +276,15 @@ class Bot:
         try:
             if not held.keep():
                 return
+        except OSError:
+            return  # the disk does not take it, as the duties tell; it is tried again at the next turn
         except Locked as error:
             raise Locked(
                 f"{held.path} was removed under this bot and another one has begun: {error.message}",
                 hint="the other one goes on with the work",
             ) from None
         message = "somebody removed .sixth/local; what is needed of it is made anew"
-        self._last.store.journal.append("bot.trouble", message, level="warning")
+        self._say("bot.trouble", message, level="warning")
 
     def _drain(self, pool: WorkerPool) -> None:
         """Turn after turn until nothing is left that a run should wait for."""
@@ -323,7 +323,7 @@ class Bot:
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 message = f"the settings cannot be used, the last ones count: {error}"
-                self._last.store.journal.append("bot.trouble", message, level="error")
+                self._say("bot.trouble", message, level="error")
             return self._last
         self._trouble = ""
         if services is not self._last:
@@ -331,7 +331,4 @@ class Bot:
             told, self._announced = changes(self._announced, services), services
             if told:
                 self._say("bot.reloaded", "; ".join(told))
-            if services.trusted:
-                trust_resumed(services)
-                go_on_with_new_names(services)
         return services

@@ -63,6 +63,7 @@ class Looks:
         self._files = Files(self._intake.let_in)
         self._hooks = Hooks(self._intake.let_in)
         self._followed: tuple[object, object, object] = (None, None, None)
+        self._last_settings: Services | None = None
         self._foresight = Foresight()
         self._followers = FollowerWatch()
         self._stacks = Stacks()
@@ -72,6 +73,7 @@ class Looks:
             Duty("recovery", RecoveryWatch().look),
             Duty("strays", _take_in_strays),
             Duty("tidying", self._tidy_up),
+            Duty("settings", self._follow_settings),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),
             Duty("hooks", self._look_at_notes),
             Duty("refs", lambda services: self._intake.look_at_refs(self._world(services))),
@@ -125,11 +127,6 @@ class Looks:
         with suppress(OSError):  # on a disk that takes nothing, the next start does it
             put_torn_aside(services)
         self._intake.begin(services.store, services.clock())
-        if services.trusted:
-            trust_resumed(
-                services
-            )  # what is trusted again may have come back while no bot was there to see it
-            go_on_with_new_names(services)
         if announce:
             now = services.clock()
             start = make_event(
@@ -160,6 +157,17 @@ class Looks:
             now=now,
             woken=self._woken,
         )
+
+    def _follow_settings(self, services: Services) -> float | None:
+        """Let tasks go on that waited for trust, or for a name that the settings have by now.
+
+        At the first look, too: what is trusted again may have come back while no bot was there to see it.
+        """
+        if services is not self._last_settings and services.trusted:
+            trust_resumed(services)
+            go_on_with_new_names(services)
+        self._last_settings = services
+        return None
 
     def _look_at_notes(self, services: Services) -> float | None:
         return self._hooks.look(services.store, services.rules, services.clock())

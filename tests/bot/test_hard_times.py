@@ -12,6 +12,7 @@ import pytest
 
 from sixthbot.core.errors import Locked
 from sixthbot.core.tasks import Done
+from sixthbot.store.atomic import observe
 from sixthbot.store.disk import Disk, use
 from sixthbot.store.locks import hold
 from tests.bot.home import CONFIG, Home, Watching, make_home, until
@@ -79,6 +80,32 @@ def test_a_disk_that_becomes_read_only_for_a_while_ends_nothing(home: Home) -> N
         finally:
             use(None)
         until(lambda: home.tasks("parked"))
+
+
+def test_settings_that_change_while_the_disk_is_full_end_nothing(home: Home) -> None:
+    refused: dict[str, int] = {}
+
+    def full(point: str, moment: str) -> None:
+        if moment == "before" and point in refused:
+            refused[point] += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    home.drop("a.md", "---\nid: a\n---\n# A\n\n- [ ] New `do: new`\n")
+    with Watching(home.bot()) as watching:
+        until(lambda: home.tasks("parked"))
+        observe(full)
+        try:
+            refused["journal.append"] = 0
+            home.configure("[broken")
+            until(lambda: refused["journal.append"])
+            refused["issue.plan"] = 0
+            home.configure(CONFIG + '\n[recipes.new]\nrun = ["touch", "new.txt"]\n')
+            until(lambda: refused["issue.plan"])
+            time.sleep(0.2)
+            assert watching._thread.is_alive()
+        finally:
+            observe(None)
+        until(lambda: home.repo.try_git("cat-file", "-e", "sixth/a:new.txt").returncode == 0)
 
 
 def test_a_bot_whose_lock_another_one_took_meanwhile_leaves(home: Home) -> None:
