@@ -59,7 +59,7 @@ class Fleet:
         opened = [keeper.open() for keeper in self._keepers]
         if not any(opened):
             raise self._keepers[0].trouble
-        workers = [bot.services().loaded.config.bot.workers for bot in opened if bot is not None]
+        workers = [bot.services.last.loaded.config.bot.workers for bot in opened if bot is not None]
         self._turns = Turns(self._limit or max(workers))
         for keeper in self._keepers:
             keeper.start()
@@ -90,7 +90,7 @@ class _Keeper(threading.Thread):
         """Open the bot, or keep in `trouble` why that cannot be, and tell it."""
         try:
             self._bot = Bot.open(self._start, env=self._fleet.env)
-        except (SixthError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - like a worker's boundary: the other repositories go on
             self._failed(error)
         return self._bot
 

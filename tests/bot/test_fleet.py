@@ -6,11 +6,12 @@ import os
 import shutil
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sixthbot import fleet as fleet_module
+from sixthbot.bot import Bot
 from sixthbot.core.errors import NoRepository
 from sixthbot.fleet import Fleet
 from sixthbot.store.locks import hold
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from sixthbot.bot import Bot
 
 ISSUE = "---\nid: {id}\n---\n# Issue {id}\n\n- [ ] Sort `do: sort-words`\n"
 RULE = """\
@@ -188,6 +188,40 @@ def test_a_broken_and_a_read_only_repository_stop_no_other(homes: list[Home]) ->
         config.write_bytes(good)
         locks.unlink()
         until(lambda: set(serving.began) == {"one", "two", "three"})
+
+
+def test_a_mistake_in_the_program_stops_no_other_and_leaves_nobody_at_work(
+    homes: list[Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = homes[:2]
+    mistakes = {"open": 2, "began": 2}
+    opened = Bot.open
+
+    def strike(kind: str, name: str) -> None:
+        if name == "two" and mistakes[kind]:
+            mistakes[kind] -= 1
+            raise RuntimeError(f"a mistake: {kind}")
+
+    def oddly_open(start: Path, **more: Any) -> Bot:
+        strike("open", start.name)
+        return opened(start, **more)
+
+    serving = Serving([one.repo.path, two.repo.path])
+
+    def oddly_begin(bot: Bot) -> None:
+        strike("began", bot.services().places.top.name)
+        serving._began(bot)
+
+    monkeypatch.setattr(Bot, "open", oddly_open)
+    serving.fleet.began = oddly_begin
+    with serving:
+        until(lambda: set(serving.began) == {"one", "two"})
+        assert mistakes == {"open": 0, "began": 0}
+        workers = [thread for thread in threading.enumerate() if thread.name.startswith("worker ")]
+        assert len(workers) == 4  # two of each repository, and none of those that did not come to begin
+        two.drop("a.md", ISSUE.format(id="a"))
+        until(lambda: parked(two) == {"a"})
+    assert {name for name, line in serving.lines if "unexpected RuntimeError" in line} == {"two"}
 
 
 def test_without_any_repository_the_first_reason_is_the_error(tmp_path: Path) -> None:
