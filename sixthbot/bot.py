@@ -113,14 +113,14 @@ class Bot:
         self._at_home(lambda: self._watch_here(turns, began))
 
     def _watch_here(self, turns: Turns | None, began: Callable[[], object]) -> None:
-        places = self.services().places
+        places = self._last.places
         with (
             hold(places.watch_lock, what="watch") as held,
             logged(places, self._last.loaded.config.log),
             self._kept(),
         ):
             self._looks.begin(self._last, announce=True)
-            waker, pool = Waker(places), WorkerPool(self.services, turns=turns, stop=self._stop)
+            waker, pool = Waker(places), self._pool(turns)
             self._say("bot.started", f"watches, process {os.getpid()}")
             try:
                 waker.start()
@@ -158,7 +158,7 @@ class Bot:
         early, with the work in hand given back.
         """
         self._stop = stop or self._stop
-        queue, done = self.services().store.queue, self.services().places.queue / "done"
+        queue, done = self._last.store.queue, self._last.places.queue / "done"
         failed_before = {task.id for task in queue.all(states=("failed",))}
         over_before = set(task_names(done))
         self._at_home(self._run_here)
@@ -209,13 +209,16 @@ class Bot:
     def _run_here(self) -> None:
         with self._kept():
             self._looks.begin(self._last, announce=False)
-            pool = WorkerPool(self.services, stop=self._stop)
+            pool = self._pool(None)
             with logged(self._last.places, self._last.loaded.config.log):
                 pool.start()
                 try:
                     self._drain(pool)
                 finally:
                     pool.stop()
+
+    def _pool(self, turns: Turns | None) -> WorkerPool:
+        return WorkerPool(self.services, opened=self._last, turns=turns, stop=self._stop)
 
     @contextmanager
     def _kept(self) -> Iterator[None]:

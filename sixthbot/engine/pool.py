@@ -40,7 +40,8 @@ class WorkerPool:
     """Runs tasks in `workers` threads (default: as configured), in `lanes` only if given.
 
     Lanes with workers reserved in the configuration get those first; at least one worker serves every lane.
-    `services` gives the services as they are now, such as a `LiveServices`. `turns` are shared with the pools of
+    `services` gives the services as they are now, such as a `LiveServices`; `opened` are those to start with, since the
+    settings may break before the workers do. `turns` are shared with the pools of
     other repositories in this process; workers that are reserved for a lane need none. Setting `stop` stops the
     workers as `stop()` does, which then has only to wait.
     """
@@ -49,6 +50,7 @@ class WorkerPool:
         self,
         services: Callable[[], Services],
         *,
+        opened: Services | None = None,
         workers: int | None = None,
         lanes: Collection[Lane] | None = None,
         turns: Turns | None = None,
@@ -64,7 +66,7 @@ class WorkerPool:
         self._hurry = False  # the last look at the queue did not come to its end: look again at once
         self._leases: dict[WorkerLease, list[int]] = {}
         self._busy: dict[str, Task] = {}
-        self._opened = services()  # what workers start with: the settings may break before they do
+        self._opened = services() if opened is None else opened
         self._shares = _shares(self._opened, workers, lanes)
         self._threads: list[threading.Thread | None] = []
         self._told = ""

@@ -135,6 +135,20 @@ def test_a_repository_that_breaks_is_told_once_and_goes_on_when_mended(home: Hom
     assert home.kinds().count("bot.trouble") <= 3
 
 
+def test_settings_that_break_in_the_moment_it_begins_do_not_end_it(home: Home) -> None:
+    bot, config = home.bot(), home.places.git_dir / "config"
+    good = config.read_bytes()
+    config.write_bytes(b"[broken")
+    stop = threading.Event()
+    watching = threading.Thread(target=bot.watch, args=(stop,), daemon=True)
+    watching.start()
+    until(lambda: "bot.trouble" in home.kinds())
+    assert watching.is_alive()
+    config.write_bytes(good)
+    stop.set()
+    watching.join(20)
+
+
 def _hastened(home: Home) -> bool:
     """Do as a person who does not want to wait for the next try."""
     for task in home.tasks("waiting"):
