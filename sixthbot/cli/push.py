@@ -111,8 +111,12 @@ def _where(ready: ApprovedDraft) -> str:
 
 
 def _confirm_pushed(services: Services, draft: Draft) -> None:
-    """Raise Refused unless a draft that was pushed is what its branch and the remote have now."""
+    """Raise Refused unless a draft that was pushed is what its branch and the remote have now.
+
+    What went out for review, as letters or by a command has no branch there that could be asked for.
+    """
     from sixthbot.cli.assess import choose_target  # noqa: PLC0415 - lazy, see app
+    from sixthbot.core.pushways import OWN_PUSH, REVIEW_REFS  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.refs import tip  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.remotes import remote_tip  # noqa: PLC0415 - lazy, see app
 
@@ -123,6 +127,8 @@ def _confirm_pushed(services: Services, draft: Draft) -> None:
             hint=f"for a new draft: sixthbot done {draft.issue or 'ISSUE'}, then sixthbot run",
         )
     target = choose_target(services, draft)
+    if target.way in REVIEW_REFS or target.way not in OWN_PUSH:
+        return
     there = remote_tip(services.repo.git, target, name)
     if there != draft.head:
         raise Refused(

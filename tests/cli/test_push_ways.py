@@ -138,6 +138,8 @@ def test_letters_lie_in_a_folder_and_nothing_is_sent(
     assert "## Not verified" in text
     assert (folder / first).read_text().startswith("From ")
     assert remote.tip(BRANCH) == ""
+    again = sixthbot("push", BRANCH, cwd=drafted.path)
+    assert (again.code, "was pushed already" in again.out) == (0, True), again.err
 
 
 def test_the_text_of_a_request_names_address_and_commit(
