@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sixthbot.cli.output import cut, one_line, paint, steady, unpaint
+from sixthbot.cli.output import cut, one_line, paint, shown_on
 from sixthbot.cli.progressing import progress_text
 from sixthbot.store.counting import folder_names, task_names
 from sixthbot.store.progressfile import read_progress
@@ -57,8 +57,8 @@ class LiveLine:
         more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
         says = f"  {paint(one_line(rows[0]['line']), 'dim')}" if rows[0]["line"] else ""
         painted = paint("> ", "green") + progress_text(rows[0]) + more + says
-        line = cut(painted, max(_columns(self._stream) - 1, 20))
-        return steady(line if self._color else unpaint(line))
+        # cut last: the escape for a character is longer than the character
+        return cut(shown_on(self._stream, painted, color=self._color), max(_columns(self._stream) - 1, 20))
 
 
 def running_rows(places: Places) -> list[Mapping[str, Any]]:

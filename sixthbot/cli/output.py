@@ -86,12 +86,8 @@ class Output:
 
     @staticmethod
     def _write(stream: TextIO, text: str, *, color: bool) -> None:
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        # a terminal that cannot show a character gets an escape instead of an error
-        shown = steady(text if color else unpaint(text))
-        safe = shown.encode(encoding, "backslashreplace").decode(encoding)
         try:
-            stream.write(safe + "\n")
+            stream.write(shown_on(stream, text, color=color) + "\n")
             stream.flush()
         except BrokenPipeError:
             raise ReaderGone from None
@@ -99,6 +95,13 @@ class Output:
             if error.errno != _NO_TERMINAL:
                 raise
             raise ReaderGone from None
+
+
+def shown_on(stream: TextIO, text: str, *, color: bool) -> str:
+    """Return text as a stream can take it: a character that its encoding has not becomes an escape, never an error."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = steady(text if color else unpaint(text))
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def paint(text: str, *styles: str) -> str:

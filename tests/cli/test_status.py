@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.cli.liveline import LiveLine
 from sixthbot.store.locks import hold
 from sixthbot.store.paths import locate
 from sixthbot.store.progressfile import write_progress
@@ -136,7 +138,19 @@ def test_a_task_that_failed_is_told_below_its_issue_with_what_to_do(waiting: Rep
     )
 
 
-def test_a_running_task_says_what_it_is_at(waiting: RepoDir) -> None:
+class Terminal(io.TextIOWrapper):
+    """A terminal with an encoding of its own."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def shown(self) -> str:
+        self.seek(0)
+        return self.read()
+
+
+def test_a_running_task_says_what_it_is_at(waiting: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     plan = waiting.path / ".sixth/issues/tidy/plan.toml"
     plan.write_text(plan.read_text().replace('"waiting"', '"open"'))
     write_tasks(waiting, ("running/w1", {"name": "running", "worker": "w1"}))
@@ -159,6 +173,15 @@ def test_a_running_task_says_what_it_is_at(waiting: RepoDir) -> None:
     assert (
         sixthbot("queue", "show", task, "--json", cwd=waiting.path).json["task"]["progress"]["percent"] == 25
     )
+    write_progress(locate(waiting.path), {**row, "total": 0, "item": "s\xf6t \N{SNOWMAN}", "line": ""})
+    for encoding, item in (
+        ("utf-8", "s\xf6t \N{SNOWMAN}"),
+        ("latin-1", "s\xf6t \\u2603"),
+        ("ascii", "s\\xf6t \\u2603"),
+    ):
+        terminal = Terminal(io.BytesIO(), encoding=encoding, newline="")
+        assert LiveLine(terminal, locate(waiting.path), color=False).draw()
+        assert terminal.shown() == f"\r\x1b[K> work, step 3 of 8: {item}"
 
 
 def test_a_failure_that_is_over_is_not_told_any_more(waiting: RepoDir) -> None:
