@@ -43,9 +43,9 @@ def loose_objects(places: Places) -> Finding:
     except OSError:
         about = 0
     if about < _MANY_LOOSE:
-        return Finding("ok", "objects", "few enough in files of their own")
+        return Finding("ok", "packing", "few enough in files of their own")
     return Finding(
-        "note", "objects", f"about {about:,} in files of their own; packed they take a small part of the room",
+        "note", "packing", f"about {about:,} in files of their own; packed they take a small part of the room",
         "git gc",
     )  # fmt: skip
 
