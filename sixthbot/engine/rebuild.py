@@ -26,6 +26,7 @@ from sixthbot.store.config import load_config
 from sixthbot.store.open import open_store
 from sixthbot.store.reading import read_small
 from sixthbot.store.setup import begin_home, check_tracked, initialise
+from sixthbot.store.state.arrived import note_arrival
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.keep import forget_cursors, restore_local
@@ -230,7 +231,10 @@ class _Laying:
         records = [
             entity.winner.hash
             for key, entity in self.folded.entities.items()
-            if key.startswith("issues/") and key.endswith("/issue.toml") and entity.winner.kind == PUT
+            if key.startswith("issues/")
+            and key.endswith("/issue.toml")
+            and entity.winner.kind == PUT
+            and self._has_text(key.split("/")[1])
         ]
         names: set[tuple[str, ...]] = set()
         for data in (*self._contents(records).values(), *self._records_here()):
@@ -256,7 +260,14 @@ class _Laying:
     def _records_here(self) -> Iterator[bytes]:
         for path in self.store.places.issues.glob("*/issue.toml"):
             with suppress(OSError, SixthError):
-                yield read_small(path, SIZE_LIMIT)
+                if self._has_text(path.parent.name):
+                    yield read_small(path, SIZE_LIMIT)
+
+    def _has_text(self, issue_id: str) -> bool:
+        """Tell whether the text of an issue is here or saved: a record alone may have been written as all was taken away."""
+        entity = self.folded.entities.get(f"issues/{issue_id}/issue.md")
+        saved = entity is not None and entity.winner.kind == PUT
+        return saved or (self.store.places.issues / issue_id / "issue.md").is_file()
 
     def _lay(self, entities: Sequence[Entity]) -> Iterator[Row]:
         layer = Layer(self.store)
@@ -280,12 +291,20 @@ class _Laying:
 
     def _lay_together(self, layer: Layer, wanted: Sequence[tuple[Entity, bytes]]) -> Iterator[Row]:
         contents = [_content(entity, data) for entity, data in wanted]
-        for (entity, _), row in zip(wanted, layer.put_all(contents), strict=True):
+        for (entity, data), row in zip(wanted, layer.put_all(contents), strict=True):
             if isinstance(row, CannotLay):
                 self.report.refused.append(row.message)
             else:
+                self._note_arrival(entity.winner, data)
                 self.report.restored[_counted(entity.winner.key)] += 1
                 yield row
+
+    def _note_arrival(self, op: Op, data: bytes) -> None:
+        """Let an inbox file become the same issue as it would have been, or was before it was saved."""
+        mtime, inode = mark_of(op)
+        if op.key.startswith("inbox/") and not op.key.startswith(_REJECTED) and mtime:
+            places = self.store.places
+            note_arrival(places.local, places.sixth / op.key, data, mtime=mtime, inode=inode)
 
     def _here(self, layer: Layer, spot: Spot) -> str:
         """Return the hash of the file that is there under a key, empty when there is none."""

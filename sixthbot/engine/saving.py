@@ -56,11 +56,13 @@ _log = logging.getLogger("sixthbot.engine")
 class Saved:
     """What a saving did: how many operations it wrote, and files that are too long to travel.
 
-    `whole` is false when nothing was looked at, because `.sixth` is gone or is not this clone's own.
+    `whole` is false when nothing was looked at, because `.sixth` is gone or is not this clone's own. `postponed` are paths
+    that were taken away and are to be saved with the next ones.
     """
 
     ops: int
     left_out: tuple[str, ...] = ()
+    postponed: tuple[str, ...] = ()
     whole: bool = True
 
 
@@ -125,7 +127,7 @@ class State:
             count = sum(self.write(index, piece) for piece in _slices(changes))
             index.put(collector.seen_again)
         keep_local(self.places, local, durability=self.repo.git.durability)
-        return Saved(count, tuple(collector.left_out))
+        return Saved(count, tuple(collector.left_out), tuple(collector.postponed))
 
     def tracked(self, *, anew: bool) -> frozenset[str]:
         """Return what git carries below `.sixth`, as paths below it."""
@@ -322,6 +324,7 @@ class Keeper:
             self._tell(clean_line(str(error), limit=300))
         else:
             self._trouble = ""
+            self.changes.give_back(dict.fromkeys(saved.postponed, True))
             if not saved.whole:
                 self.changes.give_back(paths, everything=everything)
             elif everything:

@@ -178,3 +178,22 @@ def test_locks_that_a_killed_git_left_do_not_end_the_saving(home: Home, state: S
     home.drop("a.md", "# A\n")
     assert state.save().ops == 1
     assert not list(home.repo.git_dir.rglob("*.lock"))
+
+
+def test_what_is_being_taken_away_by_somebody_is_not_saved_as_gone(home: Home, state: State) -> None:
+    """The bot had just moved it: of both places only the going would be saved, and then it would be lost."""
+    home.drop("a.md", "# A\n")
+    name = "20260101T000000000Z-t0123456789ab.json"
+    ready = home.places.queue / "ready/normal" / name
+    ready.write_text("{}")
+    state.save()
+    (home.places.inbox / "a.md").unlink()
+    ready.unlink()
+    paths = {
+        "issues/a/issue.md": False, "issues/a/issue.toml": False, "inbox/a.md": True,
+        f"queue/ready/normal/{name}": True, f"queue/running/1-ab/{name}": False,
+    }  # fmt: skip
+    assert state.save(paths).postponed == ("inbox/a.md",)
+    assert (keys(state)["inbox/a.md"], keys(state)[f"queue/{name}"]) == ("put", "ready/normal")
+    assert state.save({"inbox/a.md": True}).ops == 1  # nothing else is gone: it was meant
+    assert keys(state)["inbox/a.md"] == "drop"

@@ -329,3 +329,22 @@ def test_a_task_that_was_saved_under_two_names_comes_back_once(home: Home, *, od
     assert [row.key for row in rows if isinstance(row, Row)] == [one.spot.key for one in wanted]
     assert [one.id for one in home.tasks("parked")] == [task.id]
     assert len(list((home.places.queue / "parked").glob("*.json"))) == 1
+
+
+def test_a_record_that_was_written_as_all_was_taken_away_does_not_stand_for_its_issue(home: Home) -> None:
+    home.drop("a.md", ISSUE.format(id="a"))
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    before = home.repo.tip("refs/sixth/state")
+    work_on(home)
+    record = home.places.issues / "a/issue.toml"
+    written = record.read_text()
+    home.repo.git("update-ref", "refs/sixth/state", before)
+    git_clean(home.repo)
+    record.parent.mkdir(parents=True)
+    record.write_text(written)  # by a bot that had not noticed yet
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert home.store.issues.issue_text("a") == ISSUE.format(id="a").encode()
+    assert [path.name for path in home.places.issues.iterdir()] == ["a"]
+    assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
+    assert subjects(home, "a") == ["chore: sort"]

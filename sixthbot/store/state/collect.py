@@ -48,7 +48,7 @@ class Collector:
     """Looks at one home, for one saving. `now` is in seconds of any clock that goes on over restarts.
 
     `tracked` are the paths below `.sixth` that git carries. `left_out` fills with files that are too long to travel,
-    `seen_again` with rows of files whose content is as it was saved.
+    `seen_again` with rows of files whose content is as it was saved, `postponed` with paths to look at once more.
     """
 
     home: str
@@ -57,6 +57,7 @@ class Collector:
     tracked: Collection[str] = ()
     left_out: list[str] = field(default_factory=list)
     seen_again: list[Row] = field(default_factory=list)
+    postponed: list[str] = field(default_factory=list)
     _issues: dict[str, str] = field(default_factory=dict)
     _there: set[str] = field(default_factory=set)
 
@@ -79,8 +80,15 @@ class Collector:
             if status is not None:
                 there.add(spot.key)
                 yield from self._look(path, status, sure=True)
+        # what the bot wrote and somebody else took away: perhaps just now, and all of it; a later look tells
+        taken = {spot.key for path, spot in spots.items() if not paths[path]} - there
+        doubtful = any(key.startswith(("issues/", "inbox/rejected/")) for key in taken)
         for path, spot in spots.items():
-            if paths[path] and spot.key not in there and not os.path.lexists(f"{self.home}/{path}"):
+            if not paths[path] or spot.key in there or os.path.lexists(f"{self.home}/{path}"):
+                continue
+            if doubtful and spot.key.startswith("inbox/"):
+                self.postponed.append(path)  # it became what is not there: without either it would be lost
+            elif spot.key not in taken:
                 yield from self._gone(spot, path)
         if "queue/.spent" in paths or any(path.startswith("queue/") for path in paths):
             yield from self._spent()
