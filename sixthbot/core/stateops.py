@@ -24,7 +24,6 @@ LINE_LIMIT = 64 << 10
 COUNT_LIMIT = 1 << 53
 """No clock and no count goes beyond: other programs read JSON numbers as doubles."""
 
-_ACTOR = re.compile(r"a[0-9a-f]{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"[0-9]{4}-[0-9TZ:.+-]{1,40}")
@@ -128,11 +127,6 @@ def parse_batch(data: bytes, *, actor: str) -> Iterator[Op]:
 def batch_of(ops: Iterable[Op]) -> bytes:
     """Return operations as the bytes of one file of a log."""
     return b"".join(line_of(op) + b"\n" for op in ops)
-
-
-def is_actor(text: str) -> bool:
-    """Tell whether a text has the form of an actor's id."""
-    return _ACTOR.fullmatch(text) is not None
 
 
 def kept_key(op: Op) -> str:

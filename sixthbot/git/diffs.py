@@ -91,12 +91,6 @@ def added_lines(git: Git, old: Oid, new: Oid) -> dict[str, frozenset[int]]:
     return {name: frozenset(lines) for name, lines in found.items()}
 
 
-def range_paths(git: Git, old: Oid | None, new: Oid) -> list[str]:
-    """Return the paths that differ from `old` to `new`; a renamed file counts with both."""
-    done = git.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", *_PLAIN, *_ends(old, new))
-    return done.text.split("\0")[:-1]
-
-
 def patch(git: Git, old: Oid | None, new: Oid) -> bytes:
     """Return the patch from `old` to `new`, without colour."""
     done = git.run(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sixthbot.git.diffs import FileChange, beginning, numstat, patch, range_paths
+from sixthbot.git.diffs import FileChange, beginning, numstat, patch
 from tests.git.helpers import git_of, oid
 
 if TYPE_CHECKING:
@@ -41,20 +41,17 @@ def test_counts_renames_binaries_and_odd_names(repo: RepoDir) -> None:
         ),
         "new": FileChange(path="new", added=2, deleted=0, status="A", binary=False),
     }
-    assert set(range_paths(git_of(repo), old, new)) == {*changes, "move me"}
 
 
 def test_a_first_commit_is_compared_with_nothing(repo: RepoDir) -> None:
     head = oid(repo.head())
     assert [change.status for change in numstat(git_of(repo), None, head)] == ["A"]
-    assert range_paths(git_of(repo), None, head) == ["README.md"]
     assert b"+# A small thing" in patch(git_of(repo), None, head)
 
 
 def test_equal_commits_differ_in_nothing(repo: RepoDir) -> None:
     head = oid(repo.head())
     assert numstat(git_of(repo), head, head) == []
-    assert range_paths(git_of(repo), head, head) == []
     assert patch(git_of(repo), head, head) == b""
 
 
