@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +30,13 @@ def test_every_repair_of_the_table_is_there(name: str) -> None:
     repair = registry.find_repair(name)
     assert repair is not None
     assert (repair.name, bool(repair.summary)) == (name, True)
+
+
+def test_every_action_is_held_to_know_no_other() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (apart,) = (one["modules"] for one in contracts if one["type"] == "independence")
+    assert set(apart) == {registry.get(name).run.__module__ for name in registry.names()}
 
 
 def test_an_unknown_action_is_an_error_with_a_suggestion() -> None:
