@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.markdown import code
+from sixthbot.insight.source import source_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def _functions(path: str, data: bytes) -> Iterator[Function]:
 
     if len(data) > _SIZE_LIMIT:
         raise ValueError("too long to measure")
-    text = data.decode("utf-8-sig")
+    text = source_text(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in somebody's source are not ours to report
         blocks = cc_visit(text)

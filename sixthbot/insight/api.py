@@ -12,8 +12,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from sixthbot.core.filekinds import FileKind, kind_of
+from sixthbot.core.names import clean_line
 from sixthbot.git.scratch import scratch_folder
 from sixthbot.git.trees import EXECUTABLE, REGULAR, list_tree, read_blobs
+from sixthbot.insight.source import source_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -90,11 +92,27 @@ def compare_api(git: Git, old: Oid, new: Oid, changed: Sequence[str]) -> ApiRepo
     if sum(len(data) for side in sides for data in side.values()) > 2 * _BYTES_LIMIT:
         return ApiReport(reason="the packages are too large")
     unread = tuple(sorted({path for side in sides for path, data in side.items() if not _parses(data)}))
-    kept = [{path: data for path, data in side.items() if path not in unread} for side in sides]
+    # griffe reads UTF-8 and nothing else
+    kept = [
+        {path: source_text(data).encode() for path, data in side.items() if path not in unread}
+        for side in sides
+    ]
     # a package whose face does not parse on one side would look as if all of it was added or removed
     whole = [package for package in packages if not any(_is_face(package, path) for path in unread)]
-    changes = sorted({change for package in whole for change in _compare(package, kept[0], kept[1])})
-    return ApiReport(packages=tuple(package.name for package in whole), changes=tuple(changes), unread=unread)
+    changes, reason = _changes(whole, kept)
+    names = () if reason else tuple(package.name for package in whole)
+    return ApiReport(packages=names, changes=changes, unread=unread, reason=reason)
+
+
+def _changes(
+    packages: Sequence[Package], sides: Sequence[Mapping[str, bytes]]
+) -> tuple[tuple[ApiChange, ...], str]:
+    """Return what differs in some packages, in order, or nothing and why they could not be compared."""
+    try:
+        found = {change for package in packages for change in _compare(package, sides[0], sides[1])}
+    except _odd_code() as error:
+        return (), f"griffe cannot compare it: {clean_line(str(error) or type(error).__name__)}"
+    return tuple(sorted(found)), ""
 
 
 def packages_of(sources: Iterable[str], files: set[str]) -> list[Package]:
@@ -165,6 +183,15 @@ def _parses(data: bytes) -> bool:
     return True
 
 
+def _odd_code() -> tuple[type[Exception], ...]:
+    """Return what griffe raises at code that nobody thought of; a draft is worth more than its paragraph on interfaces."""
+    import griffe  # noqa: PLC0415 - an extra, and slow to load
+
+    return (
+        griffe.GriffeError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    )  # fmt: skip
+
+
 def _compare(package: Package, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[ApiChange]:
     sides = [{path: data for path, data in side.items() if package.holds(path)} for side in (old, new)]
     if not all(any(_is_face(package, path) for path in side) or len(side) > 0 for side in sides):
@@ -213,7 +240,8 @@ def _differences(old: Any, new: Any) -> Iterator[ApiChange]:
     before, after = _public(old), _public(new)
     broken: dict[str, list[Any]] = {}
     for breakage in griffe.find_breaking_changes(old, new):
-        broken.setdefault(breakage.obj.path, []).append(breakage)
+        if not _is_everything(breakage.obj):
+            broken.setdefault(breakage.obj.path, []).append(breakage)
     for name, breakages in broken.items():
         kinds = {breakage.kind for breakage in breakages}
         if griffe.BreakageKind.OBJECT_REMOVED in kinds:
@@ -244,6 +272,8 @@ def _values(breakage: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):  # of base classes
+        return ", ".join(map(_shown, value))
     text = str(getattr(value, "path", None) or getattr(value, "value", value))
     return "" if " object at 0x" in text or "<" in text else text[:120]
 
@@ -252,13 +282,18 @@ def _public(root: Any) -> dict[str, Any]:
     """Return everything public below a module by its path; a name that another module lends is not followed."""
     found: dict[str, Any] = {root.path: root}
     for member in root.members.values():
-        if not member.is_public:
+        if not member.is_public or _is_everything(member):
             continue
         if member.is_alias:
             found[member.path] = member
         elif member.path not in found:
             found |= _public(member) if member.is_module or member.is_class else {member.path: member}
     return found
+
+
+def _is_everything(member: Any) -> bool:
+    """Tell whether a member stands for an `import *` from somewhere that cannot be read; griffe calls it `where/*`."""
+    return str(member.name).endswith("/*")
 
 
 def _signature(thing: Any) -> str:

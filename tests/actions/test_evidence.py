@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from sixthbot.actions.complexity import measure_file
 from sixthbot.actions.forecasting import foresee, keep
 from sixthbot.actions.markdown import inline, quote
 from sixthbot.core.names import Oid
+from sixthbot.insight.api import compare_api
+from tests.git.helpers import git_of, oid
 
 if TYPE_CHECKING:
     from tests.actions.workshop import Workshop
+    from tests.support.repos import RepoDir
 
 OLD = "def keep(a):\n    return a\n\n\ndef gone():\n    return 1\n"
 NEW = "def keep(a, b):\n    if a:\n        return b\n    return a\n\n\nclass New:\n    pass\n"
@@ -156,6 +160,34 @@ def test_without_griffe_it_is_said_that_nothing_was_compared(
     assert "The public interface was not compared: griffe is not installed (the extra \\`api\\`)." in text
     assert "Not counted: broken interface (not compared)." in text
     assert "## Public interface" not in text
+
+
+def test_interfaces_of_odd_sources_are_compared_and_never_end_a_draft(
+    repo: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latin = "# coding: latin-1\nNAME = 'caf\xe9'\n".encode("latin-1")
+    face = latin + b"class Old: ...\nclass Kept(Old, object): ...\n"
+    before = oid(repo.commit("one", {"pack/__init__.py": face}))
+    face = latin + b"from elsewhere import *\nclass Kept(object): ...\ndef new(a): ...\n"
+    after = oid(repo.commit("two", {"pack/__init__.py": face}))
+    found = compare_api(git_of(repo), before, after, ["pack/__init__.py"])
+    assert (found.packages, found.unread, found.reason) == (("pack",), (), "")
+    assert [(one.name, one.kind, one.detail) for one in found.changes] == [
+        ("pack.Kept", "changed", "base class was removed: Old, object is now object"),
+        ("pack.Old", "removed", ""),
+        ("pack.new", "added", "(a)"),
+    ]
+    functions = measure_file("a.py", latin + b"def f(): ...\n")
+    assert functions is not None
+    assert [one.name for one in functions] == ["f"]
+
+    def broken(*_: object) -> NoReturn:
+        raise KeyError("a name that nobody thought of")
+
+    monkeypatch.setattr("griffe.find_breaking_changes", broken)
+    odd = compare_api(git_of(repo), before, after, ["pack/__init__.py"])
+    assert (odd.packages, odd.changes) == ((), ())
+    assert odd.reason == "griffe cannot compare it: 'a name that nobody thought of'"
 
 
 TEMPLATE = """<!-- Tell us what you did -->
