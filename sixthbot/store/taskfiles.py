@@ -234,7 +234,7 @@ class TaskFiles:
         name = path.rpartition("/")[2]
         ending, running = name.partition("-")[2], f"{self.root}/running"
         for worker in folder_names(running):
-            for other in os.listdir(f"{running}/{worker}"):
+            for other in task_names(f"{running}/{worker}"):  # the folder may be gone by now
                 twin = f"{running}/{worker}/{other}"
                 if other.endswith(ending) and twin != path and self.load(twin) is not None:
                     return True

@@ -15,7 +15,7 @@ from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError
 from sixthbot.core.lifecycle import step
 from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Task, Waiting
-from sixthbot.store import taskfile
+from sixthbot.store import taskfile, taskfiles
 from sixthbot.store.idset import IdSet
 from sixthbot.store.known import KnownIds
 from sixthbot.store.queue import Queue
@@ -67,6 +67,14 @@ def test_a_task_is_put_once_whatever_became_of_it(queue: Queue) -> None:
     assert queue.settle(running, step(running, lifecycle.Succeeded(), START))
     assert not queue.put(task)
     assert not Queue(queue.root, "process").put(task)
+
+
+def test_a_claim_goes_on_where_the_folder_of_another_worker_goes_meanwhile(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.put(make_task())
+    monkeypatch.setattr(taskfiles, "folder_names", lambda _folder: ["gone-by-now", "w1"])
+    assert claimed(queue).state == Running("w1")
 
 
 def test_another_process_knows_what_was_put_since_it_started(root: Path) -> None:
