@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.core.events import EventKind, make_event
@@ -186,13 +186,14 @@ class Looks:
         if tips is None:
             return None  # another process is at it; no branch known is not the same as no branch there
         parked = frozenset(task_names(services.places.queue / "parked"))
-        if (tips, in_use, parked) != self._followed:
-            housekeeping.take_up_commits(services, tips, in_use)
-            self._stacks.look(services, tips)
-        if in_use != self._followed[1]:
-            hasten(services)
+        with ExitStack() as then:  # done from the last to the first, whatever fails before
+            then.callback(housekeeping.clean_up, services, tips, in_use)
+            if in_use != self._followed[1]:
+                then.callback(hasten, services)
+            if (tips, in_use, parked) != self._followed:
+                then.callback(self._stacks.look, services, tips)
+                housekeeping.take_up_commits(services, tips, in_use)
         self._followed = (tips, in_use, parked)
-        housekeeping.clean_up(services, tips, in_use)
         return None
 
     def _foresee(self, services: Services) -> float | None:

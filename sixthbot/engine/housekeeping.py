@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.branches import handed_over, subtask_number
 from sixthbot.actions.moving import move_as_operation
-from sixthbot.core.errors import RefMoved, UsageError
+from sixthbot.core.errors import RefMoved, SixthError, UsageError
 from sixthbot.core.events import EventKind
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, Oid, parse_oid
@@ -37,8 +37,10 @@ def take_up_commits(services: Services, tips: Mapping[str, Oid], in_use: Collect
     """Answer for people whose commits name the subtask that waits; return the issues that go on.
 
     `tips` are all branches by full ref name, `in_use` those that are checked out: there somebody is still at work.
+    Where git fails over one issue, the others go on first; then that is raised.
     """
-    answered = []
+    answered: list[str] = []
+    failure: SixthError | None = None
     for task in services.store.queue.all(states=("parked",)):
         if not (isinstance(task.state, Parked) and task.state.kind == "subtask" and task.issue):
             continue
@@ -47,6 +49,10 @@ def take_up_commits(services: Services, tips: Mapping[str, Oid], in_use: Collect
                 answered.append(task.issue)
         except UsageError:
             continue  # its files are gone or damaged, as `doctor` says; the other issues go on
+        except SixthError as error:
+            failure = error
+    if failure is not None:
+        raise failure
     return answered
 
 

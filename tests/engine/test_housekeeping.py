@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,18 +53,21 @@ def test_commits_count_as_handed_over_once_the_last_one_names_a_subtask(home: Ho
     assert home.store.issues.record("one").status is IssueStatus.IN_REVIEW
 
 
-@pytest.mark.parametrize("harm", ["record", "folder"])
+@pytest.mark.parametrize("harm", ["record", "folder", "commit"])
 def test_one_damaged_issue_does_not_hold_up_the_others(home: Home, tmp_path: Path, harm: str) -> None:
     waiting(home, "bad", "good")
     folder = home.places.issues / "bad"
     if harm == "record":
         (folder / "issue.toml").write_text("not = [toml")
+    elif harm == "commit":  # as after a rebase by hand and a `git gc`
+        home.store.issues.change_record("bad", partial(replace, base_commit="1" * 40))
+        commit_on(home, "sixth/bad", tmp_path / "b", "feat: b\n\nSixth-Subtask: 1\n")
     else:
         folder.rename(tmp_path / "gone")
     commit_on(home, "sixth/good", tmp_path / "a", "feat: a\n\nSixth-Subtask: 1\n")
     home.bot().run()
     assert home.store.issues.record("good").status is IssueStatus.IN_REVIEW
-    assert "bot.trouble" not in home.kinds()
+    assert ("bot.trouble" in home.kinds()) is (harm == "commit")  # git may find it the next time
 
 
 def test_a_commit_that_came_before_its_task_was_parked_is_taken_up(home: Home, tmp_path: Path) -> None:
