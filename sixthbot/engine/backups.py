@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import RefMoved
-from sixthbot.core.times import parse_time
+from sixthbot.core.errors import ConfigError, RefMoved
+from sixthbot.core.times import parse_sortable, parse_time
 from sixthbot.git.refs import RefMove, list_refs, move_refs
 from sixthbot.store.operations import BACKUP
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from sixthbot.engine.services import Services
 
@@ -31,8 +31,12 @@ def expire_operations(services: Services, *, keep: timedelta) -> int:
     if not old:
         return 0
     backups = list_refs(git, (BACKUP,)).ids
-    kept = {f"{BACKUP}{one.id}/" for one in store.operations.list()} - {f"{BACKUP}{one.id}/" for one in old}
-    going = [ref for ref in backups if "/".join(ref.split("/", 4)[:4]) + "/" not in kept]
+    known, over_long = {one.id for one in store.operations.list()}, {one.id for one in old}
+    going = [
+        ref
+        for ref in backups
+        if (one := ref.split("/")[3]) in over_long or (one not in known and _made_before(one, cutoff))
+    ]
     for start in range(0, len(going), _TOGETHER):
         moves = [RefMove(ref, backups[ref], None) for ref in going[start : start + _TOGETHER]]
         try:
@@ -44,3 +48,11 @@ def expire_operations(services: Services, *, keep: timedelta) -> int:
         if not any(ref in here for ref, _, _ in operation.refs):
             store.operations.forget(operation.id)
     return len(going)
+
+
+def _made_before(operation_id: str, moment: datetime) -> bool:
+    """Tell from its id whether an operation is that old: the record of one may be damaged, or gone with `.sixth`."""
+    try:
+        return parse_sortable(operation_id.partition("-")[0]) < moment
+    except ConfigError:
+        return False

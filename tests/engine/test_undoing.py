@@ -125,7 +125,23 @@ def test_old_backups_go_and_records_of_branches_that_are_no_more(repo: RepoDir, 
     kept, gone = move(scene, (ONE, first, second)), move(scene, (TWO, first, second))
     assert expire_operations(scene.services, keep=timedelta(days=1)) == 0
     repo.git("branch", "-D", "two")
-    assert expire_operations(scene.services, keep=timedelta(0)) == 2
+    third = move(scene, (ONE, second, first))
+    record = scene.services.places.operations / f"{third.id}.json"
+    whole = record.read_bytes()
+    record.write_bytes(b"torn")
+    old = replace(
+        third,
+        id="20200101T000000000Z-aaaaaa",
+        time="2020-01-01T00:00:00Z",
+        refs=(("refs/heads/x", None, first),),
+    )
+    scene.services.store.operations.begin(old)
+    scene.services.store.operations.finish(old.id)
+    assert (
+        expire_operations(scene.services, keep=timedelta(days=1)) == 0
+    )  # what is young stays, told of or not
+    record.write_bytes(whole)
+    assert expire_operations(scene.services, keep=timedelta(0)) == 3
     assert backups(repo) == {}
     ids = [one.id for one in scene.services.store.operations.list()]
     assert kept.id in ids
