@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _LINE = re.compile(
-    rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^<>]*) <([^<>]*)> ([0-9]{1,12}) [+-][0-9]{4}\t(.*)"
+    rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^<>]*) <([^<>]*)> ([0-9]{1,11}) [+-][0-9]{4}\t(.*)"
 )
 _OWN_NAME, _OWN_EMAIL, _OWN_WORD = b"sixthbot", b"sixthbot@localhost", b"sixthbot: "
 _RENAMED = re.compile(rb"Branch: (?:renamed|copied) (refs/heads/\S+) to (refs/heads/\S+)")

@@ -35,6 +35,12 @@ def test_its_own_moves_come_oldest_first_with_the_reason_and_the_time() -> None:
     )
 
 
+def test_a_time_beyond_all_calendars_is_no_move() -> None:
+    assert tips(MADE.replace("1700000000", "999999999999") + line(ONE, TWO, BOT, "sixthbot: on")) == [
+        (REF, ONE, TWO)
+    ]
+
+
 @pytest.mark.parametrize(
     "forged",
     [
