@@ -168,22 +168,6 @@ def resume_parked(
     return resumed
 
 
-def retry_task(services: Services, task: Task) -> Task:
-    """Bring a waiting, parked or failed task back with clean counts; return it as it is then.
-
-    Raise IllegalTransition for another state, UsageError when it moved on meanwhile.
-    """
-    after = lifecycle.step(task, lifecycle.Retried(), services.clock())
-    if not services.store.queue.settle(task, after):
-        raise UsageError(
-            f"task {task.id} is not {task.state.name} any more", hint=f"sixthbot queue show {task.id}"
-        )
-    services.store.journal.append(
-        "task.retried", "tried again on a person's word", **became("task.retried", after, task)
-    )
-    return after
-
-
 def cancel_task(services: Services, task: Task) -> Task | None:
     """Cancel a task; return it as it is then (a running one ends within a second), None when it was over."""
     return cancel(services, task, reason="a person does not want it")

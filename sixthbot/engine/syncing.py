@@ -45,7 +45,6 @@ class Synced:
     merged: Merged = field(default_factory=Merged)
     carried: Carried = field(default_factory=Carried)
     sent: int = 0
-    pushed: int = 0
     left_out: tuple[str, ...] = ()
 
 
@@ -95,7 +94,6 @@ def _sync(services: Services, remote: Remote, *, root: str, branches: bool, dry_
         moves = _bring_together(services, state, remote, there, result, root=root, branches=branches)
         if not moves or send(services.repo.git, remote, moves):
             _read_back(services, remote, moves)
-            result.pushed = len([1 for ref, _, _ in moves if ref != STATE])
             return result
     raise WorkFailed(
         f"others pushed their state to {remote.name} at the same moment, {_TRIES} times",

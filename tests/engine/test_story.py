@@ -127,7 +127,9 @@ class Story(RuleBasedStateMachine):
             "pause": lambda task: steering.pause(services.store, task, now),
             "resume": lambda task: steering.resume(services.store, task, now),
             "defer": lambda task: steering.defer(services.store, task, now + DELAY, now),
-            "retry": lambda task: answers.retry_task(services, task),
+            "retry": lambda task: steering.told(
+                services.store, task, lifecycle.Retried(), now, kind="task.retried", message="tried again"
+            ),
             "cancel": lambda task: admit.cancel(services, task, reason="enough"),
         }
         task = self.pick(number)

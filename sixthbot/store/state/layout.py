@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.stateops import is_key
 from sixthbot.core.text import is_issue_id
+from sixthbot.store.counting import LANES
 from sixthbot.store.journal import PACKED
 from sixthbot.store.taskform import FILE_NAME
 
@@ -37,10 +38,8 @@ SETTINGS = ("config.toml", "rules/", "templates/")
 """What people edit to tell the bot how to work; it travels only where git does not carry it."""
 
 _TASK_FILE = re.compile(FILE_NAME)
-_LANES = ("critical", "high", "normal", "low")
-_TASK_FOLDERS = (*(f"ready/{lane}" for lane in _LANES), "waiting", "parked", "failed", "done")
+_TASK_FOLDERS = (*(f"ready/{lane}" for lane in LANES), "waiting", "parked", "failed", "done")
 _DRAFT_ISSUE = re.compile(rb'^issue = "([^"\\]{1,64})"', re.MULTILINE)
-_READY_DEPTH, _RUNNING_DEPTH, _STATE_DEPTH = 4, 4, 3
 
 
 class Spot(NamedTuple):
@@ -70,7 +69,7 @@ def _queue_spot(parts: list[str]) -> Spot | None:
     key = f"queue/{parts[-1]}"
     match parts[1:-1]:
         case ["ready", lane]:
-            return Spot(key, f"ready/{lane}") if lane in _LANES else None
+            return Spot(key, f"ready/{lane}") if lane in LANES else None
         case ["running", _]:
             return Spot(key, "running")
         case [("waiting" | "parked" | "failed" | "done") as state]:
