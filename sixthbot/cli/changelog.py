@@ -110,7 +110,7 @@ class _Opened:
 def _open(session: Session, chosen: _Options) -> _Opened:
     from sixthbot.actions.changelog_places import changelog_file, require_no_fragments  # noqa: PLC0415 - lazy, see app
     from sixthbot.actions.full_changelog import read_changelog  # noqa: PLC0415 - lazy, see app
-    from sixthbot.git.history import told_by  # noqa: PLC0415 - lazy, see app
+    from sixthbot.git.history import told_by, was_there  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.refs import resolve  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.run import Git  # noqa: PLC0415 - lazy, see app
     from sixthbot.store.paths import locate, work_tree  # noqa: PLC0415 - lazy, see app
@@ -121,7 +121,11 @@ def _open(session: Session, chosen: _Options) -> _Opened:
     if tip is None:
         raise UsageError("there is no commit yet", hint="a changelog tells about commits")
     git = Git(places.git_dir)
-    wanted, file = _wanted(places, [_below(top, session.start, path) for path in chosen.paths])
+    paths = [_below(top, session.start, path) for path in chosen.paths]
+    for path in paths:
+        if not was_there(git, tip=tip, path=path):
+            raise UsageError(f"--path {one_line(path, 80)!r}: no commit ever changed anything there")
+    wanted, file = _wanted(places, paths)
     if not file and (chosen.check or chosen.write):
         require_no_fragments(git, tip)
     file = file or changelog_file(git, tip)

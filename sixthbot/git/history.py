@@ -42,6 +42,20 @@ def touching(git: Git, *, tip: Oid, not_in: Sequence[Oid] = (), paths: Sequence[
     return frozenset(done.text.split())
 
 
+def was_there(git: Git, *, tip: Oid, path: str) -> bool:
+    """Tell whether any commit ever changed something in a file or folder."""
+    done = git.run(
+        "rev-list",
+        "--max-count=1",
+        str(tip),
+        "--",
+        path,
+        env={"GIT_LITERAL_PATHSPECS": "1"},
+        timeout=_TIMEOUT,
+    )
+    return bool(done.stdout)
+
+
 def told_by(git: Git, *, tip: Oid, file: str) -> frozenset[str]:
     """Return the commits whose story a changelog file does not owe: those that changed it, and all before it was begun."""
     done = git.run(

@@ -91,6 +91,8 @@ def test_parts_of_it(released: RepoDir) -> None:
         (["--since", "--exec=x"], "is no release in this history"),
         (["--path", "../x"], "leads out of the work tree"),
         (["--path", "."], "leave it out"),
+        (["--path", "nosuch"], "no commit ever changed anything there"),
+        (["--path=-x*"], "no commit ever changed anything there"),
         (["--check", "--unreleased"], "neither --unreleased nor --since"),
     ],
 )
