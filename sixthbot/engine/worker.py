@@ -34,6 +34,7 @@ from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
 from sixthbot.store.logs import write_report
+from sixthbot.store.paths import home_is_gone
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
     from sixthbot.core.lifecycle import Fact
     from sixthbot.core.tasks import State, Task
     from sixthbot.engine.services import Services
+    from sixthbot.store.paths import Places
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _DISK_WAIT = timedelta(seconds=30)
 _CONFIG_WAIT = timedelta(seconds=30)
 _LOCK_WAIT = timedelta(seconds=2)
+_REMOVAL = 2.0  # seconds
 _REASON_LIMIT = 500
 _LOOK = 0.05  # seconds between two looks of a task that waits to be alone
 _STATUSES_OF_A_TASK = {IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON, IssueStatus.IN_REVIEW}
@@ -196,12 +199,25 @@ class Worker:
             return lifecycle.Postponed(f"the disk does not take it: {error.strerror}", _DISK_WAIT)
         if isinstance(error, PermissionError):
             return self._failed(attempt, clean_line(f"not permitted: {error.filename}", limit=_REASON_LIMIT))
+        if isinstance(error, FileNotFoundError) and self._is_taken_away(attempt.services.places, error):
+            return lifecycle.Postponed("`.sixth` was taken away", _LOCK_WAIT)
         reason = clean_line(f"unexpected {type(error).__name__}: {error}", limit=_REASON_LIMIT)
         try:
             path = _report(attempt, error)
         except OSError:
             return self._failed(attempt, reason)
         return self._failed(attempt, f"{reason} (report: {path})")
+
+    def _is_taken_away(self, places: Places, error: FileNotFoundError) -> bool:
+        """Tell whether a file of the bot's is gone since somebody takes away all of them, which takes a moment."""
+        until = time.monotonic() + _REMOVAL
+        while str(error.filename).startswith(f"{places.home}/"):
+            if home_is_gone(places):
+                return True
+            if time.monotonic() > until:
+                break
+            time.sleep(_LOOK)
+        return False
 
     def _failed(self, attempt: Attempt, reason: str) -> Fact:
         rule = next((rule for rule in attempt.services.rules.rules if rule.name == attempt.task.rule), None)

@@ -13,6 +13,7 @@ from sixthbot.actions.base import Action, Args
 from sixthbot.core.errors import Locked, NeedsPerson, TryLater, UsageError, WorkFailed
 from sixthbot.core.events import make_event
 from sixthbot.core.tasks import Outcome
+from sixthbot.store.paths import HOME_MARK
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context
@@ -50,6 +51,9 @@ def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
                 _at_item(ctx, Path(args.record), item)
                 items.keep(item.upper())
             return Outcome({"results": items.results, "resumed": items.resumed})
+        case "taken":
+            (ctx.store.places.sixth / HOME_MARK).unlink()
+            return Outcome({"lost": (ctx.store.places.sixth / "lost").read_text()})
         case "spin":
             while True:
                 ctx.check_cancelled()

@@ -108,6 +108,15 @@ def test_what_needs_a_person_is_parked_with_reason_and_hint(repo: RepoDir) -> No
     assert scene.perform().state == Parked("subtask", "somebody has to look", "look")
 
 
+def test_a_file_that_is_gone_with_all_of_sixth_is_no_mistake_of_the_program(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(do=(probe("taken"),), retries=0))
+    scene.admit()
+    state = scene.perform().state
+    assert isinstance(state, Waiting)
+    assert state.reason == "`.sixth` was taken away"
+    assert not list(scene.services.places.logs.glob("bug-*.txt"))
+
+
 def test_a_mistake_in_the_program_becomes_a_report_and_the_worker_lives_on(repo: RepoDir) -> None:
     scene = Scene(repo.path, rule(do=(probe("bug"),), retries=0), rule("other", on="hook.x"))
     scene.admit()
