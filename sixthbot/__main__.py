@@ -24,12 +24,26 @@ def main() -> int:
             _start_run(notes)
         # nothing is open and nothing was printed; an orderly end would cost a fifth of the whole call
         os._exit(0)
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_closed_streams()
     try:
         from sixthbot.cli.app import main as command_line  # noqa: PLC0415 - costs ten times a hook's whole budget
 
         return command_line()
     except KeyboardInterrupt:  # while it was still loading: from then on it is heard there
         return _INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where a standard stream is closed, as git does: the first file opened would get its number."""
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:  # noqa: PLR2004 - stderr's
+        os.set_inheritable(number, True)  # noqa: FBT003 - positional by os
+        number = os.dup(number)
+    os.close(number)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _hook_call(argv: list[str]) -> tuple[str, list[str], str]:

@@ -62,11 +62,15 @@ def test(
     elif revision is not None:
         event = _commit_event(session, services, revision, branch)
     elif event_json is not None:
-        event = _read_event(services, sys.stdin.read(_LIMIT) if event_json == "-" else event_json)
+        event = _read_event(services, _given() if event_json == "-" else event_json)
     else:
         return _run_tables(session, services, as_json=as_json)
     _tell(session, services, event, as_json=as_json)
     return ExitCode.OK
+
+
+def _given() -> str:
+    return sys.stdin.buffer.read(_LIMIT).decode("utf-8", "replace")
 
 
 def _run_tables(session: Session, services: Services, *, as_json: bool) -> int:

@@ -112,7 +112,7 @@ def _ask(session: Session, count: int) -> None:
     session.out.talk("what these files name will be run on this machine, as you")
     try:
         agreed = click.confirm(f"trust {plural(count, 'file')}?", default=False, err=True)
-    except click.Abort:
+    except (click.Abort, UnicodeDecodeError):
         raise Refused("nobody said yes", hint="sixthbot trust --yes, after sixthbot trust --show") from None
     if not agreed:
         raise Refused("not trusted", hint="tasks that need it stay parked")

@@ -46,6 +46,33 @@ def said_until(child: subprocess.Popen[str], words: str) -> str:
     return said
 
 
+def test_closed_streams_are_as_empty_ones(home: RepoDir) -> None:
+    for line in ("status >&-", "new Tidy --body-file - <&-", "run <&- >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m sixthbot {line}', sys.executable],
+            cwd=home.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert not list((home.path / ".sixth/local/logs").glob("bug-*"))
+
+
+def test_what_is_typed_in_no_known_encoding_is_no_answer(home: RepoDir) -> None:
+    (home.path / ".sixth/config.toml").write_text('[check]\nrun = [["true"]]\n')
+    for line, code in (("trust", 4), ("rules test --event -", 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "sixthbot", *line.split()],
+            cwd=home.path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"},
+            input=b"\xff\n",
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, b"unexpected" in done.stderr) == (code, False), done.stderr
+
+
 def test_run_with_nothing_to_do_says_so(home: RepoDir) -> None:
     said = sixthbot("run", cwd=home.path)
     assert (said.code, said.out) == (0, "1 event; tasks: none\n") or said.out == "0 events; tasks: none\n"
