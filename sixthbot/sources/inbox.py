@@ -226,13 +226,14 @@ def issue_event(record: IssueRecord, issue: Issue, *, time: datetime) -> Event:
 
 
 def forgotten_issues(store: Store, *, known: Collection[str], now: datetime) -> list[Event]:
-    """Return events for accepted issues that nothing was ever done about: a crash came right after the acceptance.
+    """Return events for accepted issues that are open and have no task: a crash came right after the acceptance.
 
+    Or `.sixth` was taken away then and brought back as it was before the task was saved; a branch may be there already.
     `known` are the ids of issues that have a task, or that no rule wanted.
     """
     events = []
     for record in store.issues.list():
-        if record.id in known or record.branch or record.status is not IssueStatus.OPEN:
+        if record.id in known or record.status is not IssueStatus.OPEN:
             continue
         try:
             issue = parse_issue(store.issues.issue_text(record.id), record.file_name)

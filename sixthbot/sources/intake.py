@@ -103,7 +103,7 @@ class Intake:
         """Let in what an earlier process took from the inbox and died before letting in."""
         unwanted = set(_unwanted(store))
         events = forgotten_issues(store, known=unwanted, now=now)
-        # few issues have no branch, and of many tasks' files only the bytes are looked at
+        # few issues are open and not waiting, and of many tasks' files only the bytes are looked at
         known = {task.issue for task in store.queue.about({str(event.fields["id"]) for event in events})}
         self.let_in(store, [event for event in events if event.fields["id"] not in known])
 

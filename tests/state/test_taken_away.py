@@ -6,13 +6,14 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core.issues import IssueStatus
 from sixthbot.engine.rebuild import bring_back
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
@@ -346,5 +347,15 @@ def test_a_record_that_was_written_as_all_was_taken_away_does_not_stand_for_its_
     assert sixthbot("run", cwd=home.repo.path).code == 0
     assert home.store.issues.issue_text("a") == ISSUE.format(id="a").encode()
     assert [path.name for path in home.places.issues.iterdir()] == ["a"]
+    assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
+    assert subjects(home, "a") == ["chore: sort"]
+
+
+def test_an_issue_whose_task_was_not_saved_gets_it_again(home: Home) -> None:
+    accepted_only(home)
+    for path in home.store.queue.paths_of(next(task.id for task in home.tasks() if task.issue == "a")):
+        Path(path).unlink()
+    home.store.issues.change_record("a", lambda now: replace(now, status=IssueStatus.OPEN))
+    assert sixthbot("run", cwd=home.repo.path).code == 0
     assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
     assert subjects(home, "a") == ["chore: sort"]
