@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sixthbot.git.run import Durability
+    from sixthbot.git.surroundings import Durability
 
 
 @dataclass(frozen=True, slots=True)

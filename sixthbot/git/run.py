@@ -11,58 +11,29 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from sixthbot.core.errors import GitFailed, TookTooLong, UsageError
 from sixthbot.core.names import clean_line
 from sixthbot.core.shown import masked
 from sixthbot.git.held import shared
 from sixthbot.git.settings import current, guard
+from sixthbot.git.surroundings import OFFLINE_ENVIRONMENT, OWN_ENVIRONMENT, settings_for, without_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-Durability: TypeAlias = Literal["power", "process"]
-"""What written objects and refs survive: a power cut, or only the end of the process."""
+    from sixthbot.git.surroundings import Durability
 
 _log = logging.getLogger("sixthbot.git")
 
 OLDEST = (2, 38)
 """The first git whose merge-tree merges without a work tree."""
 
-_BASE_SETTINGS = (
-    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false",
-    "core.sparseCheckout=false", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false",
-    "core.quotePath=false", "core.safecrlf=false", "core.filesRefLockTimeout=2000",
-    "core.packedRefsTimeout=5000", "core.warnAmbiguousRefs=false",
-    "gc.auto=0", "maintenance.auto=false", "submodule.recurse=false", "fetch.recurseSubmodules=no",
-    "push.recurseSubmodules=no", "push.followTags=false", "push.gpgSign=false", "log.showSignature=false",
-    "commit.gpgSign=false", "tag.gpgSign=false", "color.ui=false", "i18n.commitEncoding=UTF-8",
-    "i18n.logOutputEncoding=UTF-8", "advice.addEmbeddedRepo=false",
-)  # fmt: skip
-_OFFLINE = ("protocol.allow=never",)
-_ONLINE = ("protocol.ext.allow=never",)
-# measured: without all of them a power cut loses acknowledged commits; an index is ours to throw away
-_FSYNC: Mapping[Durability, str] = {"power": "core.fsync=all,-index", "process": "core.fsync=none"}
-
 _POLITE = 2.0
 """Seconds that a git which is to end gets for it."""
 
-# Everything git reads from the environment goes, but where its programs and the user's settings are found ...
-_KEPT = frozenset({"GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
-# ... and, for the network, the user's own way there.
-_KEPT_ONLINE = ("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_")
-_OWN_ENVIRONMENT: Mapping[str, str] = {
-    "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true",
-    "SSH_ASKPASS_REQUIRE": "never", "GIT_EDITOR": "true", "GIT_SEQUENCE_EDITOR": "true", "GIT_PAGER": "cat",
-    "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_COMMITTER_NAME": "sixthbot", "GIT_COMMITTER_EMAIL": "sixthbot@localhost",
-    "GIT_AUTHOR_NAME": "sixthbot", "GIT_AUTHOR_EMAIL": "sixthbot@localhost",
-}  # fmt: skip
-# A repository can allow single protocols (`protocol.file.allow`), and a read of an object that a partial clone lacks then
-# starts what `remote.*.uploadpack` or `core.sshCommand` names; against the environment its settings say nothing.
-_OFFLINE_ENVIRONMENT: Mapping[str, str] = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 # commands that put content through the repository's own filters and merge drivers
 _RUNS_PROGRAMS = frozenset({"add", "checkout", "merge-tree", "read-tree", "reset", "status", "worktree"})
 
@@ -160,9 +131,9 @@ class Git:
         Whoever asks for it ends it, and holds what is returned until then: without it the process is ended.
         """
         command, environment, place = self._call(args, env=env, write=write)
-        environment = {**_OWN_ENVIRONMENT, **environment}
+        environment = {**OWN_ENVIRONMENT, **environment}
         return _git_class()(str(place)).execute(
-            [*_without_foreign(environment, network=False), *prefix, "git", *command],
+            [*without_foreign(environment, network=False), *prefix, "git", *command],
             istream=subprocess.PIPE,
             as_process=True,
             shell=False,
@@ -182,14 +153,10 @@ class Git:
         network: bool = False,
     ) -> tuple[list[str], dict[str, str], Path | str]:
         """Return the arguments, the environment and the folder for a command on this repository."""
-        settings = (
-            *_BASE_SETTINGS,
-            *(_ONLINE if network else _OFFLINE),
-            *([_FSYNC[self.durability]] if write else []),
-        )
+        settings = settings_for(network=network, durability=self.durability if write else None)
         environment = {**self._place(cwd), **self._guard(args, cwd), **(env or {})}
         if not network:
-            environment |= _OFFLINE_ENVIRONMENT
+            environment |= OFFLINE_ENVIRONMENT
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
         command = [part for setting in settings for part in ("-c", setting)]
@@ -270,7 +237,7 @@ def execute(
 ) -> Result:
     """Run git without choosing a repository for it; everything but opening one goes through `Git.run`."""
     git_class = _git_class()
-    environment, began = {**_OWN_ENVIRONMENT, **env}, time.monotonic()
+    environment, began = {**OWN_ENVIRONMENT, **env}, time.monotonic()
     if not os.path.isdir(cwd):  # noqa: PTH112 - a plain look; GitPython would go on in our own folder
         raise GitFailed(f"git {_subcommand(args)} cannot run: {cwd} is not there")
     try:
@@ -278,7 +245,7 @@ def execute(
             given.write(stdin)
             given.seek(0)
             started = git_class(str(cwd)).execute(
-                [*_without_foreign(environment, network=network), "git", *args],
+                [*without_foreign(environment, network=network), "git", *args],
                 istream=given if stdin else None,
                 # its own way to wait leaves a thread behind when Ctrl-C comes, which keeps us until the time is up
                 as_process=True,
@@ -343,20 +310,6 @@ def _position(args: Sequence[str]) -> int:
     while position < len(args) and args[position].startswith("-"):
         position += 2 if args[position] == "-c" else 1
     return position
-
-
-def _without_foreign(own: Mapping[str, str], *, network: bool) -> list[str]:
-    """Return the command prefix that takes foreign `GIT_*` variables away.
-
-    GitPython lays its environment over the process's own and cannot leave anything out of it.
-    """
-    prefixes = ("GIT_PYTHON_", *_KEPT_ONLINE) if network else ("GIT_PYTHON_",)
-    foreign = sorted(
-        name
-        for name in os.environ
-        if name.startswith("GIT_") and name not in own and name not in _KEPT and not name.startswith(prefixes)
-    )
-    return ["env", *(part for name in foreign for part in ("-u", name))] if foreign else []
 
 
 class Started(Protocol):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sixthbot.git.run import Durability
+    from sixthbot.git.surroundings import Durability
     from tests.simulation.machine import Machine
 
 _LOCKED = "fatal: Unable to create '{}.lock': File exists."

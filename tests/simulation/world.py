@@ -39,7 +39,7 @@ from tests.store.support import home
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sixthbot.git.run import Durability
+    from sixthbot.git.surroundings import Durability
 
 _CURSOR = "simulation"
 _SHM = "/dev/shm"
