@@ -129,7 +129,7 @@ def _refs_there(git: Git, target: PushTarget, *patterns: str, seconds: float) ->
         git, target, "ls-remote", "--quiet", "--end-of-options", target.url, *patterns, seconds=seconds
     )
     if done.status:
-        raise said_no(target.remote, "push", done, again=_AGAIN)
+        raise said_no(target.remote, "ls-remote", done, again=_AGAIN)
     lines = (line.partition("\t") for line in done.lines)
     return {ref: Oid(oid) for oid, _, ref in lines if is_oid(oid)}
 
