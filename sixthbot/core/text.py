@@ -49,15 +49,24 @@ def is_issue_id(text: str) -> bool:
 
 def is_branch_name(text: str) -> bool:
     """Tell whether git takes `text` for a branch, nothing can misread it, and a file can be named after it."""
-    # git check-ref-format, rules 3 to 5 and 9, and the two names a branch may not have
-    if not text or text in {"HEAD", "@"} or has_unsafe_characters(text):
-        return False
-    if any(part in text for part in (*" ~^:?*[\\", "..", "@{", "//", "/.", ".lock/")):
-        return False
-    if text.startswith(("/", "-", ".")) or text.endswith(("/", ".", ".lock")):
+    if text in {"HEAD", "@"} or not _is_ref_part(text):  # the two names a branch may not have
         return False
     # drafts and approvals are files named after the branch, and a file's name has at most 255 bytes
     return len(branch_file_stem(text).encode("utf-8", "surrogatepass")) <= _FILE_STEM_LIMIT
+
+
+def is_ref_name(text: str) -> bool:
+    """Tell whether git takes `text` for the full name of a ref; as a path below the git directory it stays there."""
+    return text.startswith("refs/") and _is_ref_part(text)
+
+
+def _is_ref_part(text: str) -> bool:
+    # git check-ref-format, rules 3 to 5 and 9
+    if not text or has_unsafe_characters(text):
+        return False
+    if any(part in text for part in (*" ~^:?*[\\", "..", "@{", "//", "/.", ".lock/")):
+        return False
+    return not (text.startswith(("/", "-", ".")) or text.endswith(("/", ".", ".lock")))
 
 
 def branch_file_stem(branch: str) -> str:

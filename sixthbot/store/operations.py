@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from sixthbot.core.errors import UsageError
-from sixthbot.core.names import short_hash
-from sixthbot.core.times import sortable
+from sixthbot.core.errors import SixthError, UsageError
+from sixthbot.core.names import parse_oid, short_hash
+from sixthbot.core.text import is_ref_name
+from sixthbot.core.times import parse_time, sortable
 from sixthbot.store.atomic import Durability, point, remove
 from sixthbot.store.jsonfile import load_json, save_json
 from sixthbot.store.unchanged import Unchanged
@@ -88,7 +89,7 @@ class Operations:
         return operation
 
     def list(self) -> list[Operation]:
-        """Return all operations, oldest first; damaged ones are kept aside and left out."""
+        """Return all operations, oldest first; what is damaged or none is left out."""
         loaded = (
             self._seen.get(self._path(operation_id), partial(self._load, operation_id))
             for operation_id in self._ids()
@@ -122,9 +123,10 @@ class Operations:
     def _load(self, operation_id: str) -> Operation | None:
         data = load_json(self._path(operation_id))
         try:
-            return None if data is None else _from_json(data)
-        except (KeyError, TypeError, ValueError):
+            operation = None if data is None else _from_json(data)
+        except (KeyError, TypeError, ValueError, SixthError):
             return None
+        return operation if operation is not None and operation.id == operation_id else None
 
     def _path(self, operation_id: str) -> Path:
         return self._folder / f"{operation_id}.json"
@@ -141,18 +143,26 @@ class Operations:
 
 
 def _from_json(data: dict[str, Any]) -> Operation:
-    state = data["state"]
-    if state not in get_args(OperationState):
-        raise ValueError("not a state of an operation")
-    refs = tuple((str(ref), _oid(old), _oid(new)) for ref, old, new in data["refs"])
+    """Read an operation back, whose file may have come with the state of another clone: its refs become paths."""
+    state, name, time = data["state"], str(data["id"]), str(data["time"])
+    if state not in get_args(OperationState) or not _ID.fullmatch(name):
+        raise ValueError("not an operation")
+    parse_time(time)
+    refs = tuple((_ref(ref), _oid(old), _oid(new)) for ref, old, new in data["refs"])
     return Operation(
-        id=str(data["id"]), time=str(data["time"]), task=str(data["task"]), reason=str(data["reason"]),
+        id=name, time=time, task=str(data["task"]), reason=str(data["reason"]),
         refs=refs, state=state, undoes=str(data.get("undoes", "")), in_review=data.get("in_review") is True,
     )  # fmt: skip
 
 
+def _ref(value: Any) -> str:
+    if not isinstance(value, str) or not is_ref_name(value):
+        raise ValueError("not a ref")
+    return value
+
+
 def _oid(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else str(parse_oid(str(value)))
 
 
 def refs_in(operations: Sequence[Operation]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Done, Ready, Running
 from sixthbot.core.times import format_time
+from sixthbot.engine.backups import expire_operations
 from sixthbot.engine.recovery import Recovered, recover
 from sixthbot.git.refs import tip
 from sixthbot.store.locks import WorkerLease
@@ -176,6 +178,43 @@ def test_only_the_stale_lock_of_an_own_unfinished_operation_is_removed(repo: Rep
     assert recover(scene.services).locks == (str(mine),)
     assert not mine.exists()
     assert theirs.exists()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"refs": [["refs/../../poetry", None, "1" * 40]]},
+        {"refs": [["OUTSIDE/poetry", None, "1" * 40]]},
+        {"id": "../../../../poetry", "refs": [["", "1" * 40, None]]},
+        {"refs": [["refs/heads/x", "1\ndelete refs/heads/main", None]]},
+        {"time": "never"},
+    ],
+    ids=["a ref that climbs", "an absolute path", "an id that climbs", "an id of no object", "no time"],
+)
+def test_a_forged_operation_reaches_nothing_and_stops_no_other(repo: RepoDir, odd: dict[str, object]) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    locks = (repo.path / "poetry.lock", scene.services.places.git_dir / "poetry.lock")
+    for path in locks:
+        path.touch()
+        os.utime(path, ((clock() - timedelta(seconds=60)).timestamp(),) * 2)
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40))
+    clock.advance(61)
+    sound = {
+        "schema": 1,
+        "id": "op-0",
+        "time": "2020-01-01T00:00:00Z",
+        "task": "",
+        "reason": "",
+        "state": "begun",
+    }
+    forged = {**sound, "refs": [["refs/heads/x", None, "1" * 40]], **odd}
+    text = json.dumps(forged).replace("OUTSIDE", str(repo.path))
+    (scene.services.places.operations / "op-0.json").write_text(text)
+    assert recover(scene.services).reverted == ("op-1",)
+    assert [one.id for one in scene.services.store.operations.list()] == ["op-1"]
+    assert all(path.exists() for path in locks)
+    assert expire_operations(scene.services, keep=timedelta(0)) == 0
 
 
 def test_an_operation_whose_lock_is_too_young_to_judge_is_looked_at_again(repo: RepoDir) -> None:

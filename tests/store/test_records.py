@@ -289,7 +289,9 @@ def operation(number: int = 0, new: str | None = "b" * 40) -> Operation:
     refs = (("refs/heads/x", "a" * 40, new),)
     clock = FixedClock(START)
     now = clock.advance(number)
-    return Operation(id=operation_id(now, refs), time="2026", task="t1", reason="work", refs=refs)
+    return Operation(
+        id=operation_id(now, refs), time="2026-01-02T03:04:06Z", task="t1", reason="work", refs=refs
+    )
 
 
 def test_operations_are_recorded_before_and_after(tmp_path: Path) -> None:
