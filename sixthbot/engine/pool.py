@@ -172,7 +172,8 @@ class WorkerPool:
     def _turn(self, lanes: Collection[Lane] | None) -> AbstractContextManager[bool]:
         if self._turns is None or lanes is not None:
             return nullcontext(enter_result=True)
-        return self._turns.taken(self, unless=self._stopping.is_set)
+        # by the repository's name: a pool that is gone must not be remembered for its last turn
+        return self._turns.taken(self._opened.places.git_home, unless=self._stopping.is_set)
 
     def _do(self, worker: Worker, task: Task) -> None:
         self._busy[worker.name] = task
