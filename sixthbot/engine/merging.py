@@ -18,7 +18,7 @@ from sixthbot.git.refs import all_refs
 from sixthbot.git.stateref import STATE
 from sixthbot.git.statesync import seen_states
 from sixthbot.store.operations import refs_in
-from sixthbot.store.state.arrived import note_arrival
+from sixthbot.store.state.arrived import dropped_as, note_arrival
 from sixthbot.store.state.collect import Change
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.lay import CannotLay, InHand, Layer, mark_of
@@ -104,6 +104,7 @@ class Laying:
     _by_id: dict[str, Op] = field(default_factory=dict)
     _own_refs: frozenset[str] = frozenset()
     _heads: Mapping[str, Oid] = field(default_factory=dict)
+    _accepted: frozenset[tuple[str, str]] | None = None
 
     def everything(self, known: Iterable[Op]) -> Folded:
         """Lay all that differs; `known` are the operations from before. Return the state."""
@@ -185,14 +186,16 @@ class Laying:
 
     def _was_accepted(self, op: Op, folded: Folded) -> bool:
         """Tell whether an issue was made of an inbox file, in whatever clone: a file that was saved before comes too late."""
-        text = f'inode = "{mark_of(op)[1]}"'.encode()
-        records = [
-            one.winner.hash
-            for key, one in folded.entities.items()
-            if key.startswith("issues/") and key.endswith("/issue.toml") and one.winner.kind == PUT
-        ]
-        mtime = f'mtime_ns = "{mark_of(op)[0]}"'.encode()
-        return any(text in data and mtime in data for data in self.state.contents(self.tip, records).values())
+        if self._accepted is None:
+            records = [
+                one.winner.hash
+                for key, one in folded.entities.items()
+                if key.startswith("issues/") and key.endswith("/issue.toml") and one.winner.kind == PUT
+            ]
+            made_of = map(dropped_as, self.state.contents(self.tip, records).values())
+            self._accepted = frozenset((one.get("mtime_ns", ""), one.get("inode", "")) for one in made_of)
+        mark = mark_of(op)
+        return all(mark) and mark in self._accepted
 
     def _require_harmless(self, op: Op, data: bytes) -> None:
         """Raise CannotLay for a record of another clone that lays its hand on a branch which is not the bot's here.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import time
 from collections import Counter
 from contextlib import suppress
@@ -26,7 +25,7 @@ from sixthbot.store.config import load_config
 from sixthbot.store.open import open_store
 from sixthbot.store.reading import read_small
 from sixthbot.store.setup import begin_home, check_tracked, initialise
-from sixthbot.store.state.arrived import note_arrival
+from sixthbot.store.state.arrived import dropped_as, note_arrival
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.keep import forget_cursors, restore_local
@@ -53,7 +52,6 @@ _STASH_PATIENCE = 10.0
 _LOOK_AGAIN = 0.2
 _TRY_AGAIN = 2.0  # all three in seconds
 _log = logging.getLogger("sixthbot.engine")
-_ACCEPTED = re.compile(rb'^(file_name|sha256|mtime_ns|inode) = "([^"\\\n]*)"', re.MULTILINE)
 _REJECTED = "inbox/rejected/"
 
 
@@ -238,9 +236,7 @@ class _Laying:
         ]
         names: set[tuple[str, ...]] = set()
         for data in (*self._contents(records).values(), *self._records_here()):
-            found = {
-                name.decode(): value.decode("utf-8", "replace") for name, value in _ACCEPTED.findall(data)
-            }
+            found = dropped_as(data)
             mtime = found.get("mtime_ns", "")
             names |= {
                 (mtime, found.get("inode", "")),

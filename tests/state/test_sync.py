@@ -8,10 +8,14 @@ import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from sixthbot.core.names import Oid
+from sixthbot.core.statefold import Entity, Folded
+from sixthbot.core.stateops import PUT, Op, make_op
+from sixthbot.engine.merging import Laying, Merged
 from sixthbot.git.statesync import send
 from tests.bot.home import until
 from tests.state.clones import Machine, machine, make_remote
@@ -128,6 +132,28 @@ def test_an_inbox_file_that_both_have_becomes_one_issue(one: Machine, other: Mac
         each.do("sync")
     assert list(one.plans()) == list(other.plans())
     assert len(one.plans()) == 1
+
+
+def test_the_records_of_issues_are_read_once_however_many_inbox_files_came() -> None:
+    asked: list[list[str]] = []
+
+    class Contents:
+        """A state that has one record and nothing else."""
+
+        def contents(self, _tip: str, hashes: list[str]) -> dict[str, bytes]:
+            asked.append(hashes)
+            return {"h": b'file_name = "x.md"\n[file]\nmtime_ns = "5"\ninode = "7"\n'}
+
+    def put(n: int, key: str, mark: str = "") -> Op:
+        return make_op(lamport=n, actor="a" * 13, n=n, kind=PUT, key=key, time="", hash="h", mark=mark)
+
+    record = put(1, "issues/a/issue.toml")
+    folded = Folded(entities={record.key: Entity(record, (record.id,))})
+    laying = Laying(cast("Any", None), cast("Any", Contents()), cast("Any", None), Oid("1" * 40), Merged())
+    marks = ("5-7", "5-8", "", "6-7")
+    told = [laying._was_accepted(put(n, f"inbox/{n}.md", mark), folded) for n, mark in enumerate(marks)]
+    assert told == [True, False, False, False]
+    assert asked == [["h"]]
 
 
 def test_edits_of_one_plan_and_one_draft_are_both_kept(one: Machine, other: Machine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING
 
 from sixthbot.store.atomic import point
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NOTE = point("inbox.arrived")
+_MARKS = re.compile(rb'^(file_name|sha256|mtime_ns|inode) = "([^"\\\n]*)"', re.MULTILINE)
 
 
 def note_arrival(local: Path, path: Path, data: bytes, *, mtime: str, inode: str) -> None:
@@ -28,6 +30,11 @@ def mark_where_dropped(local: Path, path: Path, mark: dict[str, str]) -> dict[st
     if known.get("sha256") != mark["sha256"] or known.get("here") != mark["mtime_ns"]:
         return mark
     return {name: str(known.get(name, "")) for name in ("sha256", "mtime_ns", "inode")}
+
+
+def dropped_as(record: bytes) -> dict[str, str]:
+    """Return what an issue's record says of the file that the issue was made of: `file_name`, and the marks of above."""
+    return {name.decode(): value.decode("utf-8", "replace") for name, value in _MARKS.findall(record)}
 
 
 def _note(local: Path, name: str) -> Path:
