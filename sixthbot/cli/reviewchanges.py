@@ -179,4 +179,9 @@ def _edited(
 def _used(after: str, *, before: str, empty: str, read: Callable[[str], Sequence[Comment]] | None) -> Any:
     if after == before and empty:
         raise UsageError(empty)
-    return after if read is None else read(after)
+    if read is None:
+        return after
+    found = read(after)
+    if after != before and not found:
+        raise UsageError("nothing of what you typed is a comment: a line of one begins with `> `")
+    return found

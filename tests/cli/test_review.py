@@ -163,6 +163,11 @@ def test_an_editor_may_leave_files_of_its_own_and_no_word_typed_is_lost(
     assert sixthbot("review", "--reword", "1", cwd=path).code == 0
     assert "fix: sort" in drafted.git("log", "--format=%s", BRANCH)
     sixthbot("run", cwd=path)
+    editor.write_text("#!/bin/sh\necho 'plums, too' >>\"$1\"\n")
+    said = sixthbot("review", "--edit", cwd=path)
+    (kept,) = folder.glob("*/review.diff")
+    assert (said.code, f"your text is kept in {kept}" in said.err) == (2, True)
+    shutil.rmtree(kept.parent)
     editor.write_text("#!/bin/sh\nsed -i~ 's/^+pear$/+pear\\n> plums, too/' \"$1\"\n")
     assert "plums, too" in sixthbot("review", "--edit", cwd=path).out
     assert list(folder.iterdir()) == []
