@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import REF_MOVED, complete_moves, record_move
+from sixthbot.core.errors import SixthError
 from sixthbot.core.names import Oid
 from sixthbot.core.tasks import Done, Failed
 from sixthbot.core.times import parse_time
@@ -65,8 +66,8 @@ def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
     try:
         tasks = _dead_workers_tasks(services, orphans or Orphans())
         _forget_old_leases(services)
-        locks, finished, reverted = _begun_operations(services)
-        locks += _forgotten_locks(services)
+        locks = _forgotten_locks(services)
+        finished, reverted = _begun_operations(services, locks)
     finally:
         held.release()
     return Recovered(
@@ -185,15 +186,17 @@ def _forget_old_leases(services: Services) -> None:
             lease.release()
 
 
-def _begun_operations(services: Services) -> tuple[list[str], list[str], list[str]]:
-    """Look where the refs of unfinished operations are, and finish where git was killed between two of them."""
-    locks: list[str] = []
+def _begun_operations(services: Services, locks: list[str]) -> tuple[list[str], list[str]]:
+    """Look where the refs of unfinished operations are, and finish where git was killed between two of them.
+
+    Adds the lock files that it removes to `locks`. Where one cannot be settled, the others are first; then that is
+    raised.
+    """
     finished: list[str] = []
     reverted: list[str] = []
+    failure: SixthError | None = None
     begun = [operation for operation in services.store.operations.list() if operation.state == "begun"]
-    if not begun:
-        return locks, finished, reverted
-    running = {task.id for task in services.store.queue.all(states=("running",))}
+    running = {task.id for task in services.store.queue.all(states=("running",))} if begun else set()
     for operation in begun:
         if _may_be_at_work(services, operation, running):
             continue
@@ -201,19 +204,28 @@ def _begun_operations(services: Services) -> tuple[list[str], list[str], list[st
         locks += removed
         if young:
             continue  # only while it is unfinished does anything tell that the lock is ours
-        _mend_torn_refs(services, operation)
-        moved = _moved(services, operation)
-        complete_moves(services.repo.git, operation)
-        if moved:
-            _journal_moves(services, operation)
-            follow_undo(services, operation)
-            follow_review(services, operation)
-            services.store.operations.finish(operation.id)
-            finished.append(operation.id)
-        else:
-            services.store.operations.revert(operation.id)
-            reverted.append(operation.id)
-    return locks, finished, reverted
+        try:
+            (finished if _settled(services, operation) else reverted).append(operation.id)
+        except SixthError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return finished, reverted
+
+
+def _settled(services: Services, operation: Operation) -> bool:
+    """Finish an operation, or revert it where none of its refs was moved; tell whether it is finished."""
+    _mend_torn_refs(services, operation)
+    moved = _moved(services, operation)
+    complete_moves(services.repo.git, operation)
+    if moved:
+        _journal_moves(services, operation)
+        follow_undo(services, operation)
+        follow_review(services, operation)
+        services.store.operations.finish(operation.id)
+    else:
+        services.store.operations.revert(operation.id)
+    return moved
 
 
 def _mend_torn_refs(services: Services, operation: Operation) -> None:

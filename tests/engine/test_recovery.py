@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core.errors import GitFailed
 from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Done, Ready, Running
 from sixthbot.core.times import format_time
@@ -215,6 +216,22 @@ def test_a_forged_operation_reaches_nothing_and_stops_no_other(repo: RepoDir, od
     assert [one.id for one in scene.services.store.operations.list()] == ["op-1"]
     assert all(path.exists() for path in locks)
     assert expire_operations(scene.services, keep=timedelta(0)) == 0
+
+
+def test_an_operation_that_cannot_be_settled_holds_up_no_other(repo: RepoDir) -> None:
+    """Such as the deletion of a branch in another clone, whose commit is not here."""
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    odd = Operation(
+        id="op-0", time=format_time(clock()), task="", reason="", refs=(("refs/heads/y", "1" * 40, None),)
+    )
+    scene.services.store.operations.begin(odd)
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40))
+    clock.advance(61)
+    with pytest.raises(GitFailed):
+        recover(scene.services)
+    states = {one.id: one.state for one in scene.services.store.operations.list()}
+    assert states == {"op-0": "begun", "op-1": "reverted"}
 
 
 def test_an_operation_whose_lock_is_too_young_to_judge_is_looked_at_again(repo: RepoDir) -> None:
