@@ -16,6 +16,7 @@ from sixthbot.store import counting, rows, taskform
 from sixthbot.store.glance import open_drafts, open_issues, parked_tasks
 from sixthbot.store.open import Store, open_store
 from sixthbot.store.taskfile import encode
+from sixthbot.store.tomlfile import OWN_LIMIT
 from tests.store.support import home, make_task
 from tests.store.test_drafts import DRAFT
 
@@ -117,7 +118,7 @@ def test_a_linked_issue_folder_is_nobodys_issue(places: Places, store: Store, cl
         (b"\xff", "not UTF-8"),
         (b"[[subtask]]\nn = 0\n", "subtask 1: n must be a number from 1"),
         (b'[[subtask]]\nn = 1\ndo = "\'"\n', "do has an open quote"),
-        (b"#" * (5 << 18), "plan.toml is longer than"),
+        (b"#" * (OWN_LIMIT + 1), "plan.toml is longer than"),
     ],
 )
 def test_a_plan_that_cannot_be_read_says_so(
