@@ -41,30 +41,28 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     if name is not None and tip(ctx.repo.git, name) is not None and _is_ours(ctx, record, name):
         return Outcome(_outputs(record))
     issue = read_issue(ctx, record)
-    require_room(ctx, record)
-    lower = footing(ctx, record, issue)
-    base, commit = _base(ctx, issue, args) if lower is None else _on_top_of(ctx, lower)
-    made = _made_before(ctx, record) if name is None else None
-    chosen, commit = made or (_choose(ctx, issue, record, keep=name), commit)
-    # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
-    record = ctx.store.issues.change_record(
-        record.id,
-        lambda now: replace(
-            now,
-            branch=chosen.value,
-            base=base.value,
-            base_commit=commit,
-            stands_on=lower.id if lower is not None else "",
-            came_into="",
-        ),
-    )
+    # What others were given is counted and looked at, and the choice noted, with nobody else choosing in between: two
+    # workers would both find room for one more, or the same name free.
+    with ctx.store.issues.choosing():
+        require_room(ctx, record)
+        lower = footing(ctx, record, issue)
+        base, commit = _base(ctx, issue, args) if lower is None else _on_top_of(ctx, lower)
+        made = _made_before(ctx, record) if name is None else None
+        chosen, commit = made or (_choose(ctx, issue, record, keep=name), commit)
+        # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
+        record = ctx.store.issues.change_record(
+            record.id,
+            lambda now: replace(
+                now,
+                branch=chosen.value,
+                base=base.value,
+                base_commit=commit,
+                stands_on=lower.id if lower is not None else "",
+                came_into="",
+            ),
+        )
     if made is not None:
         return Outcome(_outputs(record))
-    try:
-        require_room(ctx, record)
-    except TryLater:
-        ctx.store.issues.change_record(record.id, lambda now: replace(now, branch=""))
-        raise
     _create(ctx, chosen, commit)
     on = f", the branch of issue {lower.id}" if lower is not None else ""
     ctx.tell(f"branch {chosen} starts at {base} ({commit[:12]}){on}")

@@ -9,6 +9,7 @@ from sixthbot.core.errors import TryLater
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.text import counted
 from sixthbot.core.times import parse_time
+from sixthbot.git.refs import all_refs
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context
@@ -26,15 +27,24 @@ SUBTASK_REASON = "subtask "
 def require_room(ctx: Context, record: IssueRecord) -> None:
     """Raise TryLater while as many issues as allowed have a branch that no person has dealt with.
 
-    Of several that ask at the same moment, each having noted its branch, the oldest have it.
+    It is asked inside `choosing`, and a branch that is noted is one that is had. Of issues whose noted branches are not
+    made yet, or are gone, the oldest come first, so that they do not wait for each other.
     """
     limit = ctx.config.limits.open_branches
     if not limit:
         return
-    holders = [one for one in ctx.store.issues.list() if one.branch and one.status not in _DEALT_WITH]
-    others = [one for one in holders if one.id != record.id]
-    before = [one for one in others if (one.received, one.id) < (record.received, record.id)]
-    if len(others) < limit or (record.branch and len(before) < limit):
+    others = [
+        one
+        for one in ctx.store.issues.list()
+        if one.id != record.id and one.branch and one.status not in _DEALT_WITH
+    ]
+    if record.branch:
+        age = (record.received, record.id)
+        there = all_refs(ctx.repo.git)
+        others = [
+            one for one in others if (one.received, one.id) < age or f"refs/heads/{one.branch}" in there
+        ]
+    if len(others) < limit:
         return
     raise TryLater(
         f"{counted(len(others), 'branch', 'branches')} of issues wait for people, and limits.open_branches is {limit}",

@@ -27,7 +27,7 @@ from sixthbot.store.atomic import (
     write_files,
 )
 from sixthbot.store.counting import folder_names
-from sixthbot.store.locks import exclusive
+from sixthbot.store.locks import exclusive_folder
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 from sixthbot.store.rows import RECORD_TEXTS, record_row
 from sixthbot.store.state.arrived import mark_where_dropped
@@ -36,6 +36,7 @@ from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -299,6 +300,10 @@ class Issues:
                 self._write(self._path(issue_id, "issue.toml"), data, point=_RECORD)
             return after
 
+    def choosing(self) -> AbstractContextManager[None]:
+        """Keep everybody else from choosing by what all records say, until the choice is in one; not to be nested."""
+        return exclusive_folder(self._folder)
+
     def issue_text(self, issue_id: str) -> bytes:
         """Return the bytes of the issue file as it came."""
         return self._read(issue_id, "issue.md")
@@ -342,12 +347,8 @@ class Issues:
     def _alone(self, issue_id: str) -> Iterator[None]:
         """Keep everybody else, threads and processes, from changing this issue; not to be nested."""
         self._read(issue_id, "issue.toml")
-        descriptor = os.open(self._folder / issue_id, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            with exclusive(descriptor):
-                yield
-        finally:
-            os.close(descriptor)
+        with exclusive_folder(self._folder / issue_id):
+            yield
 
     def _ids(self) -> tuple[str, ...]:
         names = folder_names(self._folder)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 __all__ = [
-    "Held", "WorkerLease", "exclusive", "held_by", "hold", "is_free", "lease_file", "pid_file", "told_file", "try_hold",
+    "Held", "WorkerLease", "exclusive", "exclusive_folder", "held_by", "hold", "is_free", "lease_file", "pid_file",
+    "told_file", "try_hold",
 ]  # fmt: skip
 
 _PATIENCE = 0.2
@@ -161,6 +162,17 @@ def exclusive(descriptor: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+@contextmanager
+def exclusive_folder(path: Path) -> Iterator[None]:
+    """Keep everybody else who asks for the same folder out of it, threads and processes; not to be nested."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with exclusive(descriptor):
+            yield
+    finally:
+        os.close(descriptor)
 
 
 class WorkerLease:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
 from sixthbot.core.errors import NeedsPerson, TryLater
+from sixthbot.core.names import short_hash
 from sixthbot.store.config import Config
 
 if TYPE_CHECKING:
+    from sixthbot.core.issues import IssueRecord
     from tests.actions.workshop import Workshop
 
 MAELSTROM = {"prefix_by": {"id:AAS-*": "maelstrom", "label:maelstrom": "maelstrom"}}
@@ -100,3 +104,52 @@ def test_only_so_many_branches_are_open_at_once(shop: Workshop) -> None:
     assert shop.branch == ""
     shop.issue_id = first.id
     assert shop.step("branch").outputs["branch"] == "sixth/one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "issues", "branches"),
+    [
+        ({"limits": {"open_branches": 1}}, ("One", "Two"), {"sixth/one"}),
+        ({}, ("Same name", "Same name"), {"sixth/same-name"}),
+    ],
+)
+def test_of_two_that_begin_at_once_the_second_knows_what_the_first_got(
+    shop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    issues: tuple[str, str],
+    branches: set[str],
+) -> None:
+    shop.config |= settings
+    older, younger = (
+        replace(shop, issue_id=shop.drop(f"---\nid: n{number}\n---\n# {title}\n").id, outputs={})
+        for number, title in enumerate(issues)
+    )
+    looked, over = threading.Event(), threading.Event()
+    read, me = shop.store.issues.list, threading.current_thread()
+
+    def looks_and_waits() -> list[IssueRecord]:
+        found = read()
+        if threading.current_thread() is me and not over.is_set():
+            looked.set()
+            over.wait(0.3)  # the time that a younger one would need to take the same
+        return found
+
+    def the_younger_begins() -> None:
+        looked.wait(10)
+        try:
+            younger.step("branch")
+        except TryLater as later:
+            refused.append(later.message)
+        over.set()
+
+    refused: list[str] = []
+    monkeypatch.setattr(shop.store.issues, "list", looks_and_waits)
+    other = threading.Thread(target=the_younger_begins)
+    other.start()
+    older.step("branch")
+    other.join(10)
+    listed = shop.dir.git("branch", "--list", "--format=%(refname:short)", "sixth/*").splitlines()
+    assert {one.removesuffix(f"-{short_hash(younger.issue_id)}") for one in listed} == branches
+    assert all("limits.open_branches is 1" in why for why in refused)
+    assert len(refused) + len(listed) == len(issues)
