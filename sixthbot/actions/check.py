@@ -16,7 +16,7 @@ from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.times import format_duration
 from sixthbot.git.trees import tree_of
-from sixthbot.store.redact import redact
+from sixthbot.store.redact import Masked, redact, redact_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _results(
     items = ctx.items(
         list(enumerate(commands)),
         key=lambda numbered: f"{numbered[0]} {numbered[1]}",
-        shown=lambda numbered: _short(" ".join(redact(numbered[1]))),
+        shown=lambda numbered: _short(redact_command(numbered[1])),
         basis=repr((place.tree, place.prepared, ctx.config.worktree, ctx.config.check)),
     )
     for _, argv in items:
@@ -102,14 +102,14 @@ def _results(
 def _one(ctx: Context, place: Path, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
     ctx.check_cancelled()
     limit = ctx.config.check.timeout
-    shown = _short(" ".join(redact(argv)))
-    ctx.tell(f"check: {shown}")
+    shown = _short(redact_command(argv))
+    ctx.tell(Masked(f"check: {shown}"))
     try:
         ran = run_in(ctx, place, argv, env=env, timeout=limit.total_seconds())
     except WorkFailed as error:
         return _failed(argv, error.message)
     why = f"stopped after its time limit of {format_duration(limit)}" if ran.timed_out else ""
-    ctx.tell(f"check: {shown}: {'passed' if ran.ok else why or f'exit status {ran.status}'}")
+    ctx.tell(Masked(f"check: {shown}: {'passed' if ran.ok else why or f'exit status {ran.status}'}"))
     return {
         "command": shlex.join(redact(argv)),
         "argv": argv,

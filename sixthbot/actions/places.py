@@ -13,6 +13,7 @@ from sixthbot.core.errors import ConfigError, WorkFailed
 from sixthbot.core.names import clean_line, short_hash
 from sixthbot.git.diffs import numstat
 from sixthbot.git.trees import edit_tree, list_tree, read_blob, snapshot_worktree, tree_of
+from sixthbot.store.redact import redact_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +121,7 @@ def _set_up(ctx: Context, place: Path, argv: Sequence[str]) -> None:
     ran = run_in(ctx, place, argv, env=task_env(ctx), timeout=timeout)
     if not ran.ok:
         raise WorkFailed(
-            f"worktree.setup: {clean_line(' '.join(argv), limit=80)} {how_it_ended(ran, limit=f'{timeout:.0f} s')}",
+            f"worktree.setup: {clean_line(redact_command(argv), limit=80)} {how_it_ended(ran, limit=f'{timeout:.0f} s')}",
             hint="run it by hand in a fresh clone to see why",
         )
 

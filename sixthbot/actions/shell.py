@@ -11,7 +11,7 @@ from sixthbot.core.errors import ConfigError, WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.times import format_duration, parse_duration
-from sixthbot.store.redact import redact
+from sixthbot.store.redact import Masked, redact_command
 
 _TAIL = 8_000
 
@@ -67,11 +67,12 @@ def run(ctx: Context, args: ShellArgs) -> Outcome:
     }
     with prepared(ctx, commit) as place:
         ran = run_in(ctx, place.path, args.run, env=env, timeout=limit.total_seconds())
-    shown = clean_line(" ".join(redact(args.run)), limit=120)
-    ctx.tell(f"{shown}: {'ended well' if ran.ok else how_it_ended(ran, limit=format_duration(limit))}")
+    shown = clean_line(redact_command(args.run), limit=120)
+    how = "ended well" if ran.ok else how_it_ended(ran, limit=format_duration(limit))
+    ctx.tell(Masked(f"{shown}: {how}"))
     if not ran.ok:
         raise WorkFailed(
-            f"{shown} {how_it_ended(ran, limit=format_duration(limit))}",
+            f"{shown} {how}",
             hint=f"sixthbot queue show {ctx.task.id}",
         )
     return Outcome(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import SixthError
 from sixthbot.core.names import clean_line
 from sixthbot.engine.children import is_secret_name
-from sixthbot.store.redact import redact, redact_text, without
+from sixthbot.store.redact import Masked, redact_command, redact_text, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,11 +49,11 @@ class RecordedProcesses:
         output_limit: int = 1_000_000,
     ) -> Ran:
         """Run `argv` to its end; see `actions.base.Processes`."""
-        shown = clean_line(" ".join(redact(argv)), limit=_SHOWN)
+        shown = clean_line(redact_command(argv), limit=_SHOWN)
         secrets = [value for name, value in env.items() if is_secret_name(name)]
         self.hide(secrets)
         note = partial(self.note, level="debug", argv=argv, commit=env.get("SIXTH_COMMIT"))
-        note("process.started", f"runs {shown}", data={"env": sorted(env)})
+        note("process.started", Masked(f"runs {shown}"), data={"env": sorted(env)})
         started = time.monotonic()
         try:
             ran = self.inner.run(
@@ -61,14 +61,14 @@ class RecordedProcesses:
             )
         except SixthError as error:
             took = round(time.monotonic() - started, 3)
-            said = f"{shown}: {clean_line(redact_text(error.message), limit=300)}"
+            said = Masked(f"{shown}: {clean_line(redact_text(error.message), limit=300)}")
             note("process.ended", said, duration=took)
             raise
         self.spent(ran.usage)
         how = "took too long and was stopped" if ran.timed_out else f"exit status {ran.status}"
         note(
             "process.ended",
-            f"{shown}: {how}",
+            Masked(f"{shown}: {how}"),
             exit=ran.status,
             duration=round(ran.duration, 3),
             usage=ran.usage or None,

@@ -31,7 +31,7 @@ from sixthbot.store.atomic import (
 from sixthbot.store.locks import exclusive
 from sixthbot.store.news import ring
 from sixthbot.store.records import DETAILS, UNPACKED_LIMIT, Record, line_of, records
-from sixthbot.store.redact import redact, redact_text, redact_value
+from sixthbot.store.redact import Masked, redact, redact_text, redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +141,9 @@ class Journal:
             for name, value in details.items()
             if name not in {"data", "argv"} and value is not None
         }
-        _log.log(_LEVELS.get(level.upper(), logging.INFO), "%s", record.message, extra={"kind": kind, **told})
+        _log.log(
+            _LEVELS.get(level.upper(), logging.INFO), Masked(record.message), extra={"kind": kind, **told}
+        )
         return record
 
     def sync(self) -> None:

@@ -56,9 +56,11 @@ class TaskLog:
         self._put(whole + end)
 
     def _put(self, text: str) -> None:
-        if not text:
-            return
-        text = visible(redact_text(self._without_key(without(text.replace("\r\n", "\n"), self._secrets))))
+        if text:
+            self._add(redact_text(self._without_key(without(text.replace("\r\n", "\n"), self._secrets))))
+
+    def _add(self, masked: str) -> None:
+        text = visible(masked)
         with suppress(OSError):
             if self._descriptor < 0:
                 self._open()
@@ -75,7 +77,7 @@ class TaskLog:
     def line(self, text: str) -> None:
         """Add one line of the bot's own."""
         self._finish_line()
-        self.write(f"[sixthbot] {text}\n".encode("utf-8", "backslashreplace"))
+        self._add(f"[sixthbot] {without(redact_text(text), self._secrets)}\n")
 
     def _finish_line(self) -> None:
         rest, self._rest = self._rest, ""

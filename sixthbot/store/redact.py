@@ -20,7 +20,9 @@ _WORDS = (
 _OPTION = re.compile(rf"-{{1,2}}(?:[a-z0-9]{{1,20}}[-_]){{0,3}}{_WORDS}", re.IGNORECASE)
 _SHORT = 6
 _USER_OPTIONS = frozenset({"-u", "--user", "--proxy-user"})  # curl and its like: NAME:PASSWORD
-_NAME = rf"(?:[A-Za-z0-9]{{1,20}}[-_]){{0,3}}[A-Za-z0-9]{{0,8}}?{_WORDS}"
+_NOT_A_FOLDER = r"(?!pwd\s{0,3}(?::|=[\"']?/[\w.-]{1,64}/))"
+"""`pwd` alone is the command, and PWD the folder one is in; `Pwd=...` among the parts of a connection is a password."""
+_NAME = rf"{_NOT_A_FOLDER}(?:[A-Za-z0-9]{{1,20}}[-_]){{0,3}}[A-Za-z0-9]{{0,8}}?{_WORDS}"
 _ASSIGNED = re.compile(
     rf"((?:^|[^\w./-]|--?){_NAME}[\"']?\s{{0,3}}[=:]\s{{0,3}})(\"[^\"\n]*\"|'[^'\n]*'|[^\s&\"',;]+)",
     re.IGNORECASE | re.MULTILINE,
@@ -54,6 +56,15 @@ _BLOCK = re.compile(
 )
 
 
+class Masked(str):
+    """A sentence of which each part from outside was masked before it was put in: nothing in it is masked again.
+
+    What stands behind a command in a sentence of ours, `echo token: ended well`, would be taken for a secret.
+    """
+
+    __slots__ = ()
+
+
 def redact(arguments: Sequence[str]) -> list[str]:
     """Return a command's arguments with what looks like a secret replaced by `***`."""
     result, hide, user = [], False, False
@@ -68,8 +79,15 @@ def redact(arguments: Sequence[str]) -> list[str]:
     return result
 
 
+def redact_command(arguments: Sequence[str]) -> str:
+    """Return a command as one text with what looks like a secret replaced, also what does so only once it is one text."""
+    return redact_text(" ".join(redact(arguments)))
+
+
 def redact_text(text: str) -> str:
-    """Return a text of any length with what looks like a secret replaced by `***`."""
+    """Return a text of any length with what looks like a secret replaced by `***`; a `Masked` one as it is."""
+    if isinstance(text, Masked):
+        return text
     text = _shapes(text)
     if "=" in text or ":" in text:
         text = _ASSIGNED.sub(rf"\1{MASK}", text)

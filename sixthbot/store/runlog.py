@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.times import format_time
 from sixthbot.store.atomic import make_dirs
 from sixthbot.store.locks import exclusive
-from sixthbot.store.redact import redact_text, redact_value
+from sixthbot.store.redact import Masked, redact_text, redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,12 @@ def logged(places: Places, settings: LogSettings) -> Iterator[None]:
         logger.setLevel(before)
 
 
+def _message(record: logging.LogRecord) -> str:
+    """Return the text of a record, masked unless each of its parts was."""
+    whole = isinstance(record.msg, Masked) and not record.args
+    return record.msg if whole else redact_text(record.getMessage())
+
+
 def _object(record: logging.LogRecord) -> dict[str, Any]:
     moment = datetime.fromtimestamp(record.created, UTC)
     extra = {name: value for name, value in vars(record).items() if name not in _PLAIN and value is not None}
@@ -89,7 +95,7 @@ def _object(record: logging.LogRecord) -> dict[str, Any]:
         "time": format_time(moment),
         "level": record.levelname.lower(),
         "logger": record.name,
-        "message": redact_text(record.getMessage()),
+        "message": _message(record),
         "pid": record.process,
         "thread": record.threadName,
         **redact_value(extra),

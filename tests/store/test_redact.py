@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sixthbot.store.journal import Journal
-from sixthbot.store.redact import redact, redact_text, redact_value
+from sixthbot.store.logs import TaskLog
+from sixthbot.store.redact import Masked, redact, redact_command, redact_text, redact_value
+from sixthbot.store.runlog import _object
+from tests.store.support import home
 from tests.support.clock import FixedClock
 
 if TYPE_CHECKING:
@@ -74,7 +77,8 @@ def test_a_planted_secret_does_not_get_through(planted: tuple[str, str], before:
         ["curl", "--token", "SECRET"], ["x", "--api-key", "SECRET"], ["x", "--db-password", "SECRET"],
         ["curl", "-u", "me:SECRET"], ["curl", "--user", "me:SECRET"], ["x", "-H", "Authorization: token SECRET"],
         ["x", "--password=SECRET"], ["git", "push", "https://me:SECRET@host/r"], ["x", "PGPASSWORD=SECRET"],
-        ["sh", "-c", "export TOKEN=SECRET; x"], ["x", "--auth-token", "SECRET", "y"],
+        ["sh", "-c", "export TOKEN=SECRET; x"], ["x", "Server=a;Uid=b;Pwd=SECRET;"], ["x", "DB_PWD: SECRET"],
+        ["x", '{"pwd": "SECRET"}'], ["x", "--pwd", "SECRET"], ["x", "--auth-token", "SECRET", "y"],
     ],
 )  # fmt: skip
 def test_secrets_among_arguments_are_masked(argv: list[str]) -> None:
@@ -86,10 +90,32 @@ def test_secrets_among_arguments_are_masked(argv: list[str]) -> None:
     [
         "feat(auth): let people sign in", "tests/test_token.py::test_password passed", "keys = sorted(words)",
         "the token was refused", "https://host.example/a/b?x=1#y", "src/auth.py:12: error: no",
+        "sh -c date; pwd: ended well", "PWD=/home/somebody/src make",
     ],
 )  # fmt: skip
 def test_ordinary_text_stays(text: str) -> None:
     assert redact_text(text) == text
+
+
+def test_a_secret_that_is_one_only_once_the_command_is_one_text_is_masked() -> None:
+    assert "SECRET" not in redact_command(["x", "-H", "password:", "SECRET"])
+
+
+@pytest.mark.parametrize("last", ["pwd", "x token", "echo --token", "cat api_key", "bearer"])
+def test_what_follows_a_command_in_a_sentence_is_never_taken_for_a_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, last: str
+) -> None:
+    places = home(tmp_path / "r")
+    journal = Journal(places.journal, places.local, durability="process", clock=FixedClock())
+    said = Masked(f"{redact_command(['sh', '-c', f'ls --token=SECRET; {last}'])}: ended well")
+    assert journal.append("x", said, level="warning").message.endswith(f"{last}: ended well")
+    assert _object(caplog.records[0])["message"].endswith(f"{last}: ended well")
+    log = TaskLog(places, "t")
+    log.hide(["hunter2-hunter2"])
+    log.line(Masked(f"{said} hunter2-hunter2"))
+    log.close()
+    assert log.path.read_text().endswith(f"{last}: ended well ***\n")
+    assert "SECRET" not in journal.path.read_text() + log.path.read_text()
 
 
 def test_the_subject_of_a_commit_stays_in_the_data_of_an_event() -> None:
