@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from sixthbot.actions.base import Action, Args, Context
 from sixthbot.actions.branches import move_recorded, read_issue
-from sixthbot.actions.depends import footing
+from sixthbot.actions.depends import footing, issue_path
 from sixthbot.actions.limits import require_room
 from sixthbot.core.errors import NeedsPerson, RefMoved, TryLater
 from sixthbot.core.messages import kind_of, label_words
@@ -46,7 +47,7 @@ def run(ctx: Context, args: BranchArgs) -> Outcome:
     with ctx.store.issues.choosing():
         require_room(ctx, record)
         lower = footing(ctx, record, issue)
-        base, commit = _base(ctx, issue, args) if lower is None else _on_top_of(ctx, lower)
+        base, commit = _base(ctx, record, issue, args) if lower is None else _on_top_of(ctx, lower)
         made = _made_before(ctx, record) if name is None else None
         chosen, commit = made or (_choose(ctx, issue, record, keep=name), commit)
         # The record comes first: after a crash in between, the next run makes the same branch instead of another one.
@@ -96,7 +97,7 @@ def _outputs(record: IssueRecord) -> dict[str, Any]:
     return {"branch": record.branch, "base": record.base, "base_commit": record.base_commit}
 
 
-def _base(ctx: Context, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid]:
+def _base(ctx: Context, record: IssueRecord, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid]:
     retry = f"then: sixthbot queue retry {ctx.task.id}"
     wanted = issue.base or args.base
     if wanted:
@@ -107,10 +108,14 @@ def _base(ctx: Context, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid
     if base is not None and commit is not None:
         return base, commit
     if wanted:
+        names = (ref.removeprefix(_HEADS) for ref in list_refs(ctx.repo.git, (_HEADS,)).ids)
+        near = difflib.get_close_matches(wanted, sorted(names), n=1)
+        tail = f"; did you mean {near[0]}?" if near else ""
+        where = f"in {issue_path(record)}" if issue.base else f"of the rule {ctx.task.rule}"
         raise NeedsPerson(
-            f"the base {clean_line(wanted, limit=80)!r} is not a branch of this repository",
+            f"the base {clean_line(wanted, limit=80)!r} is not a branch of this repository{tail}",
             kind="input",
-            hint=f"make that branch, {retry}",
+            hint=f"correct `base` {where} or make that branch, {retry}",
         )
     if not any(ref.startswith("refs/heads/") for ref in all_refs(ctx.repo.git)):
         raise NeedsPerson(
@@ -121,7 +126,7 @@ def _base(ctx: Context, issue: Issue, args: BranchArgs) -> tuple[BranchName, Oid
     raise NeedsPerson(
         "no branch here is the obvious one to start from",
         kind="input",
-        hint=f"git config init.defaultBranch NAME, {retry}; or name it in the issue (base: NAME)",
+        hint=f"git config init.defaultBranch NAME, or name it (`base: NAME`) in {issue_path(record)}, {retry}",
     )
 
 
@@ -138,7 +143,7 @@ def _choose(ctx: Context, issue: Issue, record: IssueRecord, *, keep: BranchName
     if keep is not None and not _is_taken(keep, taken):
         return keep
     if issue.branch:
-        return _asked_for(ctx, issue.branch, taken)
+        return _asked_for(ctx, record, issue.branch, taken)
     settings = ctx.config.branch
     kind = kind_of(issue.labels, record.title)
     prefix, key = prefix_for(
@@ -168,8 +173,8 @@ def _choose(ctx: Context, issue: Issue, record: IssueRecord, *, keep: BranchName
     return name
 
 
-def _asked_for(ctx: Context, wanted: str, taken: _Taken) -> BranchName:
-    retry = f"sixthbot issue cancel {ctx.task.issue}, and drop it again with another branch"
+def _asked_for(ctx: Context, record: IssueRecord, wanted: str, taken: _Taken) -> BranchName:
+    retry = f"name another `branch` in {issue_path(record)}, then: sixthbot queue retry {ctx.task.id}"
     name = BranchName.parse(wanted)
     if _is_taken(name, taken) or in_the_way(name.value, taken.names):
         raise NeedsPerson(f"the branch {name} that the issue asks for is taken", kind="input", hint=retry)

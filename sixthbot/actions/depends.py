@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN = 300.0
 """Seconds; a draft, a push or an ending makes those that wait look at once."""
+_NAMED = 3
+"""So many ids are named that may have been meant."""
 GIVEN_UP = frozenset({IssueStatus.CANCELLED, IssueStatus.REJECTED})
 WITH_DRAFT = frozenset({IssueStatus.IN_REVIEW, IssueStatus.APPROVED, IssueStatus.PUSHED})
 """Issues whose branch is whole, so that another may stand on it."""
@@ -53,20 +56,46 @@ def footing(ctx: Context, record: IssueRecord, issue: Issue) -> IssueRecord | No
 
 def _awaited(ctx: Context, record: IssueRecord, wanted: str) -> IssueRecord:
     again = f"then: sixthbot queue retry {ctx.task.id}"
-    found = find(ctx.store, wanted)
+    meant = _meant(ctx.store, record, wanted)
+    found = find(ctx.store, meant[0]) if len(meant) == 1 else None
     if found is None:
+        near = meant or difflib.get_close_matches(wanted, _other_ids(ctx.store, record), n=1)
+        tail = f"; did you mean {' or '.join(near[:_NAMED])}?" if near else ""
         raise NeedsPerson(
-            f"it depends on {wanted}, and no issue has that id",
+            f"it depends on {wanted}, and no issue has that id{tail}",
             kind="input",
-            hint=f"drop that issue, {again}",
+            hint=f"correct `depends` in {issue_path(record)}, or add an issue with `id: {wanted}` in its front matter, "
+            f"{again}",
         )
+    if found.id != wanted and found.id not in record.depends:
+        ctx.store.issues.change_record(record.id, lambda now: replace(now, depends=(*now.depends, found.id)))
+        ctx.note("branch.stacked", f"`depends: {wanted}` means issue {found.id}", level="info")
     if found.status in GIVEN_UP:
         raise NeedsPerson(
-            f"it depends on {wanted}, which is {found.status.value}",
+            f"it depends on {found.id}, which is {found.status.value}",
             kind="input",
-            hint=f"sixthbot issue reopen {wanted}, {again}; or give this one up: sixthbot issue cancel {record.id}",
+            hint=f"sixthbot issue reopen {found.id}, {again}; or give this one up: sixthbot issue cancel {record.id}",
         )
     return found
+
+
+def _meant(store: Store, record: IssueRecord, wanted: str) -> Sequence[str]:
+    """Return the ids that `depends` of an issue may mean by an id or its beginning: what was found out once, stays."""
+    known = [one for one in record.depends if one.startswith(wanted)]
+    if known and wanted not in known:
+        return known[:1]
+    if find(store, wanted) is not None:
+        return [wanted]
+    return [one for one in _other_ids(store, record) if one.startswith(wanted)]
+
+
+def _other_ids(store: Store, record: IssueRecord) -> list[str]:
+    return [one.id for one in store.issues.list() if one.id != record.id]
+
+
+def issue_path(record: IssueRecord) -> str:
+    """Return where the text of an issue is, for the person who corrects its front matter."""
+    return f".sixth/issues/{record.id}/issue.md"
 
 
 def _is_over(ctx: Context, record: IssueRecord) -> bool:
@@ -235,7 +264,7 @@ def _refuse_circles(ctx: Context, record: IssueRecord, unfinished: Sequence[Issu
         raise NeedsPerson(
             f"issues wait for each other: {' -> '.join(circle)}",
             kind="input",
-            hint="give one of them up (sixthbot issue cancel ID) and drop it again without that `depends`, "
+            hint=f"correct `depends` in {issue_path(record)} or in that of another one of them, "
             f"then: sixthbot queue retry {ctx.task.id}",
         )
 
@@ -246,6 +275,7 @@ def _depends(ctx: Context, issue_id: str) -> tuple[str, ...]:
     if record is None or record.status in {IssueStatus.PUSHED, IssueStatus.ENDED}:
         return ()
     try:
-        return parse_issue(ctx.store.issues.issue_text(record.id), record.file_name).depends
+        wanted = parse_issue(ctx.store.issues.issue_text(record.id), record.file_name).depends
     except SixthError:
         return ()
+    return tuple(name for one in wanted for name in _meant(ctx.store, record, one)[:1])

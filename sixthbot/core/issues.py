@@ -150,7 +150,7 @@ class IssueRecord:
     `branch` and `base` are short names, `base_commit` the commit the branch was made at; empty before the branch
     exists. `stands_on` is the id of the issue whose branch is the base, empty for an issue that stands on no other;
     `came_into` the branch that it came into in the end. `accepted_tips` are tips of the branch, written by people, that
-    the bot may build on.
+    the bot may build on. `depends` are the ids that were meant where the issue's own `depends` gave their beginnings.
     """
 
     id: str
@@ -164,6 +164,7 @@ class IssueRecord:
     stands_on: str = ""
     came_into: str = ""
     accepted_tips: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

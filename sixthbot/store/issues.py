@@ -29,7 +29,7 @@ from sixthbot.store.atomic import (
 from sixthbot.store.counting import folder_names
 from sixthbot.store.locks import exclusive_folder
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
-from sixthbot.store.rows import RECORD_TEXTS, record_row
+from sixthbot.store.rows import RECORD_LISTS, RECORD_TEXTS, record_row
 from sixthbot.store.state.arrived import mark_where_dropped
 from sixthbot.store.tomlfile import OWN_LIMIT, SIZE_LIMIT, dump_toml, parse_toml
 from sixthbot.store.unchanged import Unchanged
@@ -391,7 +391,8 @@ def _printable(name: str) -> str:
 
 def _to_table(record: IssueRecord) -> dict[str, Any]:
     texts = {name: getattr(record, name) for name in RECORD_TEXTS}
-    return {**texts, "status": record.status.value, "accepted_tips": list(record.accepted_tips)}
+    lists = {name: list(getattr(record, name)) for name in RECORD_LISTS}
+    return {**texts, "status": record.status.value, **lists}
 
 
 def _from_table(table: dict[str, Any], issue_id: str) -> IssueRecord:

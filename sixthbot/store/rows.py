@@ -30,6 +30,9 @@ RECORD_TEXTS = (
 )  # fmt: skip
 """The fields of `core.issues.IssueRecord` that are plain texts."""
 
+RECORD_LISTS = ("accepted_tips", "depends")
+"""Those that are lists of texts."""
+
 DRAFT_KEYS = ("branch", "base", "head", "tree", "issue", "title", "status")
 """What the front matter of a draft must have; all of them are texts."""
 
@@ -40,19 +43,22 @@ _FRONT = r"\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t]*(?:\r?\n|\Z)"
 
 
 def record_row(table: Mapping[str, Any], issue_id: str) -> dict[str, Any]:
-    """Return what `issue.toml` says of an issue: RECORD_TEXTS, `status`, `accepted_tips`.
+    """Return what `issue.toml` says of an issue: RECORD_TEXTS, RECORD_LISTS, `status`.
 
     Raises ConfigError naming file and key where that cannot be used.
     """
     where = f".sixth/issues/{issue_id}/issue.toml"
     row: dict[str, Any] = {name: table.get(name, "") for name in RECORD_TEXTS}
     wrong = [name for name, value in row.items() if not isinstance(value, str)]
-    status, tips = table.get("status"), table.get("accepted_tips", [])
-    if wrong or not isinstance(tips, list) or status not in ISSUE_STATUSES:
-        raise ConfigError(f"{where}: {wrong[0] if wrong else 'status or accepted_tips'} cannot be used")
+    lists: dict[str, Any] = {name: table.get(name, []) for name in RECORD_LISTS}
+    wrong += [name for name, value in lists.items() if not isinstance(value, list)]
+    status = table.get("status")
+    wrong += ["status"] if status not in ISSUE_STATUSES else []
+    if wrong:
+        raise ConfigError(f"{where}: {wrong[0]} cannot be used")
     if row["id"] != issue_id:
         raise ConfigError(f"{where}: its id is not that of its folder")
-    return {**row, "status": status, "accepted_tips": tuple(map(str, tips))}
+    return {**row, "status": status} | {name: tuple(map(str, value)) for name, value in lists.items()}
 
 
 def plan_rows(data: bytes, name: str) -> list[dict[str, Any]]:

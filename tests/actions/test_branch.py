@@ -123,6 +123,16 @@ def test_a_base_that_is_no_branch_parks(shop: Workshop, base: str) -> None:
     assert caught.value.kind == "input"
 
 
+def test_a_base_that_is_misspelt_is_guessed_and_corrected_in_the_issue(shop: Workshop) -> None:
+    shop.drop("---\nbase: mian\n---\n# T\n")
+    with pytest.raises(NeedsPerson, match=r"'mian' is not a branch .*; did you mean main\?") as caught:
+        shop.step("branch")
+    path = shop.places.issues / shop.issue_id / "issue.md"
+    assert f"correct `base` in .sixth/issues/{shop.issue_id}/issue.md" in caught.value.hint
+    path.write_text("---\nbase: main\n---\n# T\n", encoding="utf-8")
+    assert shop.step("branch").outputs["base"] == "main"
+
+
 @pytest.mark.parametrize("branch", ["main", "main/x"])
 def test_a_branch_that_cannot_be_had_parks(shop: Workshop, branch: str) -> None:
     shop.drop(f"---\nbranch: '{branch}'\n---\n# T\n")

@@ -135,6 +135,37 @@ def test_an_unknown_issue_and_one_that_was_given_up_need_a_person(shop: Workshop
         assert "sixthbot issue reopen one" in caught.value.hint
 
 
+def test_a_unique_beginning_of_an_id_is_enough_and_is_found_out_once(shop: Workshop) -> None:
+    shop.config["branch"] = {"stack": False}
+    drop(shop, "tidy-the-list")
+    drop(shop, "tidy-me", "tidy")  # it does not mean itself
+    for later in ("", "tidy-up"):  # by the second time, `tidy` is the beginning of two others
+        if later:
+            drop(shop, later)
+        shop.issue_id = "tidy-me"
+        with pytest.raises(TryLater, match="it waits for issue tidy-the-list to be"):
+            shop.step("branch")
+        assert shop.record.depends == ("tidy-the-list",)
+    show(shop, "tidy-the-list", IssueStatus.PUSHED)
+    assert shop.step("branch").outputs["branch"] == "sixth/tidy-me"
+
+
+def test_an_id_that_no_issue_has_is_corrected_in_the_issue(shop: Workshop) -> None:
+    for name in ("tidy-a", "tidy-b"):
+        drop(shop, name)
+    for wrong, near in (("tidy", "did you mean tidy-a or tidy-b?"), ("tydi-a", "did you mean tidy-a?")):
+        drop(shop, f"on-{wrong}", wrong)
+        with pytest.raises(
+            NeedsPerson, match=f"depends on {wrong}, and no issue has that id; {near}"
+        ) as caught:
+            shop.step("branch")
+        assert f"correct `depends` in .sixth/issues/on-{wrong}/issue.md" in caught.value.hint
+    show(shop, "tidy-a", IssueStatus.ENDED)
+    path = shop.places.issues / "on-tydi-a" / "issue.md"
+    path.write_text(path.read_text(encoding="utf-8").replace("tydi", "tidy"), encoding="utf-8")
+    assert shop.step("branch").outputs["branch"] == "sixth/on-tydi-a"
+
+
 def test_issues_that_wait_for_each_other_need_a_person(shop: Workshop) -> None:
     drop(shop, "one", "three")
     drop(shop, "two", "one")
