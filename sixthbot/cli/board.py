@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
@@ -65,23 +66,39 @@ def show_status(start: Path | str = ".", out: Output | None = None, *, as_json: 
 
         refuse_foreign(places)
         raise
+    note = _settings(places)  # first: it may renew the figures of the rules
     moment, issues, drafts = now(), issue_statuses(places), draft_statuses(places)
     status = figures(places, moment, issues=issues, drafts=drafts)
     if as_json:
         out.json(status)
     else:
-        board = _read_board(places, status, issues, drafts)
+        board = _read_board(places, status, issues, drafts, note)
         out.say("\n".join(story(status, board, moment)))
 
 
-def _read_board(places: Places, status: Row, issues: Mapping[str, str], drafts: Mapping[str, str]) -> Board:
+def _settings(places: Places) -> str:
+    """Return what of the settings does not count; they are read, and the figures kept anew, only when something changed.
+
+    What the kept figures cannot know, the variables in the environment, is checked wherever there are any.
+    """
+    note = load_note(places)
+    if note is not None and not any(name.startswith(_VARIABLES) for name in os.environ):
+        return note
+    from sixthbot.engine.services import settings_now  # noqa: PLC0415 - slow, and seldom needed
+
+    return settings_now(places, os.environ)
+
+
+def _read_board(
+    places: Places, status: Row, issues: Mapping[str, str], drafts: Mapping[str, str], note: str
+) -> Board:
     """Read open issues, drafts that want somebody, and parked tasks: each only when the figures say there are some.
 
     What is over piles up and is not read again; a file that names no status may yet be open.
     """
     from sixthbot.store.status import next_schedule  # noqa: PLC0415 - as in `show_status`
 
-    note, schedule = load_note(places), next_schedule(places)
+    schedule = next_schedule(places)
     queue = status["queue"]
     parked, waiting = status["queue"]["parked"], any(status["drafts"][name] for name in OPEN_DRAFTS)
     moving = any(queue[name] for name in ("running", "waiting", "failed"))
@@ -140,7 +157,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         ]
     )
     for rule in status["rules"]["disabled"]:
-        if board.note and told_by_note(rule["reason"]):
+        if told_by_note(rule["reason"]):
             continue
         yield f"  {paint('disabled', 'yellow')} {one_line(rule['name'])}: {one_line(rule['reason'])}"
     for rule in status["rules"]["stopped"]:
@@ -280,6 +297,7 @@ def _running(task: Row, now: datetime) -> Iterator[str]:
 
 
 _FEW = 5
+_VARIABLES = "SIXTHBOT_"
 _STUCK = {"waiting": paint("waits for you", "yellow"), "failed": paint("failed", "red")}
 
 

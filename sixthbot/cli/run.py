@@ -36,7 +36,7 @@ _FEW = 20
 )
 @pass_session
 def command(session: Session, *, autostarted: bool) -> int:
-    """Handle every event and every task now, whatever its lane may wait; exit code 1 when a task failed.
+    """Handle every event and every task now, whatever its lane may wait; exit code 1 when a task failed, 2 when settings are broken.
 
     It waits for retries that are due within a minute; events gather for at most 2 s. A running `watch` shares the queue with it.
     """
@@ -61,7 +61,10 @@ def command(session: Session, *, autostarted: bool) -> int:
         back = sum(record.kind == "task.given-back" for record in follower.fresh())
         session.out.say(f"interrupted; {plural(back, 'task')} went back to the queue")
         return ExitCode.INTERRUPTED
-    return ExitCode.FAILED if report.failed else ExitCode.OK
+    if report.failed:
+        return ExitCode.FAILED
+    # what could be done without them was; whoever wrote them must hear that they are no settings
+    return ExitCode.USAGE if bot.services().loaded.problems else ExitCode.OK
 
 
 def _summary(report: RunReport, places: Places) -> Iterator[str]:

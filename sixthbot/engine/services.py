@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sixthbot.actions import registry
+from sixthbot.core.errors import SixthError
 from sixthbot.core.rules import DisabledRule
 from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
@@ -109,6 +110,18 @@ def open_services(
         clock=clock,
         env=env,
     )
+
+
+def settings_now(places: Places, env: Mapping[str, str]) -> str:
+    """Return what of the settings does not count, as they are now; the figures that `status` shows are kept anew.
+
+    It is a `settings_note`, and says so as well where nothing at all can begin with such settings.
+    """
+    try:
+        services = open_services(places.top, env=env)
+    except SixthError as error:
+        return f"broken: {error.message.splitlines()[0]}; nothing begins until that is mended"
+    return settings_note(places, services.untrusted, services.loaded.problems)
 
 
 def _keep_figures(places: Places, rules: RuleSet, note: str, *, autostart: bool) -> None:

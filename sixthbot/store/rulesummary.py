@@ -22,7 +22,7 @@ _OFF = rb"^enabled = false"
 _NAME = "rules.json"
 _LIMIT = 16 << 20
 _UNTRUSTED = "not trusted: sixthbot trust --show"
-_CHANGED = "changed; not trusted yet: sixthbot trust"
+_CHANGED = "changed since they were read last: sixthbot run reads them"
 _UNCHECKED = {"name": "rule files", "reason": _CHANGED}
 _FEW = 3
 
@@ -99,19 +99,20 @@ def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "reason"))
 
 
-def load_note(places: Places) -> str:
-    """Return what of the settings does not count, as `settings_note` does, for people's `status`."""
+def load_note(places: Places) -> str | None:
+    """Return what of the settings does not count, as `settings_note` does, for people's `status`.
+
+    None where that is not known: nobody has read them, or something changed since. Whoever wants to know reads them.
+    """
     known = _load(places)
     note, trust = known.get("settings"), known.get("trust")
-    if not isinstance(trust, str):
-        return ""
-    if known.get("seen") != _seen(places, trust):
-        return _CHANGED
-    return note if isinstance(note, str) else ""
+    if not isinstance(trust, str) or known.get("seen") != _seen(places, trust):
+        return None
+    return note if isinstance(note, str) else None
 
 
 def told_by_note(reason: str) -> bool:
-    """Tell whether an entry among the disabled rules says no more than the note on the settings."""
+    """Tell whether an entry among the disabled rules says no more than the note on the settings, which is always there first."""
     return reason in {_UNTRUSTED, _CHANGED}
 
 

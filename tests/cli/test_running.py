@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,8 @@ from tests.cli.support import sixthbot
 from tests.store.support import make_task
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support.repos import RepoDir
 
 ROOT = Path(__file__).parents[2]
@@ -110,14 +113,18 @@ def test_run_and_status_say_what_of_the_settings_does_not_count(home: RepoDir) -
     config = home.path / ".sixth/config.toml"
     config.write_text("[notify]\n")
     note = "not trusted: .sixth/config.toml; recipes and checks wait for: sixthbot trust\n"
-    assert "\nsettings  changed; not trusted yet: sixthbot trust\n" in sixthbot("status", cwd=home.path).out
+    assert f"\nsettings  {note}" in sixthbot("status", cwd=home.path).out
     assert sixthbot("run", cwd=home.path).err.startswith(f"settings {note}")
     assert f"\nsettings  {note}" in sixthbot("status", cwd=home.path).out
     said = sixthbot("rules", "check", cwd=home.path)
     assert said.code == 0
     assert ".sixth/config.toml: untrusted: not trusted as it is now, so it does not count: " in said.out
     config.write_text("[notfy]\n")
-    assert sixthbot("run", cwd=home.path).err.startswith("settings broken: .sixth/config.toml:1: notfy: ")
+    broken = sixthbot("run", cwd=home.path)
+    assert broken.err.startswith("settings broken: .sixth/config.toml:1: notfy: ")
+    assert broken.code == 2
+    config.write_text("[notify]\n?\n")
+    assert "\nsettings  broken: .sixth/config.toml:2: " in sixthbot("status", cwd=home.path).out
     config.write_text("[notify]\n")
     sixthbot("trust", "--yes", cwd=home.path)
     assert sixthbot("run", cwd=home.path).err == ""
@@ -125,6 +132,25 @@ def test_run_and_status_say_what_of_the_settings_does_not_count(home: RepoDir) -
     config.unlink()
     sixthbot("run", cwd=home.path)
     assert "not trusted: .sixth/config.toml (missing); " in sixthbot("status", cwd=home.path).out
+
+
+def test_status_agrees_with_trust_and_doctor_where_trusted_bytes_come_back(home: RepoDir) -> None:
+    config = home.path / ".sixth/config.toml"
+    for text in ("[notify]\n# a\n", "[notify]\n# bb\n"):
+        config.write_text(text)
+        sixthbot("trust", "--yes", cwd=home.path)
+    config.write_text("[notify]\n# a\n")
+    assert "\nsettings" not in sixthbot("status", cwd=home.path).out
+    assert sixthbot("trust", "--show", cwd=home.path).out == "everything here is trusted\n"
+    assert json.loads(sixthbot("status", "--json", cwd=home.path).out)["rules"]["disabled"] == []
+
+
+def test_status_says_which_variable_is_broken(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIXTHBOT_BOT__WORKERS", "many")
+    said = sixthbot("status", cwd=home.path)
+    assert said.code == 0
+    assert "\nsettings  broken: SIXTHBOT_BOT__WORKERS: bot.workers: " in said.out
+    assert "; nothing begins until that is mended\n" in said.out
 
 
 def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:

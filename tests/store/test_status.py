@@ -122,7 +122,7 @@ def test_the_figures_of_rules_are_those_of_the_last_check(places: Places) -> Non
     (places.rules_dir / "new.toml").write_text("")
     rules = status(places)["rules"]
     assert rules["disabled"][:2] == expected
-    assert rules["disabled"][2]["reason"] == "changed; not trusted yet: sixthbot trust"
+    assert rules["disabled"][2]["reason"] == "changed since they were read last: sixthbot run reads them"
 
 
 def test_damage_does_not_stop_it(places: Places) -> None:
