@@ -100,7 +100,8 @@ def _entity(heads: Sequence[Op], history: Sequence[Op], owners: Mapping[str, str
         return Entity(heads[0], (heads[0].id,))
     heads = _without_outdated(heads, history)
     if heads[0].key.startswith("queue/"):
-        winner = min(heads, key=lambda op: _rank(op, history))
+        owner = next((owners[op.group] for op in heads if op.group in owners), "")
+        winner = min(heads, key=lambda op: _rank(op, history, owner))
     else:
         # work is kept rather than dropped; of one issue, all is taken from the clone whose claim counts; else the last
         winner = max(heads, key=lambda op: (op.kind == PUT, owners.get(op.group) == op.actor, op.order))
@@ -124,10 +125,12 @@ def _without_outdated(heads: Sequence[Op], history: Sequence[Op]) -> Sequence[Op
     return left or heads
 
 
-def _rank(head: Op, history: Sequence[Op]) -> tuple[bool, bool, tuple[int, str, int, str]]:
-    """Return what to sort the heads of a task by: what is over is over; then work; then the earliest claim."""
+def _rank(
+    head: Op, history: Sequence[Op], owner: str = ""
+) -> tuple[bool, bool, bool, tuple[int, str, int, str]]:
+    """Return what to sort the heads of a task by: what is over is over; then work; then its issue's owner; then the earliest claim."""
     claim = _claim(head, history)
-    return (not _is_over(head), claim is None, (claim or head).order)
+    return (not _is_over(head), claim is None, head.actor != owner, (claim or head).order)
 
 
 def _claim(head: Op, history: Sequence[Op]) -> Op | None:
@@ -158,20 +161,50 @@ def _is_work(op: Op) -> bool:
 
 def _claims(tasks: Mapping[str, tuple[list[Op], list[Op]]]) -> tuple[tuple[Claim, ...], dict[str, str]]:
     """Return the tasks that were worked on in several clones at once, and of each issue the actor whose way counts."""
-    claims, owners = [], {}
+    contested: dict[str, Sequence[Op]] = {}
+    settled_open: set[str] = set()
     for key, (found, history) in sorted(tasks.items()):
         heads = _without_outdated(found, history)
         # two that ended alike are two all the same: each has made commits of its own
-        if len({op.actor for op in heads}) == 1:
-            continue
-        winner = min(heads, key=lambda op: _rank(op, history))
-        losers = sorted({op.actor for op in heads if _is_work(op)} - {winner.actor})
-        group = winner.group or next((op.group for op in heads if op.group), "")
-        if group:
-            owners[group] = winner.actor
+        if len({op.actor for op in heads}) > 1:
+            contested[key] = heads
+        elif not _is_over(heads[0]):
+            settled_open.add(heads[0].group)
+    owners = _owners(contested, tasks, settled_open)
+    claims = []
+    for key, heads in contested.items():
+        group = _group(heads)
+        winner = min(heads, key=lambda op: _rank(op, tasks[key][1], owners.get(group, ""))).actor
+        counts = owners.get(group, winner)
+        losers = sorted({op.actor for op in heads if _is_work(op)} - {counts})
         if losers:
-            claims.append(Claim(key.partition("/")[2], group, winner.actor, tuple(losers)))
+            claims.append(Claim(key.partition("/")[2], group, counts, tuple(losers)))
     return tuple(claims), owners
+
+
+def _owners(
+    contested: Mapping[str, Sequence[Op]],
+    tasks: Mapping[str, tuple[list[Op], list[Op]]],
+    settled_open: Collection[str],
+) -> dict[str, str]:
+    """Return of each issue whose way counts: one answer for all of its tasks, documents and branch.
+
+    An issue may have several tasks, such as one that only tells of its draft. The one that is not over decides, and of
+    several the first that there was; tasks that are over decide nothing while another of the issue goes on.
+    """
+    first = {key: min(op.order for op in tasks[key][1]) for key in contested}
+    over = {key: all(map(_is_over, heads)) for key, heads in contested.items()}
+    owners: dict[str, str] = {}
+    for key in sorted(contested, key=lambda key: (over[key], first[key])):
+        group = _group(contested[key])
+        if group and not (over[key] and group in settled_open):
+            winner = min(contested[key], key=lambda op: _rank(op, tasks[key][1]))
+            owners.setdefault(group, winner.actor)
+    return owners
+
+
+def _group(heads: Sequence[Op]) -> str:
+    return next((op.group for op in heads if op.group), "")
 
 
 def builds_on(op: Op, ids: Collection[str], by_id: Mapping[str, Op]) -> bool:

@@ -17,9 +17,10 @@ from sixthbot.git.remotes import seen_there
 from sixthbot.git.statesync import BRANCHES, KEPT, carried
 from sixthbot.store.records import became
 from sixthbot.store.state.lay import Layer
+from sixthbot.store.state.layout import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sixthbot.core.issues import IssueRecord
     from sixthbot.core.names import Oid
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
 _NAMED = 5
+_WORK = {"branch", "work"}
+"""The steps of a task that makes an issue's commits."""
 
 
 @dataclass(slots=True)
@@ -67,8 +70,9 @@ def take_over(services: Services, index: Index, remote: Remote, folded: Folded) 
     """
     result = Carried()
     own, in_use = index.get("actor"), checked_out(services.repo.git)
-    owners = _owners(folded)
-    for record, branch in open_branches(services):
+    opened = open_branches(services)
+    owners = _owners(services, folded, {record.id for record, _ in opened})
+    for record, branch in opened:
         here, there = tip(services.repo.git, branch), carried(services.repo.git, remote, branch)
         owner = owners.get(record.id, own)
         wanted = there.get(owner) or _only(there)
@@ -85,12 +89,24 @@ def take_over(services: Services, index: Index, remote: Remote, folded: Folded) 
     return result
 
 
-def _owners(folded: Folded) -> dict[str, str]:
-    """Return whose work on each issue counts: that of the clone which had its task in hand last."""
+def _owners(services: Services, folded: Folded, issues: Collection[str]) -> dict[str, str]:
+    """Return whose work on each of these issues counts: that of the clone which had its task in hand last.
+
+    Of several tasks of an issue that is the one which makes its commits. One that another clone's draft set off says
+    nothing of whose branch it is.
+    """
     tasks = [
-        one.winner for key, one in folded.entities.items() if key.startswith("queue/") and one.winner.group
+        one.winner
+        for key, one in folded.entities.items()
+        if key.startswith("queue/") and one.winner.group in issues
     ]
-    return {op.group: op.actor for op in sorted(tasks, key=lambda op: op.order)}
+    ranked = sorted(tasks, key=lambda op: (_commits(services, task_of(op.key)), op.order))
+    return {op.group: op.actor for op in ranked}
+
+
+def _commits(services: Services, task_id: str) -> bool:
+    """Tell whether a task is one that makes an issue's branch or works on it."""
+    return any(step.use in _WORK for step in services.store.checkpoints.load(task_id).values())
 
 
 def _only(there: Mapping[str, Oid]) -> Oid | None:

@@ -14,6 +14,8 @@ from tests.state.histories import play
 
 A, B = "a000000000000", "a111111111111"
 PLAN, TASK = "issues/x/plan.toml", "queue/20260101T000000000Z-t1.json"
+TELL = "queue/20250101T000000000Z-t2.json"
+"""Another task of the same issue, with an earlier deadline."""
 
 
 def op(actor: str, lamport: int, kind: str = PUT, key: str = PLAN, content: str = "", **more: Any) -> Op:
@@ -100,6 +102,28 @@ def test_two_that_ended_alike_are_two_claims_all_the_same() -> None:
     assert state.entities[TASK].winner == ends[1]
     assert state.entities[TASK].ids == (ends[1].id, ends[0].id)
     assert [(claim.winner, claim.losers) for claim in state.claims] == [(B, (A,))]
+
+
+def test_all_of_an_issue_is_the_way_of_one_clone_whichever_of_its_tasks_is_looked_at() -> None:
+    ready, tell = task(A, 1, "ready/normal"), op(A, 2, key=TELL, content="2", place="ready/high", group="x")
+    claims = [task(A, 5, "running", ready), task(B, 6, "running", ready)]
+    told = [
+        op(actor, lamport, key=TELL, content="2", place="done", group="x", prev=(tell.id,))
+        for actor, lamport in ((B, 3), (A, 7))
+    ]
+    plans = op(A, 8, content="1", group="x"), op(B, 9, content="2", group="x")
+    state = fold([ready, tell, *claims, *told, *plans])
+    assert state.entities[TASK].winner.actor == A, "its claim is the earlier"
+    assert state.entities[PLAN].winner == plans[0], "though the other clone told of something first"
+    assert state.entities[TELL].winner.actor == A
+    assert {claim.winner for claim in state.claims} == {A}
+
+
+def test_a_task_that_only_tells_of_an_issue_decides_nothing_while_the_issue_s_own_goes_on() -> None:
+    mine = task(A, 1, "running", task(A, 0, "ready/normal"))
+    told = [op(actor, 2, key=TELL, content="2", place="done", group="x") for actor in (A, B)]
+    plans = op(A, 8, content="1", group="x"), op(B, 3, content="2", group="x")
+    assert fold([mine, *told, *plans]).entities[PLAN].winner == plans[0]
 
 
 def test_who_only_moved_a_task_gives_way_to_who_works_on_it() -> None:

@@ -17,6 +17,7 @@ from sixthbot.core.statefold import Entity, Folded
 from sixthbot.core.stateops import PUT, Op, make_op
 from sixthbot.engine.merging import Laying, Merged
 from sixthbot.git.statesync import send
+from sixthbot.store.actor import actor_id
 from tests.bot.home import until
 from tests.state.clones import Machine, machine, make_remote
 from tests.state.http import served
@@ -120,6 +121,30 @@ def test_one_issue_claimed_by_two_is_done_once_and_the_other_s_commits_are_kept(
         assert each.repo.subjects("main..sixth/issue-a").count("chore: sort") == 1
         each.do("sync")
     assert one.plans() == other.plans() == {"a": ["done", "done"]}
+
+
+def test_of_two_that_finished_an_issue_branch_draft_and_claim_are_one_clone_s(
+    one: Machine, other: Machine
+) -> None:
+    one.do("queue", "pause")
+    one.drop("a", "---\nid: a\n---\n# Issue a\n\n- [ ] Sort `do: sort-words`\n")
+    one.do("run")
+    one.do("sync")
+    other.do("sync")
+    one.do("queue", "resume")
+    made = {}
+    for each in (one, other):  # each comes to a draft, which sets off a task of its own that tells of it
+        each.do("run")
+        made[actor_id(each.services.places.beside)] = each.repo.tip("sixth/issue-a")
+        time.sleep(0 if each is other else 1.1)  # within one second both would make the very same commit
+    assert len(set(made.values())) == 2
+    said = "".join(each.do("sync").out for each in (one, other, one))
+    winner = next(actor for actor in made if f"claimed a: the work of {actor} counts" in said)
+    (loser,) = made.keys() - {winner}
+    for each in (one, other):
+        draft = each.services.store.drafts.list()[0]
+        assert each.repo.tip("sixth/issue-a") == draft.head == made[winner]
+    assert f"kept your commits on sixth/issue-a, as refs/sixth/kept/sixth/issue-a/{made[loser][:12]}" in said
 
 
 def test_an_inbox_file_that_both_have_becomes_one_issue(one: Machine, other: Machine) -> None:
