@@ -58,9 +58,14 @@ class Standing:
 
 
 def stand(services: Services, draft: Draft) -> Standing:
-    """Look at a draft. Where its file shows an approval that does not hold, the file is put right."""
+    """Look at a draft. Where its file shows an approval that does not hold, the file is put right.
+
+    Raise Refused, saying what to do, where the commit that it describes is not in this clone.
+    """
     git = services.repo.git
     tip = refs.tip(git, draft.branch)
+    if tip != draft.head and not refs.has_object(git, draft.head):
+        raise _without_commit(draft, tip)
     target: PushTarget | None = None
     refusal: SixthError | None = None
     try:
@@ -81,6 +86,15 @@ def stand(services: Services, draft: Draft) -> Standing:
         refusal=refusal,
         checks=checks,
         unchecked=not checks and bool(services.loaded.config.check.run),
+    )
+
+
+def _without_commit(draft: Draft, tip: Oid | None) -> Refused:
+    where = f"its branch is at {tip[:12]}" if tip else "its branch is not here either"
+    anew = f"; to make the draft anew of what is here: sixthbot rebase {draft.branch}" if tip else ""
+    return Refused(
+        f"the draft of {draft.branch} describes commit {draft.head[:12]}, which is not in this clone; {where}",
+        hint=f"sixthbot sync brings the branch of the clone that made it{anew}",
     )
 
 

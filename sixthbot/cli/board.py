@@ -104,7 +104,7 @@ def _read_board(
     moving = any(queue[name] for name in ("running", "waiting", "failed"))
     if not (status["issues"]["open"] or waiting or parked or moving):
         return Board(note=note, schedule=schedule)
-    from sixthbot.store.afoot import failed_checks, tasks_afoot, tip_of  # noqa: PLC0415 - as below
+    from sixthbot.store.afoot import failed_checks, tasks_afoot  # noqa: PLC0415 - as below
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
     afoot = tasks_afoot(places, queue) if moving else []
@@ -115,7 +115,7 @@ def _read_board(
     told = [
         {
             **draft,
-            "tip": tip_of(places, draft["branch"]),
+            **_whereabouts(places, draft),
             "failed": failed_checks(places, reviews[draft["issue"]]) if draft["issue"] in reviews else [],
         }
         for draft in open_now
@@ -128,6 +128,19 @@ def _read_board(
         note,
         schedule,
     )
+
+
+def _whereabouts(places: Places, draft: Row) -> dict[str, Any]:
+    """Return where a draft's branch is, and whether the commit that the draft describes is here; git is asked only in doubt."""
+    from sixthbot.store.afoot import tip_of  # noqa: PLC0415 - as above
+
+    tip = tip_of(places, draft["branch"])
+    if tip == draft["head"]:
+        return {"tip": tip, "here": True}
+    from sixthbot.git.refs import has_object  # noqa: PLC0415 - a draft seldom lags behind its branch
+    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - as above
+
+    return {"tip": tip, "here": has_object(open_repository(places.top, places.git_dir).git, draft["head"])}
 
 
 def _add_progress(places: Places, running: Sequence[dict[str, Any]]) -> None:
@@ -316,6 +329,11 @@ def _draft(draft: Row) -> Iterator[str]:
     yield f"    draft {paint(status, 'cyan')}: {one_line(draft['title'], 80)}"
     for check in draft["failed"]:
         yield f"    {paint('check failed', 'red')}: {one_line(check, 120)}"
+    if not draft["here"]:
+        yield f"    {paint('missing', 'yellow')} commit {draft['head'][:9]}, which this draft describes: it is not in this clone"
+        anew = f"; or make it anew of what is here: sixthbot rebase {name}" if draft["tip"] else ""
+        yield from next_lines(f"sixthbot sync{anew}", indent="    ")
+        return
     if draft["tip"] and draft["tip"] != draft["head"]:
         yield f"    {paint('moved', 'yellow')} since this draft, from {draft['head'][:9]} to {draft['tip'][:9]}"
         yield from next_lines(f"sixthbot done {draft['issue']}", indent="    ")

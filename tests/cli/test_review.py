@@ -57,6 +57,19 @@ def test_a_commit_is_dropped_as_an_operation_and_a_new_draft_follows(waiting: Re
     assert (said.code, said.err.startswith(f"error: nothing would be left of {BRANCH}")) == (4, True)
 
 
+def test_a_draft_of_a_commit_that_is_not_in_this_clone_is_said_in_words(drafted: RepoDir) -> None:
+    (draft,) = (drafted.path / ".sixth/drafts").glob("*.md")
+    draft.write_text(draft.read_text().replace(drafted.tip(BRANCH), "e" * 40))
+    said = sixthbot("review", cwd=drafted.path)
+    assert said.code == 4
+    assert f"describes commit {'e' * 12}, which is not in this clone" in said.err
+    assert "hint: sixthbot sync brings the branch" in said.err
+    assert f"sixthbot rebase {BRANCH}" in said.err
+    board = sixthbot("status", cwd=drafted.path).out
+    assert f"missing commit {'e' * 9}" in board
+    assert "next: sixthbot sync" in board
+
+
 def test_a_commit_that_another_builds_on_is_not_dropped(waiting: RepoDir) -> None:
     waiting.git("worktree", "add", "--quiet", "../mine", BRANCH)
     RepoDir(waiting.path.parent / "mine").commit("feat: plums", {"words.txt": "apple\nplum\n"})
