@@ -7,7 +7,7 @@ import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
 from sixthbot.core.errors import HomeGone, NoRepository
-from sixthbot.store.counting import OPEN_DRAFTS, OPEN_ISSUES
+from sixthbot.store.counting import LANES, OPEN_DRAFTS, OPEN_ISSUES
 from sixthbot.store.rulesummary import load_note, told_by_note
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
@@ -161,6 +161,7 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         [
             (paint("watcher", "bold"), _watcher(status["watcher"], now)),
             (paint("queue", "bold"), _queue(status["queue"])),
+            *_paused(status["paused"]),
             (paint("rules", "bold"), f"{status['rules']['active']} active{_next(board.schedule)}"),
             *(
                 [(paint("settings", "bold"), paint(one_line(board.note, 400), "yellow"))]
@@ -241,6 +242,15 @@ def _watcher(watcher: Row, now: datetime) -> str:
     return paint("running", "green") + f", pid {watcher['pid']}{since}"
 
 
+def _paused(lanes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if lanes:
+        every = len(lanes) == len(LANES)
+        words = "every lane" if every else f"lane{'s' if len(lanes) > 1 else ''} {', '.join(lanes)}"
+        resume = f"sixthbot queue resume{'' if every or len(lanes) > 1 else f' {lanes[0]}'}"
+        told = paint(words, "yellow", "bold")
+        yield paint("paused", "yellow", "bold"), f"{told}: nothing of it is begun (go on: {resume})"
+
+
 def _queue(queue: Row) -> str:
     ready = {lane: count for lane, count in queue["ready"].items() if count}
     parts = [f"{queue[name]} {name}" for name in ("running", "waiting", "parked", "failed") if queue[name]]
@@ -298,6 +308,13 @@ def _others_running(board: Board, told: set[str], now: datetime) -> Iterator[str
 
 def _running(task: Row, now: datetime) -> Iterator[str]:
     row = task["progress"]
+    if task["dead"]:
+        from sixthbot.cli.progressing import progress_text  # noqa: PLC0415 - only where something ran
+
+        at = f" at {progress_text(row)}" if row else ""
+        yield f"    {paint('stopped', 'yellow')}{at}; its worker is dead, the next run or watch takes it up"
+        yield from next_lines("sixthbot run", indent="    ")
+        return
     if row is None:
         yield f"    {paint('running', 'green')}"
         return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sixthbot.core.drafts import Draft
     from sixthbot.store.open import Store
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """How one check command ended. `problem` says what kept it from ending, `output` is the last of what it printed."""
+    """How one check command ended. `problem` says why it did not pass, `output` is the last of what it printed."""
 
     command: str
     passed: bool
@@ -25,7 +25,7 @@ class CheckResult:
     @property
     def ending(self) -> str:
         """What is wrong, empty when it passed."""
-        return "" if self.passed else self.problem or "exit status not 0"
+        return "" if self.passed else self.problem or "it did not end"
 
 
 def recorded_checks(store: Store, draft: Draft) -> Sequence[CheckResult]:
@@ -37,18 +37,19 @@ def recorded_checks(store: Store, draft: Draft) -> Sequence[CheckResult]:
         for record in store.checkpoints.load(task.id).values():
             if record.use == "check" and record.outputs.get("tree") == draft.tree:
                 results = record.outputs.get("results")
-                return tuple(map(_result, results)) if isinstance(results, list) else ()
+                return tuple(map(check_result, results)) if isinstance(results, list) else ()
     return ()
 
 
-def _result(raw: Mapping[str, Any]) -> CheckResult:
+def check_result(raw: object) -> CheckResult:
+    """Return a result as the checkpoint of the step `check` has it, which may be damaged."""
     if not isinstance(raw, dict):  # somebody edited the checkpoint: what it does not say did not pass
         return CheckResult(command="?", passed=False, duration=0, problem="its record is damaged", output="")
-    duration = raw.get("duration")
+    duration, status = raw.get("duration"), raw.get("exit")
     return CheckResult(
         command=str(raw.get("command") or "?"),
         passed=raw.get("ok") is True,
         duration=duration if isinstance(duration, int | float) else 0,
-        problem=str(raw.get("problem", "")),
+        problem=str(raw.get("problem") or (f"exit status {status}" if isinstance(status, int) else "")),
         output=str(raw.get("output", "")),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.counting import folder_names, task_names
 from sixthbot.store.glance import task_rows
+from sixthbot.store.probe import is_free
 from sixthbot.store.reading import read_small
 from sixthbot.store.taskform import MOVED_BY_HAND, TASK_LIMIT, retry_hint
 
@@ -24,7 +26,10 @@ _CHECKED_OUT = " is checked out in "
 
 
 def tasks_afoot(places: Places, queue: Any) -> list[dict[str, Any]]:
-    """Return tasks that wait, run or failed: `id`, `rule`, `issue`, `state`, `reason`, `hint`; `queue` has counts."""
+    """Return tasks that wait, run or failed: `id`, `rule`, `issue`, `state`, `reason`, `hint`; `queue` has counts.
+
+    `dead` tells that the worker of a running one is gone: whoever runs next takes it up.
+    """
     rows: list[dict[str, Any]] = []
     for state in ("running", "waiting", "failed"):
         folder = f"{places.home}/queue/{state}"
@@ -32,11 +37,28 @@ def tasks_afoot(places: Places, queue: Any) -> list[dict[str, Any]]:
         for each in folders if queue[state] else ():
             for name in sorted(task_names(each))[:_MOST]:
                 rows += [_row(row, state) for row in task_rows(f"{each}/{name}", name)]
+    for row in rows:
+        row["dead"] = row["state"] == "running" and _is_dead(places, row["worker"])
     return rows
+
+
+def _is_dead(places: Places, worker: str) -> bool:
+    """Tell whether a worker is gone; a program that it started may hold its lease and outlive it."""
+    pid = worker.partition("-")[0]
+    if is_free(f"{places.home}/local/workers/{worker}.lock"):
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, PermissionError, OverflowError):
+        return False
+    return False
 
 
 def _row(raw: Any, state: str) -> dict[str, Any]:
     row = {key: raw[key] for key in ("id", "rule", "issue")}
+    row["worker"] = str(raw["state"].get("worker", ""))
     own = raw["state"]["name"] == state
     reason = raw["state"].get("reason", "") if own else MOVED_BY_HAND
     hint = ""

@@ -13,6 +13,9 @@ SUFFIX = ".json"
 LANES = ("critical", "high", "normal", "low")
 """The names of the members of `core.tasks.Lane`, in their order."""
 
+ALL_LANES = "all"
+"""Names the file that pauses every lane."""
+
 DRAFT_STATUSES = ("awaiting-review", "approved", "rejected", "pushed")
 """The values of `core.drafts.DraftStatus`."""
 
@@ -60,6 +63,15 @@ def count_queue(root: Path | str) -> dict[str, dict[str, int] | int]:
     running = sum(count_tasks(f"{root}/running/{worker}") for worker in folder_names(f"{root}/running"))
     waiting, parked, failed = (count_tasks(f"{root}/{state}") for state in ("waiting", "parked", "failed"))
     return {"ready": ready, "waiting": waiting, "running": running, "parked": parked, "failed": failed}
+
+
+def paused_lanes(root: Path | str) -> list[str]:
+    """Return the lanes that people paused, in their order."""
+    try:
+        names = set(os.listdir(f"{root}/paused"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [lane for lane in LANES if lane in names or ALL_LANES in names]
 
 
 def count_tasks(folder: Path | str) -> int:

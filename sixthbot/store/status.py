@@ -9,7 +9,14 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from sixthbot.core.errors import Refused
-from sixthbot.store.counting import DRAFT_STATUSES, OPEN_ISSUES, count_queue, folder_names, task_names
+from sixthbot.store.counting import (
+    DRAFT_STATUSES,
+    OPEN_ISSUES,
+    count_queue,
+    folder_names,
+    paused_lanes,
+    task_names,
+)
 from sixthbot.store.probe import PID_SUFFIX, held_by, is_free
 from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.rulesummary import load_summary
@@ -55,6 +62,7 @@ def figures(
         "running": _running(places),
         "health": _health(places),
         "conflicts": _conflicts(places),
+        "paused": paused_lanes(f"{places.home}/queue"),
     }
 
 

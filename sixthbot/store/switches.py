@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.tasks import Lane
 from sixthbot.store.atomic import make_dirs, point, remove, write_file
+from sixthbot.store.counting import ALL_LANES
 from sixthbot.store.taskfile import is_task_id
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _PAUSE = point("queue.pause")
 _CANCEL = point("queue.cancel")
 _PAUSE_TASK = point("queue.pause-task")
-_ALL_LANES = "all"
 
 
 class Switches:
@@ -31,7 +31,7 @@ class Switches:
     def pause(self, lane: Lane | None) -> None:
         """Let nothing more be claimed from a lane, None for all, until `resume`; what runs goes on."""
         make_dirs(self._paused)
-        name = _ALL_LANES if lane is None else lane.value
+        name = ALL_LANES if lane is None else lane.value
         write_file(self._paused / name, b"", point=_PAUSE, durability="process")
 
     def resume(self, lane: Lane | None) -> None:
@@ -39,7 +39,7 @@ class Switches:
         still = self.paused() - {lane} if lane is not None else set()
         for other in still:
             self.pause(other)
-        for name in (_ALL_LANES, *(other.value for other in Lane if other not in still)):
+        for name in (ALL_LANES, *(other.value for other in Lane if other not in still)):
             remove(self._paused / name, point=_PAUSE)
 
     def paused(self) -> set[Lane]:
@@ -48,7 +48,7 @@ class Switches:
             names = set(os.listdir(self._paused))  # noqa: PTH208 - names are all that is needed, at each claim
         except FileNotFoundError:
             return set()
-        return set(Lane) if _ALL_LANES in names else {lane for lane in Lane if lane.value in names}
+        return set(Lane) if ALL_LANES in names else {lane for lane in Lane if lane.value in names}
 
     def request_cancel(self, task_id: str) -> None:
         """Ask whoever runs the task to stop it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.cli.checks import check_result
 from tests.cli.conftest import BRANCH
 from tests.cli.support import sixthbot
 from tests.support.repos import RepoDir
@@ -274,3 +275,17 @@ def test_a_drop_that_was_cut_off_is_brought_to_its_end(
     draft = sixthbot("draft", "show", BRANCH, cwd=path).out
     assert "- [ ] 1. Sort the list (recipe sort-words, its commit was dropped in review)" in draft
     assert "moved since" not in sixthbot("status", cwd=path).out
+
+
+@pytest.mark.parametrize(
+    ("raw", "ending"),
+    [
+        ({"ok": False, "exit": 1, "problem": ""}, "exit status 1"),
+        ({"ok": False, "exit": 137, "problem": "stopped after its time limit of 1m"}, "stopped after its time limit of 1m"),
+        ({"ok": False, "exit": None}, "it did not end"),
+        ({"ok": True, "exit": 0}, ""),
+        ("damaged", "its record is damaged"),
+    ],
+)  # fmt: skip
+def test_a_check_says_how_it_ended(raw: object, ending: str) -> None:
+    assert check_result(raw).ending == ending

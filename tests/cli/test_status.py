@@ -154,6 +154,9 @@ def test_a_running_task_says_what_it_is_at(waiting: RepoDir, monkeypatch: pytest
     plan = waiting.path / ".sixth/issues/tidy/plan.toml"
     plan.write_text(plan.read_text().replace('"waiting"', '"open"'))
     write_tasks(waiting, ("running/w1", {"name": "running", "worker": "w1"}))
+    dead = "    stopped; its worker is dead, the next run or watch takes it up\n    next: sixthbot run\n"
+    assert dead in sixthbot("status", cwd=waiting.path).out
+    monkeypatch.setattr("sixthbot.store.afoot.is_free", lambda lease: not lease.endswith("/workers/w1.lock"))
     assert "\n    running\n" in sixthbot("status", cwd=waiting.path).out
     task = next((waiting.path / ".sixth/queue/running/w1").iterdir()).stem.rpartition("-")[2]
     row = {
@@ -182,6 +185,19 @@ def test_a_running_task_says_what_it_is_at(waiting: RepoDir, monkeypatch: pytest
         terminal = Terminal(io.BytesIO(), encoding=encoding, newline="")
         assert LiveLine(terminal, locate(waiting.path), color=False).draw()
         assert terminal.shown() == f"\r\x1b[K> work, step 3 of 8: {item}"
+
+
+def test_paused_lanes_are_told_with_how_to_go_on(home: RepoDir) -> None:
+    for words, told in (
+        (("pause", "low"), "lane low: nothing of it is begun (go on: sixthbot queue resume low)"),
+        (("pause",), "every lane: nothing of it is begun (go on: sixthbot queue resume)"),
+        (("resume", "high"), "lanes critical, normal, low: nothing of it is begun (go on: sixthbot queue resume)"),
+    ):  # fmt: skip
+        sixthbot("queue", *words, cwd=home.path)
+        assert f"\npaused   {told}\n" in sixthbot("status", cwd=home.path).out
+    assert sixthbot("status", "--json", cwd=home.path).json["paused"] == ["critical", "normal", "low"]
+    sixthbot("queue", "resume", cwd=home.path)
+    assert "paused" not in sixthbot("status", cwd=home.path).out
 
 
 def test_a_failure_that_is_over_is_not_told_any_more(waiting: RepoDir) -> None:

@@ -54,6 +54,7 @@ def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
         "running",
         "health",
         "conflicts",
+        "paused",
     ]
     assert found["schema"] == 1
     assert found["watcher"] == {"running": False, "pid": None, "since": None}
