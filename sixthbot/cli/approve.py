@@ -57,7 +57,8 @@ def command(session: Session, branch: str, *, despite_checks: bool, allow: tuple
     approval = Approval(
         digest=draft_digest(draft, target),
         approved=format_time(services.clock()),
-        despite_checks=despite_checks and (standing.unchecked or bool(standing.failed_checks)),
+        despite_checks=despite_checks
+        and (standing.unchecked or bool(standing.failed_checks) or bool(standing.asked)),
     )
     services.store.approvals.record(draft.branch, approval)
     services.store.journal.append(
@@ -71,7 +72,7 @@ def command(session: Session, branch: str, *, despite_checks: bool, allow: tuple
 
 
 def _refuse_what_cannot_be(standing: Standing, *, despite_checks: bool) -> None:
-    from sixthbot.cli.assess import refuse_unchecked  # noqa: PLC0415 - lazy, see app
+    from sixthbot.cli.assess import refuse_unchecked, refuse_unfinished  # noqa: PLC0415 - lazy, see app
 
     draft, name = standing.draft, standing.draft.branch
     if draft.status is DraftStatus.PUSHED:
@@ -79,6 +80,7 @@ def _refuse_what_cannot_be(standing: Standing, *, despite_checks: bool) -> None:
     if standing.tip is None:
         raise Refused(f"the branch {name} is gone", hint="bring it back, or: sixthbot reject")
     if standing.moved:
+        refuse_unfinished(standing)
         raise Refused(
             f"{name} has moved since its draft was written ({draft.head[:9]} to {standing.tip[:9]})",
             hint=f"to accept those commits and get a new draft: sixthbot done {draft.issue or 'ISSUE'}, then sixthbot run",

@@ -11,7 +11,8 @@ from sixthbot.cli.lookup import last_word, refuse_given_up
 from sixthbot.cli.output import one_line
 from sixthbot.core.drafts import DraftStatus, approved
 from sixthbot.core.errors import Refused, SixthError, UsageError
-from sixthbot.core.issues import IssueStatus
+from sixthbot.core.events import EventKind
+from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.names import BranchName
 from sixthbot.engine.answers import show_status
 from sixthbot.git import refs
@@ -22,9 +23,16 @@ if TYPE_CHECKING:
 
     from sixthbot.cli.checks import CheckResult
     from sixthbot.core.drafts import ApprovedDraft, Draft, PushTarget
+    from sixthbot.core.issues import Subtask
     from sixthbot.core.names import Oid
     from sixthbot.engine.services import Services
     from sixthbot.store.open import Store
+
+
+GO_ON = "sixthbot run (a running watch does so by itself)"
+_GOING_ON = ("ready", "running", "waiting", "blocked")
+"""States of a task that goes on by itself."""
+_TAKEN_UP = frozenset({IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +42,8 @@ class Standing:
     `tip` is where its branch is, None when it is gone; `base_tip` the same of its base. `target` is None where no
     remote can be chosen. `refusal` is why it cannot be pushed, None when an approval holds.
     `checks` are the results recorded for exactly this tree, empty when there are none; `unchecked` tells that there
-    should be some. `base_moved` tells whether the base has commits that the branch is not built on.
+    should be some. `base_moved` tells whether the base has commits that the branch is not built on. `asked` are the
+    subtasks that its issue goes on with before there is another draft; `again` tells that a task makes it anew.
     """
 
     draft: Draft
@@ -45,6 +54,8 @@ class Standing:
     checks: Sequence[CheckResult]
     unchecked: bool
     base_moved: bool
+    asked: Sequence[Subtask] = ()
+    again: bool = False
 
     @property
     def moved(self) -> bool:
@@ -86,6 +97,8 @@ def stand(services: Services, draft: Draft) -> Standing:
         refusal=refusal,
         checks=checks,
         unchecked=not checks and bool(services.loaded.config.check.run),
+        asked=_asked(services, draft),
+        again=_again(services, draft),
     )
 
 
@@ -96,6 +109,30 @@ def _without_commit(draft: Draft, tip: Oid | None) -> Refused:
         f"the draft of {draft.branch} describes commit {draft.head[:12]}, which is not in this clone; {where}",
         hint=f"sixthbot sync brings the branch of the clone that made it{anew}",
     )
+
+
+def _asked(services: Services, draft: Draft) -> Sequence[Subtask]:
+    if not _is_taken_up(services, draft):
+        return ()
+    try:
+        return [one for one in services.store.issues.plan(draft.issue).subtasks if not one.settled]
+    except (UsageError, OSError):
+        return ()  # status says what is wrong with the plan
+
+
+def _again(services: Services, draft: Draft) -> bool:
+    return _is_taken_up(services, draft) and any(
+        task.event.kind == EventKind.ISSUE_ADDED
+        for task in services.store.queue.about({draft.issue}, _GOING_ON)
+    )
+
+
+def _is_taken_up(services: Services, draft: Draft) -> bool:
+    """Tell whether the issue of a draft is worked on again, so that another draft follows."""
+    try:
+        return services.store.issues.record(draft.issue).status in _TAKEN_UP
+    except UsageError:
+        return False  # a draft outlives the files of its issue
 
 
 def choose_target(services: Services, draft: Draft) -> PushTarget:
@@ -116,6 +153,7 @@ def refuse_unchecked(standing: Standing, *, despite_checks: bool) -> None:
     name = standing.draft.branch
     if despite_checks:
         return
+    refuse_unfinished(standing)
     if standing.failed_checks:
         raise Refused(
             f"a check failed on {name}: {one_line(', '.join(standing.failed_checks), 200)}",
@@ -127,6 +165,24 @@ def refuse_unchecked(standing: Standing, *, despite_checks: bool) -> None:
             f"no result of the configured checks is on record for the tree of {name}",
             hint=f"to run them: sixthbot rebase {name}, then sixthbot run; "
             f"to approve all the same: sixthbot approve {name} --despite-checks",
+        )
+
+
+def refuse_unfinished(standing: Standing) -> None:
+    """Raise Refused while more is to be done on the branch, or the draft is being made anew."""
+    name, issue = standing.draft.branch, standing.draft.issue
+    despite = "" if standing.moved else f"; to approve it as it is: sixthbot approve {name} --despite-checks"
+    if standing.asked:
+        numbers = ", ".join(str(one.n) for one in standing.asked[:8])
+        waits = any(one.status is SubtaskStatus.WAITING for one in standing.asked)
+        following = f"do what waits for you, then: sixthbot done {issue}" if waits else f"to go on: {GO_ON}"
+        raise Refused(
+            f"{name} is not finished: subtask {numbers} of issue {issue} is to be done, and the draft made anew",
+            hint=f"{following}{despite}",
+        )
+    if standing.again and (standing.moved or standing.unchecked):
+        raise Refused(
+            f"the draft of {name} is being made anew", hint=f"approve the new one; to go on: {GO_ON}"
         )
 
 

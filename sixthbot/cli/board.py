@@ -26,7 +26,8 @@ class Board:
     """What people's text needs beyond the figures, as tables: open issues with plans, open drafts, parked tasks.
 
     `afoot` are the tasks that wait for later, run or failed; `note` says what of the settings does not count;
-    `schedule` is the rule that is due next, and when.
+    `schedule` is the rule that is due next, and when. `ready` tells whether any task is, `watched` whether somebody
+    takes it without being told.
     """
 
     def __init__(
@@ -37,7 +38,12 @@ class Board:
         afoot: Sequence[Row] = (),
         note: str = "",
         schedule: tuple[str, str] | None = None,
+        *,
+        ready: bool = False,
+        watched: bool = False,
     ) -> None:
+        self.ready = ready
+        self.watched = watched
         self.afoot = afoot
         self.schedule = schedule
         self.note = note
@@ -127,6 +133,8 @@ def _read_board(
         afoot,
         note,
         schedule,
+        ready=any(queue["ready"].values()),
+        watched=status["watcher"]["running"],
     )
 
 
@@ -283,7 +291,21 @@ def _issue(issue: Row, board: Board, now: datetime) -> Iterator[str]:
         yield f"    {paint('or', 'green')}: sixthbot plan {issue['id']} --edit"
     for draft in board.drafts:
         if draft["issue"] == issue["id"]:
-            yield from _draft(draft)
+            yield from (
+                _draft_again(draft, board, parked, afoot) if issue["status"] in _TAKEN_UP else _draft(draft)
+            )
+
+
+def _draft_again(draft: Row, board: Board, parked: Sequence[Row], afoot: Sequence[Row]) -> Iterator[str]:
+    """Tell of a draft whose issue is worked on again: another one follows, so this is not the one to look at."""
+    held = [task for task in parked if task["kind"] != "review"]
+    held += [task for task in afoot if task["state"] == "failed"]
+    if not (held or afoot or board.ready):
+        yield from _draft(draft)  # nothing goes on with it
+        return
+    yield f"    draft {paint('made anew', 'cyan')}{' after that' if held else ''}: {one_line(draft['title'], 80)}"
+    if not (held or afoot or board.watched):
+        yield from next_lines("sixthbot run", indent="    ")
 
 
 def _afoot(task: Row, now: datetime, *, with_reason: bool) -> Iterator[str]:
@@ -328,6 +350,7 @@ def _running(task: Row, now: datetime) -> Iterator[str]:
 
 _FEW = 5
 _VARIABLES = "SIXTHBOT_"
+_TAKEN_UP = ("open", "waiting-for-person")
 _STUCK = {"waiting": paint("waits for you", "yellow"), "failed": paint("failed", "red")}
 
 

@@ -110,7 +110,7 @@ def _text(
 
     if options["since_last"]:
         text = since_last(services, standing.draft, found.start)
-        return neutral_patch(text.encode()) if text else "nothing changed since you looked\n"
+        return neutral_patch(text.encode()) if text else f"{_unchanged(standing)}\n"
     if options["only"]:
         from sixthbot.engine.reviewing import pick  # noqa: PLC0415 - lazy, see app
 
@@ -123,6 +123,16 @@ def _text(
     if options["stat"] or found.start is None:
         return text
     return f"{text}\n{paint('diff', 'bold')}\n\n{_patch(services, found.start, standing.draft.head)}"
+
+
+def _unchanged(standing: Standing) -> str:
+    """Return what to say where the draft is the one that was looked at last."""
+    name, here = standing.draft.branch, (standing.tip or "")[:9]
+    if standing.again:
+        return f"the draft of {name} is being made anew; what changes is shown here once it is there"
+    if standing.moved and here:
+        return f"the draft is as you looked at it, and {name} has moved since, to {here}"
+    return "nothing changed since you looked"
 
 
 def _commits(services: Services, found: Contents, chosen: Sequence[Any]) -> str:

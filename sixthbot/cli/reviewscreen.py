@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sixthbot.cli.assess import GO_ON
 from sixthbot.cli.output import clean_text, one_line, paint, plural, table, width
 from sixthbot.cli.reviewing import sizes
 from sixthbot.core.drafts import DraftStatus
@@ -116,6 +117,9 @@ def _status(standing: Standing) -> str:
     draft = standing.draft
     if standing.tip is None:
         return paint("the branch is gone", "red")
+    if standing.again:
+        where = f"; the branch is at {standing.tip[:9]}" if standing.moved else ""
+        return paint("being made anew", "yellow") + where
     if standing.moved:
         return paint(f"moved since this draft was written, to {standing.tip[:9]}", "red")
     return paint(draft.status.value, _STATUS.get(draft.status, "yellow"))
@@ -199,7 +203,12 @@ def _seen(standing: Standing, found: Contents) -> str:
 
 def _notes_next(standing: Standing, found: Contents) -> Iterator[str]:
     issue = standing.draft.issue
-    if found.open_notes and issue and standing.draft.status is DraftStatus.AWAITING_REVIEW:
+    if (
+        found.open_notes
+        and issue
+        and not standing.again
+        and standing.draft.status is DraftStatus.AWAITING_REVIEW
+    ):
         yield f"\n{paint('next', 'green')}: sixthbot run goes on with it; sixthbot done {issue} says that you did what waits"
 
 
@@ -222,6 +231,8 @@ def _next(standing: Standing, *, under_way: bool) -> Iterator[str]:
     word = "\n" + paint("next", "green")
     if standing.tip is None:
         yield f"{word}: git branch {name} {standing.draft.head} brings it back"
+    elif standing.again:
+        yield f"{word}: {GO_ON} makes the new draft"
     elif standing.moved:
         accept = f"sixthbot done {standing.draft.issue or 'ISSUE'} (your commits)"
         yield f"{word}: {accept} or sixthbot rebase {name} (moved back), then sixthbot run, for a new draft"
@@ -231,7 +242,11 @@ def _next(standing: Standing, *, under_way: bool) -> Iterator[str]:
         despite = " --despite-checks" if standing.failed_checks else ""
         yield f"{word}: sixthbot approve {name}{despite}, or sixthbot reject {name} -m WHY"
     undecided = standing.draft.status in {DraftStatus.AWAITING_REVIEW, DraftStatus.APPROVED}
-    if undecided and not standing.moved and (standing.base_moved or standing.failed_checks):
+    if (
+        undecided
+        and not (standing.moved or standing.again or under_way)
+        and (standing.base_moved or standing.failed_checks)
+    ):
         why = f"follows {one_line(standing.draft.base)}" if standing.base_moved else "checks it again"
         yield f"{paint('or', 'green')}: sixthbot rebase {name} {why} and makes the draft anew"
 

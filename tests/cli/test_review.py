@@ -136,6 +136,12 @@ def test_comments_become_subtasks_that_the_bot_goes_on_with(drafted: RepoDir) ->
     shown = sixthbot("review", "--stat", cwd=path).out
     assert "\nnotes    subtask 4 not done yet\n" in shown
     assert sixthbot("review", "--json", cwd=path).json["open_subtasks"] == [4]
+    said = sixthbot("approve", BRANCH, cwd=path)
+    assert (said.code, "is not finished: subtask 4 of issue tidy" in said.err) == (4, True)
+    assert "sixthbot done tidy" in said.err
+    status = sixthbot("status", cwd=path).out
+    assert status.count("next: ") == status.count("sixthbot done tidy") == 1
+    assert "    draft made anew after that: Tidy the words\n" in status
     sixthbot("done", "tidy", cwd=path)
     sixthbot("run", cwd=path)
     assert "- [x] 4. In words.txt: why? (person" in sixthbot("draft", "show", BRANCH, cwd=path).out
@@ -196,11 +202,39 @@ def test_what_changed_since_the_last_look(drafted: RepoDir) -> None:
     sixthbot("review", "--stat", cwd=path)
     assert sixthbot("review", "--since-last", cwd=path).out == "nothing changed since you looked\n"
     sixthbot("review", "--reword", "1", "-m", "fix: sort", cwd=path)
+    is_made_anew(drafted)
     sixthbot("run", cwd=path)
     assert sixthbot("review", "--json", cwd=path).json["last_seen"] == first
     said = sixthbot("review", "--since-last", cwd=path).out
     assert "\n    +    fix: sort\n" in said
     assert sixthbot("review", "--since-last", cwd=path).out == "nothing changed since you looked\n"
+
+
+def is_made_anew(repo: RepoDir) -> None:
+    """Assert that whatever tells of the draft says that another one follows, and names one thing to type: to go on."""
+    told = "sixthbot run"
+    since = sixthbot("review", "--since-last", cwd=repo.path)
+    assert since.out.startswith(f"the draft of {BRANCH} is being made anew")
+    shown = sixthbot("review", "--stat", cwd=repo.path).out
+    assert "being made anew" in shown
+    status = sixthbot("status", cwd=repo.path).out
+    assert status.endswith("    draft made anew: Tidy the words\n    next: sixthbot run\n")
+    for text in (shown, status):
+        assert [line.partition(": ")[2][: len(told)] for line in text.splitlines() if "next: " in line] == [
+            told
+        ]
+    said = sixthbot("approve", BRANCH, cwd=repo.path)
+    assert (said.code, told in said.err) == (4, True)
+    assert f"the draft of {BRANCH} is being made anew" in said.err
+
+
+def test_a_draft_that_is_made_anew_after_an_undo_is_told_as_such(drafted: RepoDir) -> None:
+    path = drafted.path
+    sixthbot("review", "--stat", cwd=path)
+    sixthbot("review", "--reword", "1", "-m", "fix: sort", cwd=path)
+    last = sixthbot("operations", "--json", cwd=path).json["operations"][0]["id"]
+    assert sixthbot("undo", last, cwd=path).code == 0
+    is_made_anew(drafted)
 
 
 def test_commit_by_commit(drafted: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
