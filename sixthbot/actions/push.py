@@ -44,17 +44,30 @@ class PushArgs(Args):
     branch: str = Field(description="the branch of the draft")
 
 
-def target_of(git: Git, config: Config, base: BranchName) -> PushTarget:
-    """Return where and how drafts made from `base` go out; raise UsageError when that cannot be told."""
+def target_of(git: Git, store: Store, config: Config, base: BranchName) -> PushTarget:
+    """Return where and how drafts made from `base` go out; raise UsageError when that cannot be told.
+
+    Where `base` is another issue's branch, the branch below the whole stack says it.
+    """
     settings = config.push
     if settings.target is Way.COMMAND and not settings.command:
         raise UsageError(
             'push.target is "command" and push.command is empty',
             hint="name the program and its arguments under [push] in .sixth/config.toml",
         )
-    target = choose_remote(git, configured=settings.remote, base=base)
+    target = choose_remote(git, configured=settings.remote, base=_below_all(store, base))
     command = tuple(settings.command) if settings.target is Way.COMMAND else ()
     return replace(target, way=settings.target, command=command)
+
+
+def _below_all(store: Store, base: BranchName) -> BranchName:
+    passed: set[BranchName] = set()
+    while base not in passed:
+        passed.add(base)
+        record = store.issues.find_by_branch(base)
+        if record is not None and record.base:
+            base = BranchName.parse(record.base)
+    return base
 
 
 Forward = Callable[[ApprovedDraft, "tuple[str, ...]"], Sequence[str]]
@@ -182,7 +195,7 @@ def run(ctx: Context, args: PushArgs) -> Outcome:
     name = BranchName.parse(args.branch)
     draft = ctx.store.drafts.read(name)
     git = ctx.repo.git
-    target = target_of(git, ctx.config, BranchName.parse(draft.base))
+    target = target_of(git, ctx.store, ctx.config, BranchName.parse(draft.base))
     ready = approved(draft, target, ctx.store.approvals.get(name), tip=tip(git, name))
     report = send(git, ctx.store, ready, config=ctx.config)
     return Outcome({"ref": report.ref, "head": report.head, "sent": report.sent})

@@ -137,7 +137,8 @@ def _is_taken_up(services: Services, draft: Draft) -> bool:
 
 def choose_target(services: Services, draft: Draft) -> PushTarget:
     """Return where the draft would be pushed; raise UsageError when that cannot be told."""
-    return target_of(services.repo.git, services.loaded.config, BranchName.parse(draft.base))
+    base = BranchName.parse(draft.base)
+    return target_of(services.repo.git, services.store, services.loaded.config, base)
 
 
 def approved_draft(services: Services, draft: Draft, target: PushTarget, *, tip: Oid | None) -> ApprovedDraft:

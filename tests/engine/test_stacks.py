@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.cli.assess import choose_target
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Parked
 from sixthbot.engine.answers import answer_commits
 from sixthbot.engine.reopening import cancel_issue, reopen_issue
+from sixthbot.engine.services import open_services
 from tests.bot.home import CONFIG, Home, make_home
 from tests.cli.support import sixthbot
 from tests.support.repos import RepoDir
@@ -87,6 +89,13 @@ def test_a_stack_of_three_stands_and_each_draft_names_what_it_stands_on(home: Ho
     before = [home.repo.tip(f"sixth/add-{name}") for name in "abc"]
     home.bot().run()
     assert [home.repo.tip(f"sixth/add-{name}") for name in "abc"] == before  # nothing moves by itself
+    # the remote that the branch below all of them goes to is that of each
+    for remote in ("origin", "mirror"):
+        home.repo.git("remote", "add", remote, str(home.repo.path / f"../{remote}"))
+    home.repo.git("config", "branch.main.remote", "origin")
+    home.repo.git("config", "branch.main.merge", "refs/heads/main")
+    services = open_services(home.repo.path)
+    assert {choose_target(services, draft(home, name)).remote for name in "abc"} == {"origin"}
 
 
 def test_those_above_follow_when_a_branch_below_gets_a_commit(home: Home, tmp_path: Path) -> None:
