@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from sixthbot.engine.merging import Merged
     from sixthbot.engine.syncing import Synced
 
 
@@ -82,6 +84,13 @@ def _as_json(result: Synced, *, dry_run: bool) -> dict[str, Any]:
         "kept_both": [
             {"path": f".sixth/{key}", "other": kept and f".sixth/{kept}"} for key, kept in merged.kept
         ],
+        "settings": {
+            "came": [f".sixth/{key}" for key in merged.settings],
+            "kept_yours": [
+                {"path": f".sixth/{key}", "other": f".sixth/{other}", "actor": actor}
+                for key, other, actor in merged.beside
+            ],
+        },
         "later": [*merged.later],
         "left_out": [*merged.refused, *(f"{path} is too long to travel" for path in result.left_out)],
     }
@@ -102,6 +111,7 @@ def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
     for key, kept in merged.kept:
         where = f": the other version is .sixth/{one_line(kept)}" if kept else ""
         yield f"{paint('kept both', 'yellow')} versions of .sixth/{one_line(key)}{where}"
+    yield from _settings(merged)
     for line in carried.left:
         yield f"{paint('left', 'yellow')} {one_line(line, 300)}"
     for name, secrets in carried.withheld:
@@ -115,3 +125,12 @@ def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
         yield f"{paint('later', 'yellow')} task {task} is being done here; the next sync settles it"
     for reason in (*merged.refused, *(f"{path} is too long to travel" for path in result.left_out)):
         yield f"{paint('left out', 'yellow')} {one_line(reason, 300)}"
+
+
+def _settings(merged: Merged) -> Iterator[str]:
+    for key in merged.settings:
+        yield f"{paint('settings', 'cyan')} .sixth/{one_line(key)} came along; it counts once you have looked: sixthbot trust"
+    for key, other, actor in merged.beside:
+        mine, theirs = f".sixth/{one_line(key)}", f".sixth/{one_line(other)}"
+        yield f"{paint('kept', 'yellow')} your {mine}; the other one, of {actor}, is {theirs}"
+        yield f"  {paint('next', 'green')}: to take that one: cp {shlex.quote(theirs)} {shlex.quote(mine)}, then sixthbot trust"

@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import ConfigError, Refused
 from sixthbot.core.names import clean_line
 from sixthbot.core.statefold import assemble, builds_on, fold
-from sixthbot.core.stateops import APPEND, DROP, JOIN, PUT, Op, is_document, kept_key
+from sixthbot.core.stateops import APPEND, DROP, JOIN, PUT, SIZE_LIMIT, Op, is_document, kept_key
 from sixthbot.core.text import is_branch_name
 from sixthbot.engine.saving import end_of
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import all_refs
 from sixthbot.git.stateref import STATE
 from sixthbot.git.statesync import seen_states
+from sixthbot.store.firstconfig import is_untouched
 from sixthbot.store.operations import refs_in
+from sixthbot.store.reading import read_small
 from sixthbot.store.state.arrived import dropped_as, note_arrival
 from sixthbot.store.state.collect import Change
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.lay import CannotLay, InHand, Layer, mark_of
-from sixthbot.store.state.layout import Spot, is_setting, task_of
+from sixthbot.store.state.layout import Spot, beside_of, is_setting, task_of
 from sixthbot.store.tomlfile import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from sixthbot.core.names import Oid
     from sixthbot.core.statefold import Entity, Folded
@@ -43,6 +46,7 @@ class Merged:
 
     `news` is true when not only records of what happened came. `kept` are pairs of a key and where the version that lost is; `elsewhere` are issues and tasks whose work in
     another clone counts; `refused` says what was not taken and why; `later` are tasks that are being done here now.
+    `settings` are those that were laid; `beside` those of others that yours keep out: key, where they are, and whose.
     """
 
     came: int = 0
@@ -52,6 +56,8 @@ class Merged:
     elsewhere: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    beside: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def join(state: State, ours: Oid | None, theirs: Oid, *, root: str) -> Oid:
@@ -170,9 +176,9 @@ class Laying:
         if data is None:
             raise CannotLay(f"{op.key}: its content is not in the state, or is too long")
         place = self.services.places.sixth / op.key
-        if is_setting(op.key) and (op.key in self.state.tracked(anew=False) or place.exists()):
+        if is_setting(op.key) and self._is_yours(op.key, place):
             if layer.digest(op.key) != op.hash:
-                raise CannotLay(f"{op.key} of {op.actor} differs from yours, which stays")
+                self._put_beside(layer, entity, data)
             return
         if op.key.startswith("inbox/") and self._was_accepted(op, folded):
             return
@@ -181,8 +187,26 @@ class Laying:
         if op.key.startswith("inbox/"):
             mtime, inode = mark_of(op)
             note_arrival(self.services.places.local, place, data, mtime=mtime, inode=inode)
+        if is_setting(op.key):
+            self.merged.settings.append(op.key)
         self.index.put([row])
         self.merged.laid[op.key.partition("/")[0]] += 1
+
+    def _is_yours(self, key: str, place: Path) -> bool:
+        """Tell whether settings are there that somebody wrote, or that git carries."""
+        if key in self.state.tracked(anew=False):
+            return True
+        return place.exists() and not is_untouched(key, read_small(place, SIZE_LIMIT))
+
+    def _put_beside(self, layer: Layer, entity: Entity, data: bytes) -> None:
+        """Keep settings of another clone beside yours, which stay; said once, not with every sync."""
+        op = entity.winner
+        beside, row = beside_of(op.key, op.actor), self.index.row(op.key)
+        if layer.digest(beside) != op.hash:
+            layer.put(Spot(beside), data, ids="", group="")
+            self.merged.beside.append((op.key, beside, op.actor))
+        if row is not None:  # the next edit here knows of it and replaces it
+            self.index.put([row._replace(ids=" ".join(entity.ids))])
 
     def _was_accepted(self, op: Op, folded: Folded) -> bool:
         """Tell whether an issue was made of an inbox file, in whatever clone: a file that was saved before comes too late."""

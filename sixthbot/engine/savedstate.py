@@ -10,6 +10,7 @@ from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import PUT, SIZE_LIMIT
 from sixthbot.engine.saving import State, end_of
 from sixthbot.git.stateref import blob_path
+from sixthbot.store.firstconfig import FIRST_CONFIG
 from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.state.layout import files_below, is_setting, spot_of
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from sixthbot.core.statefold import Folded
     from sixthbot.engine.services import Services
+
+
+_FIRST = hashlib.sha256(FIRST_CONFIG.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,11 @@ def _behind(services: Services, state: State, folded: Folded) -> Iterator[tuple[
         else:
             entity = folded.entities.get(spot.key)
             digest = _digest(f"{home}/{path}")
-            saved = digest == "" or (
-                entity is not None and (entity.winner.hash, entity.winner.place) == (digest, spot.place)
+            unsaid = entity is None and spot.key == "config.toml" and digest == _FIRST
+            saved = (
+                unsaid
+                or digest == ""
+                or (entity is not None and (entity.winner.hash, entity.winner.place) == (digest, spot.place))
             )
         if not saved:
             # a rename leaves the time of the content as it was: when it was put where it is counts

@@ -10,6 +10,7 @@ from sixthbot.core.errors import Refused
 from sixthbot.core.names import clean_line
 from sixthbot.store import disk
 from sixthbot.store.atomic import make_dirs, point, write_file
+from sixthbot.store.firstconfig import FIRST_CONFIG
 from sixthbot.store.paths import FOLDERS, refuse_links
 from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.trust import Trust, items_of
@@ -41,36 +42,6 @@ The bot's own, ignored through `.git/info/exclude`: everything else. In `queue/`
 is its state; moving one by hand is fine. `local/` holds locks, logs and caches of this clone.
 """
 
-_CONFIG_TEXT = """\
-# Settings of sixthbot for this repository. Everything here may be left out.
-# `sixthbot config show --origin` prints all settings; after editing, `sixthbot trust`.
-
-# Commands that issues may ask for by name, as in: - [ ] Sort the word list `do: sort-words`
-# What a recipe changes becomes one commit.
-#
-# [recipes.sort-words]
-# description = "sort the word list"
-# run = ["sort", "-o", "words.txt", "words.txt"]
-# timeout = "1m"
-
-# What must hold before a draft is good. Each command is a list of words, without a shell.
-#
-# [check]
-# run = [["make", "test"]]
-# timeout = "15m"
-
-# The work trees that commands run in.
-#
-# [worktree]
-# setup = [["make", "deps"]]
-# copy = [".env"]
-
-# Who is told when a person is needed.
-#
-# [notify]
-# run = ["notify-send", "sixthbot"]
-"""
-
 
 def initialise(places: Places) -> list[str]:
     """Make the bot's home; return what was made, as paths below the repository. What is there stays as it is.
@@ -81,7 +52,7 @@ def initialise(places: Places) -> list[str]:
     made = [".sixth/"] if make_folders(places) else []
     if _write_new(places.sixth / "README.md", _README_TEXT, point=_README):
         made.append(".sixth/README.md")
-    if _write_new(places.config_file, _CONFIG_TEXT, point=_CONFIG):
+    if _write_new(places.config_file, FIRST_CONFIG, point=_CONFIG):
         made.append(".sixth/config.toml")
     _trust_own_config(places)
     if standing(places) == "new":
@@ -131,7 +102,7 @@ def _write_new(path: Path, text: str, *, point: str) -> bool:
 
 def _trust_own_config(places: Places) -> None:
     """Trust the configuration if it is, to the byte, the one that is written here."""
-    data = _CONFIG_TEXT.encode()
+    data = FIRST_CONFIG.encode()
     trust, name = Trust(places.data_dir), places.config_file.relative_to(places.top).as_posix()
     if not trust.is_trusted(name, data) and places.config_file.read_bytes() == data:
         trust.trust(items_of({name: data}), {name: data})

@@ -21,7 +21,7 @@ from sixthbot.store.actor import actor_id
 from tests.bot.home import until
 from tests.state.clones import Machine, machine, make_remote
 from tests.state.http import served
-from tests.support.repos import RepoDir, make_bare
+from tests.support.repos import RepoDir, make_bare, make_repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,6 +203,32 @@ def test_edits_of_one_plan_and_one_draft_are_both_kept(one: Machine, other: Mach
                 [(False, True), (True, False)],
             )
     assert len(other.services.store.drafts.list()) == 1
+
+
+def test_settings_that_nobody_wrote_yield_and_those_of_two_are_both_kept(tmp_path: Path) -> None:
+    seed = make_repo(tmp_path / "seed")
+    seed.commit("feat: words", {"words.txt": "pear\n"})  # git carries no settings
+    remote = make_bare(tmp_path / "remote.git")
+    seed.git("push", "--quiet", str(remote.path), "main")
+    one, fresh, own = (machine(remote, tmp_path / name) for name in ("one", "fresh", "own"))
+    fresh.do("sync")  # which saves nothing that could count against what others write
+    config = ".sixth/config.toml"
+    (one.repo.path / config).write_text("[check]\nrun = [['true']]\n")
+    (one.repo.path / ".sixth/rules/mine.toml").write_text("# of one\n")
+    one.do("sync")
+    said = fresh.do("sync").out
+    assert f"settings {config} came along; it counts once you have looked: sixthbot trust" in said
+    assert (fresh.repo.path / config).read_text() == (one.repo.path / config).read_text()
+    assert (fresh.repo.path / ".sixth/rules/mine.toml").read_text() == "# of one\n"
+
+    (own.repo.path / config).write_text("# of another\n")
+    said, actor = own.do("sync").out, actor_id(one.services.places.beside)
+    assert f"kept your {config}; the other one, of {actor}, is {config}.from-{actor}" in said
+    assert f"cp {config}.from-{actor} {config}, then sixthbot trust" in said
+    assert (own.repo.path / config).read_text() == "# of another\n"
+    assert (own.repo.path / f"{config}.from-{actor}").read_text() == (one.repo.path / config).read_text()
+    assert "kept your" not in own.do("sync").out, "once is enough"
+    assert "left out" not in said
 
 
 def test_two_beginnings_are_refused_once_both_went_somewhere(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, SPEND
+from sixthbot.store.firstconfig import is_untouched
 from sixthbot.store.reading import open_plain, read_small
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.layout import (
@@ -111,8 +112,8 @@ class Collector:
                 yield from self._moved(row, spot, path)
             return
         data = self._read(path, status)
-        if data is None:
-            return
+        if data is None or (row is None and is_untouched(spot.key, data)):
+            return  # what nobody wrote is no news: it must never count against what another clone's people wrote
         digest = hashlib.sha256(data).hexdigest()
         task = task_of(spot.key)
         group = group_of(spot.key, data) or self._group(spot.key)

@@ -106,6 +106,12 @@ def group_of(key: str, data: bytes) -> str:
     return found if is_issue_id(found) else ""
 
 
+def beside_of(key: str, actor: str) -> str:
+    """Return where below `.sixth` settings of another clone are put that do not replace those here; it does not travel."""
+    top, slash, rest = key.partition("/")
+    return f"{top}.from-{actor}{slash}{rest}"
+
+
 def files_below(home: str, tops: Sequence[str] = TOPS) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every regular file that may travel, as its path below `home`; links are not followed."""
     config = _state_of(f"{home}/config.toml") if tops is TOPS else None
