@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions.registry import askable_names, find_repair
+from sixthbot.core.doline import why_unread
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Repair
@@ -52,6 +53,15 @@ class ByPerson:
     def by(self) -> str:
         """How the plan names it."""
         return "person"
+
+
+def why_for_a_person(unread: str) -> str:
+    """Return why nothing here does what a `do:` asks for that cannot be read, with what a repair of that name takes."""
+    problem = why_unread(unread)
+    repair = find_repair(unread.split(maxsplit=1)[0]) if unread.strip() else None
+    if repair is None:
+        return problem
+    return f"{problem}; {repair.name} takes {', '.join(f'{name}=' for name in repair.Args.model_fields)}"
 
 
 def doer_of(config: Config, asked: Asked | None) -> ByRecipe | ByRepair | ByPerson:

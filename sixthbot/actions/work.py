@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sixthbot.actions.asked import NOT_THERE, ByPerson, ByRecipe, ByRepair, doer_of
+from sixthbot.actions.asked import NOT_THERE, ByPerson, ByRecipe, ByRepair, doer_of, why_for_a_person
 from sixthbot.actions.base import Action, Context, NoArgs
 from sixthbot.actions.branches import (
     IssueBranch,
@@ -101,7 +101,8 @@ def _own_email(ctx: Context) -> str:
 def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask) -> None:
     doer = doer_of(ctx.config, subtask.asked)
     if isinstance(doer, ByPerson):
-        raise _wait_for_person(ctx, record, subtask, doer.reason)
+        unread = why_for_a_person(subtask.unread) if subtask.unread else ""
+        raise _wait_for_person(ctx, record, subtask, doer.reason or unread)
     require_movable(ctx, record, branch)
     require_pace(ctx)
     ctx.tell(f"subtask {subtask.n}: {doer.by}")

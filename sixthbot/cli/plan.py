@@ -95,9 +95,16 @@ def _edit(session: Session, store: Store, issue_id: str) -> bool:
 
 
 def _checked(plan: Plan, store: Store, issue_id: str) -> Plan:
-    """Refuse a plan in which a number that was used is gone: commits and trailers refer to it."""
+    """Refuse a plan in which a `do` is new and cannot be read, or a number is gone: commits and trailers refer to it."""
+    from sixthbot.actions.asked import why_for_a_person  # noqa: PLC0415 - lazy, see app
+
     numbers = {subtask.n for subtask in plan.subtasks}
-    lost = [subtask.n for subtask in store.issues.plan(issue_id).subtasks if subtask.n not in numbers]
+    before = {subtask.n: subtask for subtask in store.issues.plan(issue_id).subtasks}
+    lost = [n for n in before if n not in numbers]
+    for subtask in plan.subtasks:
+        old = before.get(subtask.n)
+        if subtask.unread and not subtask.settled and (old is None or old.unread != subtask.unread):
+            raise ConfigError(f"subtask {subtask.n}: {why_for_a_person(subtask.unread)}")
     if lost:
         raise ConfigError(
             f'subtask {lost[0]} is gone: a number is never reused, so a subtask stays (status = "done" skips it)'

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import deque
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from sixthbot.core.doline import BETWEEN, kept, parse_do, why_unread
 from sixthbot.core.errors import Rejected
 from sixthbot.core.issues import Asked, Subtask, SubtaskStatus
-from sixthbot.core.names import clean_line, has_unsafe_characters
+from sixthbot.core.names import clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUBTASK_LIMIT = 500
 _BOX_LIMIT = 10 * SUBTASK_LIMIT  # headings, which have boxes below them, included
-DO_LIMIT = 1000
-"""Characters that a `do:` may have."""
 _NO_TEXT = "(no text)"
 
 # `[x](link)` is a link, so a box needs white space or the line's end behind it
@@ -29,8 +27,6 @@ _LIST_ITEM = re.compile(
 _FENCE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})(.*)", re.ASCII)
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _RUN_OF_TICKS = re.compile(r"`+")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ARGUMENT = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
 
 
 class TextLine(NamedTuple):
@@ -170,15 +166,14 @@ def _mark_headings(levels: list[_Level]) -> None:
 
 def _subtask(n: int, box: _Box) -> Subtask:
     spans, text = take_do_spans(box.rest)
-    asked, problem = (None, "") if not spans else read_do(spans[0])
-    if len(spans) > 1:
-        asked, problem = None, "it has more than one `do:` span"
+    asks = BETWEEN.join(spans)
+    asked, problem = read_do(asks) if spans else (None, "")
     fallback = f"do {asked.name}" if asked else _NO_TEXT
     subtask = Subtask(n=n, text=clean_line(text) or fallback, asked=asked)
     if box.ticked:
         return replace(subtask, status=SubtaskStatus.DONE, by="issue")
     if problem:
-        return replace(subtask, status=SubtaskStatus.WAITING, by="person", reason=problem)
+        return replace(subtask, status=SubtaskStatus.WAITING, by="person", reason=problem, unread=kept(asks))
     return subtask
 
 
@@ -215,38 +210,10 @@ def take_do_spans(line: str) -> tuple[list[str], str]:
     return spans, "".join(kept)
 
 
-class _BadDo(Exception):
-    """What a `do:` asks for cannot be read; the message is the reason for a person."""
-
-
 def read_do(text: str) -> tuple[Asked | None, str]:
     """Read `NAME key=value ...` with shell-like quoting; return what is asked, or None and the reason why not."""
-    try:
-        return _read_do(text), ""
-    except _BadDo as reason:
-        return None, f"its `do:` {reason}"
-
-
-def _read_do(text: str) -> Asked:
-    if len(text) > DO_LIMIT:
-        raise _BadDo(f"has more than {DO_LIMIT} characters")
-    if has_unsafe_characters(text):
-        raise _BadDo("has control or invisible characters")
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise _BadDo(f"cannot be read: {str(error).lower()}") from None
-    if not words:
-        raise _BadDo("names nothing")
-    if not _NAME.fullmatch(words[0]):
-        raise _BadDo(f"asks for {clean_line(words[0], limit=60)!r}, which is not a name")
-    args: dict[str, str] = {}
-    for word in words[1:]:
-        match = _ARGUMENT.fullmatch(word)
-        if match is None:
-            raise _BadDo(f"has {clean_line(word, limit=60)!r}, which is not key=value")
-        # a command sees them in its environment, where `-` and `_` are the same
-        if match[1].replace("-", "_") in {key.replace("-", "_") for key in args}:
-            raise _BadDo(f"gives {match[1]} twice")
-        args[match[1]] = match[2]
-    return Asked(words[0], MappingProxyType(args))
+    problem = why_unread(text)
+    if problem:
+        return None, problem
+    name, args = parse_do(text)
+    return Asked(name, MappingProxyType(args)), ""

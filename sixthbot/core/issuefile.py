@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.checkboxes import (
-    DO_LIMIT,
     lines_asking_outside_boxes,
     lines_outside_code,
     read_do,
     read_subtasks,
     take_do_spans,
 )
+from sixthbot.core.doline import DO_LIMIT
 from sixthbot.core.errors import ConfigError, InvalidName, Rejected
 from sixthbot.core.frontmatter import FrontMatter, split_front_matter
 from sixthbot.core.issues import Issue

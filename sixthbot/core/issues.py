@@ -43,6 +43,7 @@ class Subtask:
 
     `text` is the item without its box and without its `do:` span. `by` says who did it or should:
     "recipe NAME", "action NAME", "person" or "issue" (ticked when it came). `reason` says why it waits or failed.
+    `unread` is what it asks for as it was written, where that cannot be read and so is in no `asked`.
     `commits` are full ids, empty when nothing changed; `hooks` the git hooks that let its commit pass.
     """
 
@@ -54,6 +55,7 @@ class Subtask:
     reason: str = ""
     commits: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    unread: str = ""
 
     @property
     def settled(self) -> bool:

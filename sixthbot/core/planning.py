@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sixthbot.core.checkboxes import read_do
+from sixthbot.core.doline import kept
 from sixthbot.core.issues import Plan, Subtask, SubtaskStatus
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ def plan_from(issue: Issue) -> Plan:
         return Plan(issue.subtasks)
     asked, problem = read_do(issue.do) if issue.do else (None, "")
     if problem:
-        waiting = Subtask(n=1, text=issue.title, status=SubtaskStatus.WAITING, by="person", reason=problem)
+        waiting = Subtask(
+            n=1,
+            text=issue.title,
+            status=SubtaskStatus.WAITING,
+            by="person",
+            reason=problem,
+            unread=kept(issue.do),
+        )
         return Plan((waiting,))
     return Plan((Subtask(n=1, text=issue.title, asked=asked),))

@@ -33,7 +33,7 @@ def follow_edit(config: Config, old: Plan, edited: Plan) -> Plan:
 
 
 def _followed(config: Config, old: Subtask | None, new: Subtask) -> Subtask:
-    if old is not None and (old.text, old.asked, old.status) == (new.text, new.asked, new.status):
+    if old is not None and _given(old) == _given(new):
         return new
     status, by, reason = new.status, new.by, new.reason
     if old is not None:
@@ -47,6 +47,11 @@ def _followed(config: Config, old: Subtask | None, new: Subtask) -> Subtask:
     elif not by:
         by = doer_of(config, new.asked).by
     return replace(new, status=status, by=by, reason=reason)
+
+
+def _given(subtask: Subtask) -> tuple[object, ...]:
+    """Return what a person may change of a subtask."""
+    return subtask.text, subtask.asked, subtask.unread, subtask.status
 
 
 def go_on_with_plan(services: Services, issue_id: str) -> list[Task]:

@@ -13,6 +13,7 @@ from sixthbot.actions.identity import sign_by
 from sixthbot.actions.moving import move_as_operation
 from sixthbot.actions.rewriting import conflict_files
 from sixthbot.core.checkboxes import read_do, take_do_spans
+from sixthbot.core.doline import BETWEEN, kept
 from sixthbot.core.drafts import DraftStatus
 from sixthbot.core.errors import RefMoved, Refused, UsageError
 from sixthbot.core.issues import DROPPED, IssueStatus, Plan, Subtask, SubtaskStatus
@@ -291,9 +292,10 @@ def resume(services: Services, issue_id: str) -> list[Task]:
 
 def _subtask(services: Services, number: int, one: Comment) -> Subtask:
     spans, text = take_do_spans(one.text)
-    asked, problem = read_do(spans[0]) if len(spans) == 1 else (None, "")
+    asks = BETWEEN.join(spans)
+    asked, problem = read_do(asks) if spans else (None, "")
     said = replace(one, text=" ".join(text.split()) or one.text).asks
-    if problem or len(spans) > 1:
-        why = problem or "it asks for more than one thing"
-        return Subtask(n=number, text=said, status=SubtaskStatus.WAITING, by="person", reason=why)
+    if problem:
+        waiting = SubtaskStatus.WAITING
+        return Subtask(n=number, text=said, status=waiting, by="person", reason=problem, unread=kept(asks))
     return Subtask(n=number, text=said, asked=asked, by=doer_of(services.loaded.config, asked).by)

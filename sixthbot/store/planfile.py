@@ -38,6 +38,8 @@ def _to_table(subtask: Subtask) -> dict[str, Any]:
     if subtask.asked is not None:
         pairs = (f"{key}={value}" for key, value in subtask.asked.args.items())
         table["do"] = shlex.join((subtask.asked.name, *pairs))
+    elif subtask.unread:
+        table["do"] = subtask.unread
     for key in ("by", "reason"):
         if value := getattr(subtask, key):
             table[key] = value

@@ -64,7 +64,7 @@ def record_row(table: Mapping[str, Any], issue_id: str) -> dict[str, Any]:
 def plan_rows(data: bytes, name: str) -> list[dict[str, Any]]:
     """Return the subtasks of a plan as tables with every field of `core.issues.Subtask`.
 
-    `asked` is None or a pair of name and arguments. Raises ConfigError naming file and subtask.
+    `asked` is None or a pair of name and arguments, `unread` a `do` that cannot be read. Raises ConfigError naming file and subtask.
     """
     raw = parse_toml(data, name, limit=OWN_LIMIT)
     tables = raw.get("subtask", [])
@@ -89,7 +89,7 @@ def _subtask_row(table: Any, where: str) -> dict[str, Any]:
     if status not in SUBTASK_STATUSES:
         raise ConfigError(f"{where}: status must be one of {', '.join(SUBTASK_STATUSES)}")
     return {
-        "n": n, "text": _text(table, "text", where), "asked": _asked(_text(table, "do", where), where),
+        "n": n, "text": _text(table, "text", where), **_asked(_text(table, "do", where)),
         "status": status, "by": _text(table, "by", where), "reason": _text(table, "reason", where),
         "commits": _texts(table, "commits", where, "commit ids"), "hooks": _texts(table, "hooks", where, "hooks"),
     }  # fmt: skip
@@ -109,21 +109,17 @@ def _texts(table: Mapping[str, Any], key: str, where: str, what: str) -> tuple[s
     return tuple(value)
 
 
-def _asked(text: str, where: str) -> tuple[str, dict[str, str]] | None:
-    if not text:
-        return None
-    import shlex  # noqa: PLC0415 - many subtasks ask for nothing
+def _asked(text: str) -> dict[str, Any]:
+    """Return `asked` and `unread` of a subtask, the one None or the other empty."""
+    if not text.strip():
+        return {"asked": None, "unread": ""}
+    from sixthbot.core.doline import DO_LIMIT, BadDo, parse_do  # noqa: PLC0415 - many subtasks ask for nothing
 
     try:
-        words = shlex.split(text)
-    except ValueError:
-        raise ConfigError(f"{where}: do has an open quote") from None
-    if not words:
-        return None
-    pairs = [word.partition("=") for word in words[1:]]
-    if not all(separator for _, separator, _ in pairs):
-        raise ConfigError(f"{where}: do is a name, then key=value")
-    return words[0], {key: value for key, _, value in pairs}
+        # quoted for the plan it is longer than it was in the issue
+        return {"asked": parse_do(text, limit=8 * DO_LIMIT), "unread": ""}
+    except BadDo:
+        return {"asked": None, "unread": text}
 
 
 def split_draft(data: bytes, name: str) -> tuple[dict[str, Any], str]:

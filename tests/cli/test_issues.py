@@ -168,6 +168,21 @@ def put(home: RepoDir, text: str) -> str:
     return said.out + said.err
 
 
+def test_wrong_arguments_are_corrected_in_the_plan_where_they_stand_as_written(
+    home: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = put(home, "---\nid: sorted\n---\n# Sort\n\n- [ ] Sort it `do: text.sort words.txt`\n")
+    assert "'words.txt', which is not key=value; text.sort takes paths=, unique=" in told
+    for script in ('sed -i "s/sort words/sort word/" "$1"', "sed -i 's/sort words/sort paths=words/' \"$1\""):
+        editor(tmp_path, monkeypatch, script)
+        said = sixthbot("plan", "sorted", "--edit", cwd=home.path)
+        assert said.code == (0 if "paths" in script else 2)
+        assert "paths" in script or "subtask 1: its `do:` has 'word.txt'" in said.err
+    assert "[ ] 1. Sort it  (by action text.sort)" in sixthbot("plan", "sorted", cwd=home.path).out
+    assert sixthbot("run", cwd=home.path).code == 0
+    assert home.git("show", "sixth/sort:words.txt") == "apple\npear"
+
+
 def test_a_misspelt_recipe_is_corrected_in_the_plan_and_the_bot_does_it(
     home: RepoDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,7 +114,7 @@ def test_a_linked_issue_folder_is_nobodys_issue(places: Places, store: Store, cl
         (b"nonsense", ".sixth/issues/i/plan.toml:1: not TOML"),
         (b"\xff", "not UTF-8"),
         (b"[[subtask]]\nn = 0\n", "subtask 1: n must be a number from 1"),
-        (b'[[subtask]]\nn = 1\ndo = "\'"\n', "do has an open quote"),
+        (b"[[subtask]]\nn = 1\ndo = 1\n", "subtask 1: do must be text"),
         (b"#" * (OWN_LIMIT + 1), "plan.toml is longer than"),
     ],
 )

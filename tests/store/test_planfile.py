@@ -6,7 +6,9 @@ import tomllib
 
 import pytest
 
+from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import Asked, Plan, Subtask, SubtaskStatus
+from sixthbot.core.planning import plan_from
 from sixthbot.store.planfile import plan_from_bytes, plan_to_bytes
 
 LONG = Subtask(
@@ -28,3 +30,22 @@ def test_every_subtask_is_a_table_of_its_own(subtasks: tuple[Subtask, ...]) -> N
     assert b"subtask = [" not in data
     assert plan_from_bytes(data, "plan.toml").subtasks == subtasks
     assert len(tomllib.loads(data.decode()).get("subtask", [])) == len(subtasks)
+
+
+@pytest.mark.parametrize(
+    "do",
+    ["text.sort words.txt", "a 'b", "-x", "a B=1", "a b=1 b=2", "a b=\u202e", "a ` `do: b", "a b=1 `do: c=2"],
+)
+def test_what_cannot_be_read_stays_as_it_was_written_and_is_never_run(do: str) -> None:
+    """In an issue, in the plan that comes of it, and in that plan's file."""
+    plan = plan_from(parse_issue(f"---\ndo: {do}\n---\n# T\n".encode(), "t.md"))
+    for one in (plan, plan_from_bytes(plan_to_bytes(plan), "plan.toml")):
+        (subtask,) = one.subtasks
+        assert (subtask.asked, subtask.unread) == (None, do)
+        assert subtask.reason
+
+
+def test_a_request_that_quotes_make_longer_is_still_one() -> None:
+    plan = plan_from(parse_issue(("---\ndo: 'a b=\"" + "''" * 490 + "\"'\n---\n# T\n").encode(), "t.md"))
+    assert plan.subtasks[0].asked is not None
+    assert plan_from_bytes(plan_to_bytes(plan), "plan.toml") == plan
