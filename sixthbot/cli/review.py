@@ -191,6 +191,15 @@ def _as_json(services: Services, standing: Standing, found: Contents) -> dict[st
         },
         "last_seen": last.head if last else None,
         "open_subtasks": [*found.open_notes],
+        "secrets": [
+            {
+                "kind": one.secret.kind,
+                "shown": one.secret.shown,
+                "place": one.place,
+                "digest": one.secret.digest,
+            }
+            for one in found.secrets
+        ],
         "commits": [
             {
                 "n": number,

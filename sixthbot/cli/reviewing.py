@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sixthbot.core.drafts import DraftStatus
 from sixthbot.core.errors import GitFailed, SixthError, UsageError
 from sixthbot.core.filekinds import kind_of
 from sixthbot.core.names import parse_oid
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sixthbot.actions.forecasting import Forecast
+    from sixthbot.actions.secrets import Finding
     from sixthbot.cli.assess import Standing
     from sixthbot.core.drafts import Draft
     from sixthbot.core.names import Oid
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sixthbot.git.diffs import FileChange
 
 _SEEN = "reviewed"
+_UNDECIDED = frozenset({DraftStatus.AWAITING_REVIEW, DraftStatus.APPROVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,8 @@ class Contents:
     """What a draft brings. `start` is where its diff begins, None where that is not known.
 
     `risk` is as the step that wrote the draft found it, None where that is not kept; `forecast` is of now. `seen` is
-    None for a draft that nobody looked at here. `open_notes` are the numbers of subtasks that are not done.
+    None for a draft that nobody looked at here. `open_notes` are the numbers of subtasks that are not done. `secrets` is
+    what `approve` would refuse the draft for, empty for one that cannot be approved now anyway.
     """
 
     commits: Sequence[CommitInfo]
@@ -46,6 +50,7 @@ class Contents:
     forecast: Sequence[Forecast]
     seen: Seen | None
     open_notes: Sequence[int]
+    secrets: Sequence[Finding]
 
 
 def contents(services: Services, standing: Standing) -> Contents:
@@ -65,7 +70,18 @@ def contents(services: Services, standing: Standing) -> Contents:
         forecast=_forecast(services, standing),
         seen=seen(services, standing.draft),
         open_notes=_open_notes(services, standing.draft),
+        secrets=_secrets(services, standing),
     )
+
+
+def _secrets(services: Services, standing: Standing) -> Sequence[Finding]:
+    from sixthbot.actions.push import scan_draft  # noqa: PLC0415 - lazy, see app
+
+    draft = standing.draft
+    if draft.status not in _UNDECIDED or standing.moved or standing.again:
+        return ()
+    config = services.loaded.config
+    return scan_draft(services.repo.git, services.store, draft, standing.target, config=config).findings
 
 
 def _made_at(services: Services, standing: Standing) -> Oid | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sixthbot.actions.forecasting import Forecast
+    from sixthbot.actions.secrets import Finding
     from sixthbot.cli.assess import Standing
     from sixthbot.cli.checks import CheckResult
     from sixthbot.cli.reviewing import Contents
@@ -48,11 +49,15 @@ def screen(standing: Standing, found: Contents, *, columns: int) -> Iterator[str
         ("changes", _changes(standing, found)),
         *([("seen", _seen(standing, found))] if _seen(standing, found) else []),
         *([("notes", _notes(found.open_notes))] if found.open_notes else []),
+        *([("secrets", _secrets(found.secrets))] if found.secrets else []),
     ]
     yield table(rows, columns=columns)
     for check in standing.checks:
         yield from _check(check, columns)
-    for line in [*_notes_next(standing, found), *_next(standing, under_way=bool(found.open_notes))]:
+    following = _next(standing, under_way=bool(found.open_notes))
+    if found.secrets:
+        following = _secrets_next(standing, found)
+    for line in [*_notes_next(standing, found), *following]:
         yield from fold(line, columns)
 
 
@@ -216,6 +221,32 @@ def _notes(numbers: Sequence[int]) -> str:
     return paint(f"subtask {', '.join(map(str, numbers[:8]))} not done yet", "yellow")
 
 
+def _secrets(findings: Sequence[Finding]) -> str:
+    more = f" and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
+    return paint("; ".join(one_line(str(one), 200) for one in findings[:_NAMED]) + more, "red", "bold")
+
+
+def _secrets_next(standing: Standing, found: Contents) -> Iterator[str]:
+    """Tell how what looks like a secret comes out of each place that it is in, or is allowed."""
+    name = standing.draft.branch
+    ways: dict[str, None] = {}
+    for one in found.secrets:
+        number = next((n for n, commit in enumerate(found.commits, 1) if commit.id[:12] in one.place), 0)
+        if one.place.startswith("the draft's"):
+            ways[f"edit the file that sixthbot draft show {name} names"] = None
+        elif number:
+            verb = "reword" if one.place.startswith("the message") else "drop"
+            ways[f"sixthbot review {name} --{verb} {number}"] = None
+        else:
+            ways["take it out of the commit that has it"] = None
+    shown = [*ways][:_NAMED]
+    yield f"\n{paint('next', 'green')}: {'; '.join(shown)}; then change the secret where it is used"
+    allowed = " ".join(
+        f"--allow {one}" for one in dict.fromkeys(one.secret.digest for one in found.secrets[:_NAMED])
+    )
+    yield f"{paint('or', 'green')}, if it is none: sixthbot approve {name} {allowed}"
+
+
 def _check(check: CheckResult, columns: int) -> Iterator[str]:
     shown = max(columns - _AROUND, 40) if columns else 100
     if check.passed:
@@ -238,6 +269,12 @@ def _next(standing: Standing, *, under_way: bool) -> Iterator[str]:
         yield f"{word}: {accept} or sixthbot rebase {name} (moved back), then sixthbot run, for a new draft"
     elif standing.draft.status is DraftStatus.APPROVED:
         yield f"{word}: sixthbot push {name}"
+    elif (
+        standing.draft.status is DraftStatus.AWAITING_REVIEW and standing.target is None and standing.refusal
+    ):
+        yield f"{word}: {standing.refusal.hint}"
+    elif standing.draft.status is DraftStatus.AWAITING_REVIEW and standing.unchecked and not under_way:
+        yield f"{word}: sixthbot rebase {name}, then sixthbot run, for its checks; or approve it --despite-checks"
     elif standing.draft.status is DraftStatus.AWAITING_REVIEW and not under_way:
         despite = " --despite-checks" if standing.failed_checks else ""
         yield f"{word}: sixthbot approve {name}{despite}, or sixthbot reject {name} -m WHY"

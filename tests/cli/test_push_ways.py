@@ -160,11 +160,37 @@ def test_a_secret_in_the_text_is_refused_and_allowed_by_its_digest(drafted: Repo
     said = sixthbot("approve", BRANCH, cwd=drafted.path)
     assert (said.code, "Stripe key sk_l*** in the draft's text" in said.err) == (4, True)
     digest = next(word for word in said.err.split() if word.startswith("sha256:"))
+    shown = sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    assert "\nsecrets  Stripe key sk_l*** in the draft's text\n" in shown
+    assert f"\nnext: edit the file that sixthbot draft show {BRANCH} names; " in shown
+    assert f"\nor, if it is none: sixthbot approve {BRANCH} --allow {digest}\n" in shown
+    assert sixthbot("review", "--json", cwd=drafted.path).json["secrets"][0]["digest"] == digest
     assert sixthbot("approve", BRANCH, "--allow", "sha256:12", cwd=drafted.path).code == 2
     assert sixthbot("approve", BRANCH, "--allow", digest, cwd=drafted.path).code == 0
     assert sixthbot("push", BRANCH, cwd=drafted.path).code == 0
     assert remote.tip(BRANCH) == drafted.tip(BRANCH)
     assert "no secrets" in sixthbot("log", cwd=drafted.path).out
+
+
+def test_a_secret_in_a_commit_is_taken_out_by_what_review_says_is_next(drafted: RepoDir) -> None:
+    sixthbot(
+        "review",
+        BRANCH,
+        "--reword",
+        "1",
+        "-m",
+        f"fix: sort\n\nlog in with {planted()['Stripe key']}",
+        cwd=drafted.path,
+    )
+    sixthbot("run", cwd=drafted.path)
+    shown = sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    assert f"\nnext: sixthbot review {BRANCH} --reword 1; " in shown
+    assert sixthbot("review", BRANCH, "--reword", "1", "-m", "fix: sort", cwd=drafted.path).code == 0
+    sixthbot("run", cwd=drafted.path)
+    assert (
+        f"\nnext: sixthbot approve {BRANCH}, or" in sixthbot("review", BRANCH, "--stat", cwd=drafted.path).out
+    )
+    assert sixthbot("approve", BRANCH, cwd=drafted.path).code == 0
 
 
 def test_checks_that_came_after_the_approval_hold_the_push(drafted: RepoDir, remote: RepoDir) -> None:
