@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sixthbot.cli.liveline import LiveLine
-from sixthbot.cli.mistakes import show_errors
+from sixthbot.cli.lookup import unique
+from sixthbot.cli.mistakes import is_failure, show_errors
 from sixthbot.cli.output import one_line
 from sixthbot.cli.records import LEVELS, at_least, is_chatter, line_of, record_json
 from sixthbot.cli.session import Session, pass_session
@@ -22,7 +23,7 @@ from sixthbot.core.times import format_time, parse_duration, parse_time
 from sixthbot.store.clock import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from sixthbot.cli.follow import Follower
@@ -59,7 +60,7 @@ _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothi
     "--since", metavar="WHEN", default="",
     help="Only what happened since: 30m, 2h, 3d ago, or a time such as 2026-11-20T19:30:00Z.",
 )  # fmt: skip
-@click.option("--errors", is_flag=True, help="Errors and warnings, one line for each sort.")
+@click.option("--errors", is_flag=True, help="What failed, one line for each sort; not what waits for you.")
 @click.option(
     "--level", type=click.Choice(LEVELS), help="The least level shown.  [default: info; with -v everything]"
 )
@@ -84,7 +85,7 @@ def command(
     from sixthbot.cli.follow import Follower  # noqa: PLC0415 - lazy, see app
 
     store = session.store()
-    _require_known(store, issue=issue, task=task)
+    issue, task = _issue_named(store, issue), _task_named(store, task)
     begin = format_time(_moment(since)) if since else ""
     closely = as_json or verbose or session.out.verbosity > 0 or bool(kinds)
     wanted = _filter(issue=issue, task=task, kinds=kinds, level=level, closely=closely)
@@ -92,11 +93,10 @@ def command(
         lambda record: record.time >= begin, store.journal.read(newest_first=True, having=task or issue)
     )
     if errors:
+        serious = _filter(issue=issue, task=task, kinds=kinds, level=level or "warning", closely=True)
         show_errors(
             session.out,
-            filter(
-                _filter(issue=issue, task=task, kinds=kinds, level=level or "warning", closely=True), back
-            ),
+            filter(is_failure, filter(serious, back)),
             as_json=as_json,
         )
         return
@@ -136,6 +136,8 @@ def _follow(
             if live:
                 line.draw()
             time.sleep(_LOOK_AGAIN)
+    except KeyboardInterrupt:
+        return  # the way to leave it
     finally:
         line.clear()
 
@@ -155,26 +157,26 @@ def _moment(text: str) -> datetime:
         ) from None
 
 
-def _require_known(store: Store, *, issue: str, task: str) -> None:
-    """Raise UsageError for an issue or a task that neither has files nor is in the journal."""
-    if (
-        issue
-        and not any(record.id.startswith(issue) for record in store.issues.list())
-        and not any(
-            (record.issue or "").startswith(issue)
-            for record in store.journal.read(newest_first=True, having=issue)
-        )
-    ):
-        raise UsageError(f"there is no issue {one_line(issue, 80)!r}", hint="sixthbot issue list --all")
-    if (
-        task
-        and not any(known.id.startswith(task) for known in store.queue.all())
-        and not any(
-            (record.task or "").startswith(task)
-            for record in store.journal.read(newest_first=True, having=task)
-        )
-    ):
-        raise UsageError(f"there is no task {one_line(task, 80)!r}", hint="sixthbot queue list")
+def _issue_named(store: Store, wanted: str) -> str:
+    """Return the id of the one issue that is meant, which has files or is in the journal; empty for an empty text."""
+    known = [record.id for record in store.issues.list()] if wanted else []
+    return _named(store, wanted, known, what="issue", hint="sixthbot issue list --all")
+
+
+def _task_named(store: Store, wanted: str) -> str:
+    """Do the same for a task, which may have left the queue."""
+    known = store.queue.ids() if wanted else ()
+    return _named(store, wanted, known, what="task", hint="sixthbot queue list")
+
+
+def _named(store: Store, wanted: str, known: Iterable[str], *, what: str, hint: str) -> str:
+    """Raise UsageError where no name begins so, or several do. The journal is read only where `known` has it not."""
+    names = {name for name in known if name.startswith(wanted)} if wanted else set()
+    if not wanted or wanted in names:
+        return wanted
+    named = (getattr(record, what) or "" for record in store.journal.read(newest_first=True, having=wanted))
+    names |= {name for name in named if name.startswith(wanted)}
+    return unique(wanted, names, what=what, hint=hint)
 
 
 def _filter(
@@ -187,8 +189,8 @@ def _filter(
         return (
             at_least(record, least)
             and (closely or not is_chatter(record))
-            and (not issue or (record.issue or "").startswith(issue))
-            and (not task or (record.task or "").startswith(task))
+            and (not issue or record.issue == issue)
+            and (not task or record.task == task)
             and (not kinds or any(fnmatchcase(record.kind, kind) for kind in kinds))
         )
 

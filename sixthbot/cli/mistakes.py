@@ -8,6 +8,7 @@ from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.times import ago
 from sixthbot.core.mistakes import Happened, by_sort
 from sixthbot.store.clock import now
+from sixthbot.store.kinds import NO_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,11 @@ _HINTS = {
     "bot.trouble": "sixthbot doctor",
     "draft.push-failed": "sixthbot push again, once the remote can be reached",
 }
+
+
+def is_failure(record: Record) -> bool:
+    """Tell whether a record of level warning or error is one of something that went wrong, not of what waits for a word."""
+    return record.kind not in NO_FAILURES
 
 
 def show_errors(out: Output, records: Iterable[Record], *, as_json: bool) -> None:

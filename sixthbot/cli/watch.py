@@ -15,7 +15,7 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
-from sixthbot.core.errors import SixthError
+from sixthbot.core.errors import ExitCode, SixthError
 from sixthbot.store.locks import held_by
 from sixthbot.store.paths import locate
 
@@ -45,7 +45,7 @@ _SLICE = 0.2
     help="At most so many tasks at a time in all repositories together; default the largest bot.workers.",
 )
 @pass_session
-def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> None:
+def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> int:
     """Run the bot in the foreground until SIGINT or SIGTERM.
 
     It leaves within 5 s; work in hand goes back to the queue with its checkpoint. SIGHUP reads settings and rules
@@ -62,11 +62,15 @@ def command(session: Session, folders: tuple[Path, ...], limit: int | None) -> N
         on_hangup=lambda: _each(bots, lambda bot: bot.reload()),
         on_ask=lambda text: _each(bots, lambda bot: bot.say_stacks(text)),
     )
-    with listening as stop:
-        if len(starts) > 1:
-            _watch_several(session, starts, stop, bots, limit=limit)
-        else:
-            _watch_one(session, starts[0], stop, bots, limit=limit)
+    try:
+        with listening as stop:
+            if len(starts) > 1:
+                _watch_several(session, starts, stop, bots, limit=limit)
+            else:
+                _watch_one(session, starts[0], stop, bots, limit=limit)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED  # the second word: nothing that went wrong, and nothing to say
+    return ExitCode.OK
 
 
 def _different(starts: Sequence[Path]) -> list[Path]:

@@ -92,3 +92,15 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "bot.trouble": "something the bot does by itself failed; it is tried again",
     }
 )
+
+NO_FAILURES = frozenset(
+    {
+        "task.parked",
+        "task.cancelled",
+        "issue.warning",
+        "state.rebuilt",
+        "schedule.corrected",
+        "schedule.missed",
+    }
+)
+"""Kinds that may be warnings, for somebody is to see them, and are of nothing that failed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sixthbot.store.clock import now
+from sixthbot.store.kinds import KINDS, NO_FAILURES
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
@@ -46,6 +47,36 @@ def test_records_are_chosen_by_kind_and_time(told: RepoDir) -> None:
     assert messages(told, "-n", "1", "--since", "1d") == ["succeeded"]
     said = sixthbot("log", "--since", "yesterday", cwd=told.path)
     assert (said.code, "--since" in said.err, "hint: " in said.err) == (2, True, True)
+
+
+def test_what_waits_for_a_person_is_no_error(told: RepoDir) -> None:
+    store = open_store(locate(told.path))
+    for kind in NO_FAILURES:
+        store.journal.append(kind, "waits for a person", level="warning", task="t1")
+    assert {sort["kind"] for sort in sixthbot("log", "--errors", "--json", cwd=told.path).json["errors"]} == {
+        "task.failed",
+        "bot.trouble",
+    }
+    assert set(KINDS) >= NO_FAILURES
+
+
+def test_what_several_tasks_begin_with_is_refused(told: RepoDir) -> None:
+    open_store(locate(told.path)).journal.append("task.failed", "it broke", level="error", task="t12")
+    assert messages(told, "--task", "t1") == [*messages(told)]  # it is one's whole id
+    said = sixthbot("log", "--task", "t", cwd=told.path)
+    assert (said.code, said.out) == (2, "")
+    assert "'t' fits 2 of them: t1, t12\nhint: give more of it" in said.err
+
+
+def test_ctrl_c_is_the_way_to_leave_what_follows_the_log(
+    told: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sixthbot.cli.log.time.sleep", interrupt)
+    said = sixthbot("log", "-f", cwd=told.path)
+    assert (said.code, said.err) == (0, "")
 
 
 def test_errors_are_put_together_by_their_sort(told: RepoDir) -> None:

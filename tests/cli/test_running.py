@@ -153,6 +153,15 @@ def test_status_says_which_variable_is_broken(home: RepoDir, monkeypatch: pytest
     assert "; nothing begins until that is mended\n" in said.out
 
 
+def test_a_second_ctrl_c_ends_watch_without_a_word(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_args: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sixthbot.cli.watch._watch_one", interrupt)
+    said = sixthbot("watch", cwd=home.path)
+    assert (said.code, said.out, said.err) == (130, "", "")
+
+
 def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:
     assert "\nwaits for you tidy: subtask 2 waits for a person" in sixthbot("run", cwd=waiting.path).out
     config = waiting.path / ".sixth/config.toml"
