@@ -49,7 +49,7 @@ def list_drafts(session: Session, *, as_json: bool) -> None:
         return
     rows = [_row(draft) for draft in drafts]
     session.out.say(
-        table(rows, head=("branch", "status", "commit", "title"), columns=session.out.columns)
+        table(rows, head=("branch", "status", "commit", "title"), columns=session.out.columns, whole=(0,))
         or "no drafts yet"
     )
     for name, reason in store.drafts.damaged().items():

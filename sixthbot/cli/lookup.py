@@ -40,8 +40,13 @@ def unique(wanted: str, names: Iterable[str], *, what: str, hint: str) -> str:
     )
 
 
-def find_task(store: Store, wanted: str, *, past: bool = False) -> Task:
-    """Return the task of that id or unique prefix; with `past`, also one that has left the queue."""
+def find_task(
+    store: Store, wanted: str, *, past: bool = False, what: str = "task", hint: str = "sixthbot queue list"
+) -> Task:
+    """Return the task of that id or unique prefix; with `past`, also one that has left the queue.
+
+    `what` and `hint` are for who may have meant something else.
+    """
     exact = store.queue.find(wanted)
     if exact is not None:
         return exact
@@ -49,7 +54,7 @@ def find_task(store: Store, wanted: str, *, past: bool = False) -> Task:
     if past:
         began = past_tasks(store.journal, lambda record: str(record.task).startswith(wanted))
         left = {task.id: task for task in began}
-    name = unique(wanted, {*store.queue.ids(), *left}, what="task", hint="sixthbot queue list")
+    name = unique(wanted, {*store.queue.ids(), *left}, what=what, hint=hint)
     task = store.queue.find(name) or left.get(name)
     if task is None:
         raise UsageError(f"task {name} cannot be read", hint="sixthbot doctor")

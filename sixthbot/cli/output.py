@@ -12,7 +12,7 @@ from sixthbot.core.text import clean_line, counted, has_unsafe_characters
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any, TextIO
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -195,21 +195,31 @@ _DOTS = "..."
 _NARROW = 12
 
 
-def _fitting(widths: list[int], columns: int) -> list[int]:
-    """Take from the longest column, then from the next, until all fit; words go last."""
+def _fitting(widths: list[int], columns: int, whole: Collection[int]) -> list[int]:
+    """Take from the longest column, then from the next, until all fit; words go last, those in `whole` stay."""
     fitted = list(widths)
+    rest = [index for index in range(len(fitted)) if index not in whole]
     for least in (_NARROW, len(_DOTS) + 1):
-        while sum(fitted) + 2 * (len(fitted) - 1) > columns and max(fitted) > least:
-            fitted[len(fitted) - 1 - fitted[::-1].index(max(fitted))] -= 1
+        while rest and sum(fitted) + 2 * (len(fitted) - 1) > columns:
+            widest = max(rest, key=lambda index: (fitted[index], index))
+            if fitted[widest] <= least:
+                break
+            fitted[widest] -= 1
     return fitted
 
 
 def table(
-    rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), indent: str = "", columns: int = 0
+    rows: Iterable[Sequence[str]],
+    *,
+    head: Sequence[str] = (),
+    indent: str = "",
+    columns: int = 0,
+    whole: Collection[int] = (),
 ) -> str:
     """Return rows as aligned columns, two spaces apart, the last one ragged; no lines for no rows.
 
-    With `columns`, the longest cells are cut so that no line is wider.
+    With `columns`, the longest cells are cut so that no line is wider, but never those of the columns
+    in `whole`, counted from 0: half an id is of no use to anybody.
     """
     body = [tuple(row) for row in rows]
     if not body:
@@ -217,7 +227,7 @@ def table(
     lines = [tuple(paint(name, "dim") for name in head), *body] if head else body
     widths = [max(width(row[column]) for row in lines) for column in range(len(lines[0]))]
     if columns:
-        widths = _fitting(widths, columns - len(indent))
+        widths = _fitting(widths, columns - len(indent), whole)
         lines = [tuple(map(cut, row, widths)) for row in lines]
     return "\n".join(
         indent

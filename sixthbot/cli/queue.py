@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sixthbot.cli import steer
 from sixthbot.cli.lookup import find_task
-from sixthbot.cli.output import one_line, paint, table
+from sixthbot.cli.output import cut, one_line, paint, table, width
 from sixthbot.cli.progressing import progress_json, progress_text
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.times import ago
@@ -95,27 +95,34 @@ def _how_many_more(rest: Iterator[Task], shown: int, paths: Iterable[str], *, co
 
 
 def _task_table(tasks: Sequence[Task], waits: Waits, columns: int) -> str:
+    """Return a line for each task; where they are too long for the terminal, what it is about and why go below it."""
     rows = [
         (
             task.id,
-            paint(task.state.name, _COLORS[task.state.name])
-            if task.state.name in _COLORS
-            else task.state.name,
+            paint(task.state.name, *_COLORS.get(task.state.name, "").split()),
             task.lane.value,
             one_line(task.rule),
-            one_line(_subject(task)),
             ago(task.created, now()),
-            one_line(waits.reason(task), 500),
         )
         for task in tasks
     ]
-    return table(rows, head=("task", "state", "lane", "rule", "about", "made", "reason"), columns=columns)
+    told = [(_subject(task), one_line(waits.reason(task), 500)) for task in tasks]
+    head = ("task", "state", "lane", "rule", "made")
+    whole = table(
+        [(*row[:-1], about, row[-1], reason) for row, (about, reason) in zip(rows, told, strict=True)],
+        head=(*head[:-1], "about", head[-1], "reason"),
+    )
+    if not columns or all(width(line) <= columns for line in whole.splitlines()):
+        return whole
+    lines = table(rows, head=head, columns=columns, whole=(0,)).splitlines()
+    below = (cut(f"  {': '.join(filter(None, words))}", columns) for words in told)
+    return "\n".join([lines[0], *chain.from_iterable(zip(lines[1:], below, strict=True))])
 
 
 def _subject(task: Task) -> str:
     fields = task.event.fields
     name = next((str(fields[key]) for key in ("title", "branch", "id", "task") if fields.get(key)), "")
-    return task.issue or name or task.event.kind
+    return one_line(task.issue or name or task.event.kind)
 
 
 def _task_json(task: Task, waits: Waits) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def pause(session: Session, what: tuple[str, ...], *, dry_run: bool) -> None:
     store = session.store()
     lane = _lane_of(what)
     if lane is None:
-        tasks = _named(store, what)
+        tasks = _named(store, what, lanes=True)
         _each(session, tasks, lambda task: _pause(store, task), "would be paused" if dry_run else "")
     elif dry_run:
         session.out.say(f"{_lane_words(lane)} would be paused")
@@ -190,7 +190,7 @@ def resume(session: Session, what: tuple[str, ...], *, dry_run: bool) -> None:
     store = session.store()
     lane = _lane_of(what)
     if lane is None:
-        tasks = _named(store, what)
+        tasks = _named(store, what, lanes=True)
         _each(session, tasks, lambda task: _resume(store, task), "would be resumed" if dry_run else "")
     elif dry_run:
         session.out.say(f"{_lane_words(lane)} would be resumed")
@@ -274,11 +274,18 @@ def after(
     _each(session, [task], do, said if dry_run else "")
 
 
-def _named(store: Store, task_ids: Sequence[str], *, empty: bool = False) -> list[Task]:
-    """Return the tasks that are meant, each once; nothing is done to any while one of them is not there."""
+def _named(store: Store, task_ids: Sequence[str], *, empty: bool = False, lanes: bool = False) -> list[Task]:
+    """Return the tasks that are meant, each once; nothing is done to any while one of them is not there.
+
+    `lanes` tells that a lane could have been named as well.
+    """
+    what, hint = "task", "sixthbot queue list"
+    if lanes:
+        what, hint = "lane or task", f"the lanes are {', '.join(_LANES)}; the tasks: {hint}"
     if not task_ids and not empty:
         raise UsageError("name the task", hint="sixthbot queue list")
-    found = {task.id: task for task in (find_task(store, task_id) for task_id in task_ids)}
+    tasks = (find_task(store, task_id, what=what, hint=hint) for task_id in task_ids)
+    found = {task.id: task for task in tasks}
     return list(found.values())
 
 

@@ -47,6 +47,21 @@ def test_a_table_fits_a_terminal(rows: list[tuple[str, str, str]], columns: int)
     assert table(painted, columns=1000) == table(painted)
 
 
+def test_ids_are_never_cut_and_reasons_have_room(waiting: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("NO_COLOR", "1")
+    (task,) = sixthbot("queue", "list", "--json", cwd=waiting.path).json["tasks"]
+    _, line, below = sixthbot("queue", "list", cwd=waiting.path, terminal=True).out.splitlines()
+    assert line.startswith(task["id"] + "  ")
+    assert below == f"  tidy: {task['reason']}"[:67].rstrip() + "..." or below == f"  tidy: {task['reason']}"
+    rows = [("an-id-that-is-long-1a2b3c", "x" * 60, "y" * 60)]
+    (cut,) = table(rows, columns=50, whole=(0,)).splitlines()
+    assert cut.startswith("an-id-that-is-long-1a2b3c  ")
+    assert width(cut) <= 50
+    (cut,) = table(rows, columns=20, whole=(0, 1, 2)).splitlines()
+    assert cut == "  ".join(rows[0])
+
+
 def test_the_longest_cell_is_cut_on_a_terminal_and_nowhere_else(
     home: RepoDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,9 +70,13 @@ def test_the_longest_cell_is_cut_on_a_terminal_and_nowhere_else(
     title = "A title that goes on and on, " * 4
     (home.path / ".sixth/inbox/long.md").write_text(f"# {title}\n")
     sixthbot("run", cwd=home.path)
+    # an id that is longer than the rest can make up for stays whole
+    ids = [issue["id"] for issue in sixthbot("issue", "list", "--json", cwd=home.path).json["issues"]]
     for command in (["issue", "list"], ["queue", "list"], ["rules", "list"], ["config", "show", "--origin"]):
         cut = sixthbot(*command, cwd=home.path, terminal=True).out
-        assert all(len(line) <= 60 for line in cut.splitlines() if not line.startswith("off ")), command
+        assert all(
+            len(line) <= 60 for line in cut.splitlines() if not line.startswith(("off ", "issue ", ids[0]))
+        ), command
         assert "..." in cut or command[0] == "config"
     assert title.strip() in sixthbot("issue", "list", cwd=home.path).out
 

@@ -141,6 +141,11 @@ def test_lanes_are_paused_and_resumed(home: RepoDir) -> None:
     assert sixthbot("queue", "pause", "low", cwd=home.path).out == (
         "lane low paused; sixthbot queue resume low goes on\n"
     )
+    said = sixthbot("queue", "pause", "fast", cwd=home.path)
+    assert said.err == (
+        "error: there is no lane or task 'fast'\n"
+        "hint: the lanes are critical, high, normal, low; the tasks: sixthbot queue list\n"
+    )
     listed = sixthbot("queue", cwd=home.path).out
     assert listed == "lane low is paused (sixthbot queue resume low)\nthe queue is empty\n"
     assert sixthbot("queue", "resume", cwd=home.path).out == "every lane resumed\n"
