@@ -322,6 +322,10 @@ class Keeper:
         except (SixthError, OSError) as error:
             self.changes.give_back(paths, everything=everything)
             self._tell(clean_line(str(error), limit=300))
+        except Exception as error:  # noqa: BLE001 - like a worker's boundary: a mistake must not end all saving
+            self.changes.give_back(paths, everything=everything)
+            _log.error("the state cannot be saved", exc_info=error)
+            self._tell(clean_line(f"unexpected {type(error).__name__}: {error}", limit=300))
         else:
             self._trouble = ""
             self.changes.give_back(dict.fromkeys(saved.postponed, True))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sixthbot.engine.saving import State
+from sixthbot.engine.saving import Keeper, Saved, State
 from sixthbot.store.state.layout import Spot, spot_of
-from tests.bot.home import Home, make_home
+from tests.bot.home import Home, make_home, until
 from tests.cli.support import sixthbot
 from tests.support.fingerprint import fingerprint
 
@@ -197,3 +197,21 @@ def test_what_is_being_taken_away_by_somebody_is_not_saved_as_gone(home: Home, s
     assert (keys(state)["inbox/a.md"], keys(state)[f"queue/{name}"]) == ("put", "ready/normal")
     assert state.save({"inbox/a.md": True}).ops == 1  # nothing else is gone: it was meant
     assert keys(state)["inbox/a.md"] == "drop"
+
+
+def test_a_mistake_in_one_saving_is_told_and_the_next_one_saves(home: Home, state: State) -> None:
+    told: list[str] = []
+
+    class Mistaken(State):
+        def save(self, *args: Any, **more: Any) -> Saved:
+            if not told:
+                raise ValueError("no such letter")
+            return super().save(*args, **more)
+
+    with Keeper(
+        Mistaken(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)), told.append
+    ):
+        until(lambda: told)
+        home.drop("a.md", "# A\n")
+        until(lambda: keys(state).get("inbox/a.md") == "put")
+    assert told == ["unexpected ValueError: no such letter"]
