@@ -49,10 +49,10 @@ def command(
         session.out.say("no operations" + (" of that kind" if branch or task else " yet"))
         return
     for one in chosen:
-        session.out.say(_text(one, undone))
+        session.out.say(operation_text(one, undone))
     if left_out:
         session.out.talk(f"{left_out} older: sixthbot operations --all")
-    session.out.talk("\n".join(next_lines("sixthbot undo --dry-run", indent="")))
+    session.out.talk("\n".join(next_lines("sixthbot undo ID --dry-run", indent="")))
 
 
 def _is_wanted(operation: Operation, branch: str | None, task: str | None) -> bool:
@@ -75,7 +75,8 @@ def _row(operation: Operation, undone: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _text(operation: Operation, undone: Mapping[str, str]) -> str:
+def operation_text(operation: Operation, undone: Mapping[str, str]) -> str:
+    """Return an operation for people: its id, how it ended, what it was for and what it moved."""
     word, color = ("undone", "dim") if operation.id in undone else _STATES[operation.state]
     by = f"task {operation.task}" if operation.task else "no task"
     head = table([(paint(operation.id, "cyan"), paint(word, color), one_line(operation.reason, 120), by)])
