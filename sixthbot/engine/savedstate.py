@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import PUT, SIZE_LIMIT
-from sixthbot.engine.saving import State, end_of
+from sixthbot.engine.saving import NOTHING, State, end_of
 from sixthbot.git.stateref import blob_path
 from sixthbot.store.firstconfig import FIRST_CONFIG
 from sixthbot.store.reading import open_plain, read_small
@@ -46,7 +46,7 @@ def look_at_saved(services: Services) -> SavedState:
     folded = state.folded(tip)
     there = frozenset() if tip is None else state.ref.files(tip).keys()
     wanted = [entity.winner for entity in folded.entities.values() if entity.winner.kind == PUT]
-    missing = [op.key for op in wanted if blob_path(op.hash) not in there]
+    missing = [op.key for op in wanted if op.hash != NOTHING and blob_path(op.hash) not in there]
     behind, now = list(_behind(services, state, folded)), services.clock().timestamp()
     return SavedState(
         there=tip is not None,

@@ -48,6 +48,8 @@ _EVERY = 1.0  # seconds between two savings, at least
 _SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
 _LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
+NOTHING = hashlib.sha256().hexdigest()
+"""The hash of an empty content."""
 _FORMAT = b"The state of sixthbot, format 1. See docs/state.md.\n"
 _log = logging.getLogger("sixthbot.engine")
 
@@ -102,9 +104,14 @@ class State:
                 yield from parse_batch(data, actor=batch.actor)
 
     def contents(self, commit: Oid, hashes: Iterable[str]) -> dict[str, bytes]:
-        """Return contents by hash; what is missing, too long or not what its name says is left out."""
-        found = self.ref.contents(commit, hashes, limit=SIZE_LIMIT)
-        return {one: data for one, data in found.items() if hashlib.sha256(data).hexdigest() == one}
+        """Return contents by hash; what is missing, too long or not what its name says is left out.
+
+        The empty one is always there: nobody needs a state to know it, and states of before have none.
+        """
+        wanted = set(hashes)
+        found = self.ref.contents(commit, wanted - {NOTHING}, limit=SIZE_LIMIT)
+        sound = {one: data for one, data in found.items() if hashlib.sha256(data).hexdigest() == one}
+        return sound | {NOTHING: b""} if NOTHING in wanted else sound
 
     def save(self, paths: Mapping[str, bool] | None = None, *, local: Local | None = None) -> Saved:
         """Save the files named, or everything that changed; return what was done. Nothing while `.sixth` is not whole.
@@ -169,7 +176,7 @@ class State:
             lamport, n = lamport + 1, n + 1
             op = _op_of(change, lamport=lamport, actor=actor, n=n, time=format_time(now))
             ops.append(op)
-            if op.hash and change.data:
+            if op.hash and change.data is not None:
                 files[blob_path(op.hash)] = change.data
             if change.kind == DROP:
                 gone.append(change.row.key)
@@ -220,7 +227,8 @@ def end_of(chunks: Iterable[Op]) -> int:
 def _op_of(change: Change, *, lamport: int, actor: str, n: int, time: str) -> Op:
     row = change.row
     if change.kind == APPEND:
-        digest, size = hashlib.sha256(change.data).hexdigest(), len(change.data)
+        data = change.data or b""
+        digest, size = hashlib.sha256(data).hexdigest(), len(data)
     else:
         digest, size = (row.hash, row.size) if change.kind == PUT else ("", 0)
     return make_op(
@@ -243,7 +251,7 @@ def _slices(changes: Iterable[Change]) -> Iterator[list[Change]]:
         if change.kind in {PUT, DROP}:
             places[change.row.key] = len(piece)
         piece.append(change)
-        size += len(change.data)
+        size += len(change.data or b"")
         if len(piece) >= _SLICE_OPS or size >= _SLICE_BYTES:
             yield piece
             piece, places, size = [], {}, 0

@@ -51,6 +51,7 @@ _PLAIN = 2
 """So many files of an actor, the newest, are never compressed: they are what people and programs look at most."""
 _LEVELS = logging.getLevelNamesMapping()
 _log = logging.getLogger("sixthbot.journal")
+_log.addHandler(logging.NullHandler())  # warnings are told from the file; Python would print them, too
 
 
 class Journal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import shutil
 import time
@@ -15,6 +17,7 @@ import pytest
 
 from sixthbot.core.issues import IssueStatus
 from sixthbot.engine.rebuild import bring_back
+from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
@@ -100,6 +103,30 @@ def test_a_file_whose_name_is_no_utf8_comes_back_with_the_others(home: Home, fol
     assert sixthbot("status", cwd=home.repo.path).code == 0
     assert {record.id for record in home.store.issues.list()} == {"a", "b"}
     assert odd.read_text() == "mine\n"
+
+
+def test_files_with_nothing_in_them_come_back_and_it_is_said_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # as outside of a test
+    empty = [
+        home.places.sixth / name for name in ("inbox/rejected/no.md", "artifacts/t1/out", "rules/a.toml")
+    ]
+    for path in empty:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    home.drop("nothing.md", "")
+    work_on(home, "a")
+    assert look_at_saved(home.bot().services()).missing == ()
+    tip = home.repo.git("rev-parse", "refs/sixth/state")
+    digest = hashlib.sha256().hexdigest()
+    assert home.repo.git("cat-file", "-s", f"{tip}:blobs/{digest[:2]}/{digest[2:]}") == "0"
+    git_clean(home.repo)
+    said = sixthbot("run", cwd=home.repo.path)
+    assert said.err.count("is brought back as it was saved") == 1
+    assert "left out" not in said.err
+    assert all(path.read_bytes() == b"" for path in empty)
+    assert (home.places.rejected / "nothing.md").read_bytes() == b""
 
 
 def test_where_git_carries_nothing_of_it_the_settings_come_back_too(home: Home) -> None:

@@ -35,11 +35,14 @@ _MISSED_FOR = 60.0
 
 
 class Change(NamedTuple):
-    """One thing to save: what kind, its row from now on, and the content where there is one; `at` is where a piece begins."""
+    """One thing to save: what kind, its row from now on, and its content; `at` is where a piece begins.
+
+    `data` is None where no content goes with it, or one that is saved already; an empty content is one like others.
+    """
 
     kind: str
     row: Row
-    data: bytes = b""
+    data: bytes | None = None
     at: int = 0
     mark: str = ""
 
