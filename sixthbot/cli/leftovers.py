@@ -127,6 +127,9 @@ def saved_state(services: Services) -> Iterator[Finding]:
     def save() -> str:
         return f"saved, {plural(save_changes(services.places, None, opened=services).ops, 'change')}"
 
+    if not found.there and not found.acknowledged:
+        yield Finding("ok", "saved state", "nothing to save yet: the bot has taken nothing up")
+        return
     if not found.there:
         yield Finding(
             "warn", "saved state", "nothing is in refs/sixth/state: were .sixth taken away, it could not come back",

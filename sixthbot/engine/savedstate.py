@@ -29,7 +29,9 @@ class SavedState:
     """What a look found. `keys` counts what is saved, `missing` are saved keys whose content the state has not.
 
     `behind` are paths below `.sixth` of which the state does not know what is there now, `oldest` how many seconds ago
-    the one that waits longest was changed; files that are too long to travel are not among them.
+    the one that waits longest was changed; files that are too long to travel are not among them. `acknowledged` tells
+    whether something that the bot took up is among what is behind, and not only files of people that it did not look
+    at yet and lines of the journal.
     """
 
     there: bool
@@ -37,6 +39,13 @@ class SavedState:
     missing: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     oldest: float = 0.0
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the bot took something up of which the state does not know."""
+        return any(
+            not (is_setting(path) or path.startswith("journal/") or _waits(path)) for path in self.behind
+        )
 
 
 def look_at_saved(services: Services) -> SavedState:
@@ -77,6 +86,11 @@ def _behind(services: Services, state: State, folded: Folded) -> Iterator[tuple[
         if not saved:
             # a rename leaves the time of the content as it was: when it was put where it is counts
             yield path, max(status.st_mtime, status.st_ctime)
+
+
+def _waits(path: str) -> bool:
+    """Tell whether a path is of a file in the inbox that nobody looked at yet."""
+    return path.startswith("inbox/") and path.count("/") == 1
 
 
 def _digest(path: str) -> str:

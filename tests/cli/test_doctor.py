@@ -30,8 +30,9 @@ def told(found: list[dict[str, Any]], what: str) -> list[str]:
 
 
 def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> None:
-    sixthbot("doctor", "--fix", cwd=home.path)  # nothing was saved yet
     sixth = home.path / ".sixth"
+    (sixth / "rules/mine.toml").write_text("# mine\n")
+    sixthbot("run", cwd=home.path)  # which saves it
     files = {
         "queue/failed/x.json": "{", "queue/failed/x.json.reason.txt": "it is cut short\nmore\n",
         "inbox/rejected/bad.md": "# x", "inbox/rejected/bad.md.reason.txt": "the id is not usable\n",
@@ -111,7 +112,18 @@ def test_a_dry_run_shows_only_what_would_be_mended_and_mends_nothing(home: RepoD
     assert exclude.read_text() == ""
 
 
+def test_where_nothing_was_taken_up_yet_nothing_is_missing_from_what_is_saved(repo: RepoDir) -> None:
+    assert sixthbot("init", cwd=repo.path).code == 0
+    assert told(findings(repo), "saved state") == []
+    (repo.path / ".sixth/config.toml").write_text("[check]\nrun = [['true']]\n")
+    assert sixthbot("trust", "--yes", cwd=repo.path).code == 0
+    (repo.path / ".sixth/inbox/a.md").write_text("# A\n")
+    assert told(findings(repo), "saved state") == []
+    assert repo.try_git("rev-parse", "--verify", "--quiet", "refs/sixth/state").returncode == 1
+
+
 def test_whether_it_could_come_back_if_it_were_taken_away(home: RepoDir) -> None:
+    (home.path / ".sixth/inbox/a.md").write_text("# A\n\n- [ ] By hand\n")
     assert sixthbot("run", cwd=home.path).code == 0
     assert told(findings(home), "saved state") == []
     rule = home.path / ".sixth/rules/mine.toml"
