@@ -27,6 +27,7 @@ _LIST_ITEM = re.compile(
 _FENCE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})(.*)", re.ASCII)
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _RUN_OF_TICKS = re.compile(r"`+")
+_ASKS = re.compile(r"[ \t]*do:")
 
 
 class TextLine(NamedTuple):
@@ -125,6 +126,11 @@ def lines_asking_outside_boxes(open_text: OpenText) -> list[int]:
     ]
 
 
+def lines_with_unclosed_do(open_text: OpenText) -> list[int]:
+    """Return the numbers of the lines in which a back-tick before a `do:` is never closed."""
+    return [line.number for line in open_text.lines if "do:" in line.text and _scan(line.text)[2]]
+
+
 def _read_boxes(open_text: OpenText) -> list[_Box]:
     boxes: list[_Box] = []
     levels: list[_Level] = []
@@ -184,19 +190,26 @@ def without_do_spans(line: str) -> str:
 
 def take_do_spans(line: str) -> tuple[list[str], str]:
     """Return what the `do:` code spans of a line say, and the line without them."""
+    spans, kept, _ = _scan(line)
+    return spans, kept
+
+
+def _scan(line: str) -> tuple[list[str], str, bool]:
+    """Return also whether a back-tick before a `do:` has no closing one, so that it is plain text."""
     runs = [(match.start(), match.end()) for match in _RUN_OF_TICKS.finditer(line)]
     later: dict[int, deque[int]] = {}  # by length of a run of backticks, where such runs stand
     for at, (start, end) in enumerate(runs):
         later.setdefault(end - start, deque()).append(at)
     spans: list[str] = []
     kept: list[str] = []
-    copied, at = 0, 0
+    copied, at, unclosed = 0, 0, False
     while at < len(runs):
         start, inner = runs[at]
         closing = later[inner - start]
         while closing and closing[0] <= at:
             closing.popleft()
         if not closing:  # a run without another of its length is plain text
+            unclosed = unclosed or _ASKS.match(line, inner) is not None
             at += 1
             continue
         end, behind = runs[closing[0]]
@@ -207,7 +220,7 @@ def take_do_spans(line: str) -> tuple[list[str], str]:
             copied = behind
         at = closing[0] + 1
     kept.append(line[copied:])
-    return spans, "".join(kept)
+    return spans, "".join(kept), unclosed
 
 
 def read_do(text: str) -> tuple[Asked | None, str]:

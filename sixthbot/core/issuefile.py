@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.core.checkboxes import (
     lines_asking_outside_boxes,
     lines_outside_code,
+    lines_with_unclosed_do,
     read_do,
     read_subtasks,
     take_do_spans,
@@ -67,6 +68,7 @@ _LANES: Mapping[str, str] = MappingProxyType(
 )
 _INTENSITIES = ("low", "medium", "high")
 _FIRST_HEADING = re.compile(r" {0,3}#[ \t]+(\S.*)", re.DOTALL)
+_SUFFIX = re.compile(r"(?i)\.md\Z")
 _CLOSING_HASHES = re.compile(r"[ \t]#+[ \t]*\Z")
 _LINE_MARKS = re.compile(r"(?:#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\](?:[ \t]+|\Z))?", re.ASCII)
 
@@ -108,6 +110,10 @@ def parse_issue(data: bytes, file_name: str) -> Issue:
     if open_text.unclosed_fence:
         reader.warn(
             f"line {open_text.unclosed_fence} opens a code fence that is never closed: boxes below are not read"
+        )
+    for number in lines_with_unclosed_do(open_text):
+        reader.warn(
+            f"line {number}: the back-tick before `do:` is not closed, so nothing is asked for; close it"
         )
     for number in lines_asking_outside_boxes(open_text):
         if subtasks:
@@ -170,7 +176,7 @@ def _title(given: str, open_text: OpenText, front: FrontMatter, file_name: str) 
     speaking = (first for first in texts if any(char.isalnum() for char in first.text))
     return (
         next(speaking, None)
-        or _as_title(file_name.removesuffix(".md"), 0)
+        or _as_title(_SUFFIX.sub("", file_name), 0)
         or next(iter(texts), _Title("untitled"))
     )
 

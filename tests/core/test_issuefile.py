@@ -169,6 +169,20 @@ def test_what_cannot_be_an_issue_is_rejected_with_the_reason(data: bytes, reason
     assert reason in rejected.value.message
 
 
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("- [ ] Slow `do: slow", True), ("- [ ] Slow `do: slow``", True), ("Slow ` do: slow", True),
+        ("- [ ] see `x` and `do: slow", True), ("- [ ] Slow `do: slow`", False), ("- [ ] a ` do, or do:", False),
+        ("- [ ] write `` `do: x` `` so", False), ("- [ ] do: slow", False),
+    ],
+)  # fmt: skip
+def test_a_request_whose_back_tick_is_not_closed_is_told(line: str, *, warned: bool) -> None:
+    issue = parse_issue(f"# T\n\n- [ ] other\n\n{line}\n".encode(), "t.md")
+    told = "line 5: the back-tick before `do:` is not closed, so nothing is asked for; close it"
+    assert (told in issue.warnings) is warned
+
+
 def test_five_hundred_subtasks_are_accepted() -> None:
     assert len(read("- [ ] a\n" * 500).subtasks) == 500
 
