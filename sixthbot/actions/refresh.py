@@ -47,6 +47,7 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         return _outcome(f"issue {open_one} is about it already")
     found = _look(ctx, base)
     if isinstance(found, str):
+        ctx.tell(f"no issue about the changelog: {found}")
         return _outcome(found)
     path = drop(ctx.store.places, _STEM, _text(base))
     ctx.tell(f"the changelog lacks {counted(len(found.entries), 'entry', 'entries')}; dropped {path.name}")

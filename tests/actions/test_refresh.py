@@ -31,6 +31,7 @@ def test_nothing_is_proposed_where_nothing_lacks_or_people_write_it(shop: Worksh
     for number in range(8):
         shop.dir.commit(f"Make the menu nicer {number}", {"menu": f"{number}\n"})
     assert "not in conventional form" in shop.step("refresh").outputs["reason"]
+    assert shop.told[-1].startswith("no issue about the changelog: most commits are not in conventional form")
     assert inbox(shop) == []
 
 
