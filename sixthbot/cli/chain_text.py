@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sixthbot.cli.issue import plan_lines
 from sixthbot.cli.output import next_lines, one_line, paint, plural
 from sixthbot.cli.records import CHATTER, local_clock, message_of, short_hashes
+from sixthbot.core.errors import ConfigError
+from sixthbot.core.events import about_of, event_from_json
 from sixthbot.core.tasks import Blocked
 from sixthbot.core.times import format_time
 
@@ -55,7 +57,7 @@ def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
     told = data.get("event")
     event = told if isinstance(told, dict) else {}
     yield (
-        f"{paint('event', 'bold')} {record.event}  {one_line(str(event.get('kind', '')), 40)}  {short_hashes(one_line(str(event.get('key', '')), 140))}"
+        f"{paint('event', 'bold')} {record.event}  {one_line(str(event.get('kind', '')), 40)}  {short_hashes(one_line(_about(event), 140))}"
         f"  {paint(local_clock(record.time, now), 'dim')}"
     )
     verdicts = _verdicts(data)
@@ -68,6 +70,14 @@ def _event(record: Record, now: datetime, *, everything: bool) -> Iterator[str]:
     if not verdicts:
         yield "  no rule is about events of this kind"
     yield from _passed_over(data.get("passed_over"))
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    """Return what an event is about; of one that somebody edited, what it has for a key."""
+    try:
+        return about_of(event_from_json(event))
+    except ConfigError:
+        return str(event.get("key", ""))
 
 
 def _passed_over(told: object) -> Iterator[str]:

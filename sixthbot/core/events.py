@@ -72,6 +72,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 HOOK_PREFIX = "hook."
 _HOOK = re.compile(r"hook\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FARTHEST = 1_000_000
+_NAMED = 3  # so many of the paths that changed are named
 
 # What makes two sightings the same event; the natural key is built of these fields in this order.
 _KEY_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -139,6 +140,17 @@ def make_event(
             raise ValueError(f"an event {kind} needs its key")
         key = " ".join(str(whole[name]) for name in _KEY_FIELDS[kind])
     return Event(kind=kind, key=key, time=time, fields=MappingProxyType(whole), generation=generation)
+
+
+def about_of(event: Event) -> str:
+    """Return in one line what an event is about: its key, or the first paths where the key is only a digest."""
+    if event.kind != EventKind.FILE_CHANGED:
+        return clean_line(event.key)
+    paths, count = event.fields["paths"], event.fields["files"]
+    some = paths[:_NAMED] if isinstance(paths, tuple) else ()
+    named = ", ".join(clean_line(path, limit=100) for path in some)
+    more = count - len(some) if isinstance(count, int) else 0
+    return f"{named} and {more} more" if named and more > 0 else named or clean_line(event.key)
 
 
 def caused_by(event: Event, generation: int) -> Event:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import SixthError
-from sixthbot.core.events import EventKind, event_to_json
+from sixthbot.core.events import EventKind, about_of, event_to_json
 from sixthbot.core.following import in_order
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.matching import match, meant_for
-from sixthbot.core.names import clean_line
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Lane, Running, Task, Waiting, deadline_of, task_id
 from sixthbot.core.times import format_time, parse_moment
@@ -143,7 +142,7 @@ class _Batch:
     def add(self, verdict: Verdict, event: Event, task: Task | None, now: datetime) -> None:
         """Take in what one rule said of one event."""
         trace = {
-            "time": format_time(now), "event": event.id, "kind": event.kind, "about": clean_line(event.key),
+            "time": format_time(now), "event": event.id, "kind": event.kind, "about": about_of(event),
             "task": task.id if task else "", **_verdict_to_json(verdict),
         }  # fmt: skip
         self._looked.setdefault(verdict.rule, []).append(trace)
@@ -213,7 +212,7 @@ def _admit_one(services: Services, event: Event, batch: _Batch) -> list[Task]:
     fired = [verdict.rule for verdict in verdicts if verdict.fired]
     batch.tell(
         "event",
-        f"{event.kind} {event.key}: " + (f"fired {', '.join(fired)}" if fired else "no rule fired"),
+        f"{event.kind} {about_of(event)}: " + (f"fired {', '.join(fired)}" if fired else "no rule fired"),
         event=event.id,
         issue=_issue_of(event) or None,
         data={

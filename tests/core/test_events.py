@@ -14,6 +14,7 @@ from sixthbot.core.events import (
     FIELDS,
     OWN_ORIGIN,
     EventKind,
+    about_of,
     event_from_json,
     event_to_json,
     fields_of,
@@ -100,3 +101,19 @@ def test_hooks_are_kinds_too() -> None:
 def test_what_is_no_event_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         event_from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("paths", "files", "about"),
+    [
+        (("docs/a.md",), 1, "docs/a.md"),
+        (("a", "b", "c"), 3, "a, b, c"),
+        (("a", "b", "c", "d"), 900, "a, b, c and 897 more"),
+        (("a\nb\x1b[31m",), 1, "a b[31m"),
+        ((), 2, "0 2 c14d"),
+    ],
+)
+def test_changed_files_are_named_and_not_their_digest(paths: tuple[str, ...], files: int, about: str) -> None:
+    event = make_event("file.changed", {"paths": paths, "files": files}, time=NOW, key="0 2 c14d")
+    assert about_of(event) == about
+    assert about_of(event_from_json(event_to_json(event))) == about
