@@ -56,7 +56,7 @@ _PATCH_LIMIT = 20_000_000  # bytes; more than anybody reads, less than what fill
 )
 @click.option("--drop", metavar="N", help="Take a commit out of the branch, by number or id.")
 @click.option("--reword", metavar="N", help="Give a commit another message, by number or id.")
-@click.option("-m", "--message", default="", help="The message for --reword; none: your editor.")
+@click.option("-m", "--message", default=None, help="The message for --reword; none: your editor.")
 @click.option("--dry-run", is_flag=True, help="With --drop, --reword, --comment: say what would happen.")
 @json_option
 @pass_session
@@ -77,7 +77,7 @@ def command(session: Session, /, branch: str | None, **options: Any) -> None:
 
         change(session, draft, asked[0], options)
         return
-    if options["message"]:
+    if options["message"] is not None:
         raise UsageError("-m is for --reword")
     from sixthbot.cli.assess import stand  # noqa: PLC0415 - lazy, see app
 

@@ -53,9 +53,11 @@ def _rewrite(
     if what == "drop":
         operation = drop_commit(services, opened, commit)
     else:
-        message = options["message"] or _edited(
-            services, clean_text(commit.body), name="message.txt", empty="the message is the same"
-        )
+        message = options["message"]
+        if message is None:
+            message = _edited(
+                services, clean_text(commit.body), name="message.txt", empty="the message is the same"
+            )
         operation = reword_commit(services, opened, commit, message)
     done = "dropped" if what == "drop" else "reworded"
     session.out.say(f"{done} {named}; {draft.branch} is at {(operation.refs[0][2] or '')[:9]}")

@@ -107,6 +107,10 @@ def test_a_commit_is_reworded_and_its_trailers_stay(
     monkeypatch.setenv("GIT_EDITOR", "true")
     assert "the message is the same" in sixthbot("review", "--reword", "1", cwd=path).err
     assert sixthbot("review", "-m", "x", cwd=path).code == 2
+    monkeypatch.setenv("GIT_EDITOR", "false")  # a message was given, so nobody is asked for one
+    said = sixthbot("review", "--reword", "1", "-m", "", cwd=path)
+    assert (said.code, said.out) == (2, "")
+    assert "the message says nothing" in said.err
     monkeypatch.setenv("SIXTH_TASK_ID", "t1")
     assert sixthbot("review", "--reword", "1", "-m", "x", cwd=path).code == 4
 
