@@ -13,6 +13,7 @@ from sixthbot.cli.leftovers import (
     git_locks,
     kept_aside,
     left_behind,
+    passed_by,
     saved_state,
     torn_by_a_power_cut,
     torn_lines,
@@ -54,6 +55,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield _watcher(places)
     yield from _damaged(session)
     yield from kept_aside(places)
+    yield from passed_by(places)
     yield torn_lines(places)
     yield from git_locks(places)
     try:

@@ -174,6 +174,22 @@ def git_locks(places: Places) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def passed_by(places: Places) -> Iterator[Finding]:
+    """Name what lies in the inbox and is never taken for an issue, because its name does not end in .md."""
+    found = [
+        path.name
+        for path in sorted(places.inbox.iterdir() if places.inbox.is_dir() else ())
+        if not path.name.startswith(".") and not path.name.lower().endswith(".md") and not path.is_dir()
+    ]
+    for name in found[:_FEW]:
+        yield Finding(
+            "note", "inbox", f"inbox/{one_line(name, 80)} is not taken up: an issue is a file that ends in .md",
+            "give it such a name, or take it away",
+        )  # fmt: skip
+    if len(found) > _FEW:
+        yield Finding("note", "inbox", f"and {len(found) - _FEW} more", "ls .sixth/inbox")
+
+
 def kept_aside(places: Places) -> Iterator[Finding]:
     """Name the files that could not be used and were kept, with their reasons."""
     for path in sorted(places.queue.glob("failed/*.reason.txt")):

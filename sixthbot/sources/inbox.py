@@ -209,7 +209,7 @@ class Inbox:
 
 
 def _may_be_issue(name: str) -> bool:
-    return name.endswith(".md") and not name.startswith(".")
+    return name.lower().endswith(".md") and not name.startswith(".")
 
 
 def issue_event(record: IssueRecord, issue: Issue, *, time: datetime) -> Event:

@@ -35,7 +35,7 @@ def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> Non
     sixthbot("run", cwd=home.path)  # which saves it
     files = {
         "queue/failed/x.json": "{", "queue/failed/x.json.reason.txt": "it is cut short\nmore\n",
-        "inbox/rejected/bad.md": "# x", "inbox/rejected/bad.md.reason.txt": "the id is not usable\n",
+        "inbox/note.txt": "# x", "inbox/.swap": "x", "inbox/rejected/bad.md": "# x", "inbox/rejected/bad.md.reason.txt": "the id is not usable\n",
         "checkpoints/t1.json.damaged": "{", "journal/other.jsonl": '{"torn',
         f"queue/.{2**22 + 7}-1-abcdef.tmp": "half",
     }  # fmt: skip
@@ -47,6 +47,7 @@ def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> Non
     os.utime(home.git_dir / "index.lock", (1, 1))
     found = findings(home)
     assert told(found, "set aside") == ["queue/failed/x.json: it is cut short"]
+    assert told(found, "inbox") == ["inbox/note.txt is not taken up: an issue is a file that ends in .md"]
     assert told(found, "rejected") == ["inbox/rejected/bad.md: the id is not usable"]
     assert "checkpoints/t1.json.damaged" in told(found, "damaged")[0]
     assert "other.jsonl: 1" in told(found, "journal")[0]

@@ -76,9 +76,9 @@ def test_one_look_is_never_enough(store: Store, inbox: Path) -> None:
 
 
 def test_a_file_renamed_in_is_taken_at_the_first_look(store: Store, inbox: Path) -> None:
-    (inbox / "a.md").write_text("# A\n")
+    (inbox / "a.MD").write_text("# A\n")
     (inbox / "b.md").write_text("# B\n")
-    scan = Inbox(store).scan(now=NOW, tick=1.0, renamed={"a.md"})
+    scan = Inbox(store).scan(now=NOW, tick=1.0, renamed={"a.MD"})
     assert [event.fields["title"] for event in scan.events] == ["A"]
     assert scan.unsettled == ("b.md",)
 
