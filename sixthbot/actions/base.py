@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sixthbot.actions.progress import Item, Items
 from sixthbot.core.errors import ConfigError, NeedsPerson, UsageError
+from sixthbot.core.names import clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,7 @@ class Context:
     `event` is the task's last event. `outputs` holds what earlier steps of this task left, by action name.
     `tell` shows a line of progress. `note` writes a journal record about this task, as `Journal.append` does, with the
     fields that say which one it is. `trusted` is false while the repository's settings wait for its owner's trust;
-    the config then holds defaults. `writer` gives the language model to write with, or None. `check_cancelled`
+    the config then holds defaults, and `untrusted` names what waits. `writer` gives the language model to write with, or None. `check_cancelled`
     raises Cancelled once the task is to stop. `progress` shows how far the step is; a step of many items uses `items`,
     which shows it by itself.
     """
@@ -122,6 +123,7 @@ class Context:
     check_cancelled: Callable[[], None]
     progress: Progress
     saved_items: Callable[[str], Saved]
+    untrusted: tuple[str, ...] = ()
 
     def items(
         self,
@@ -207,8 +209,12 @@ def run_step(action: Action[Any], ctx: Context, raw: Mapping[str, Any]) -> Outco
 def require_trust(ctx: Context, what: str) -> None:
     """Raise NeedsPerson("untrusted") unless the repository's settings are trusted; `what` needs them."""
     if not ctx.trusted:
+        held = (
+            ", ".join(clean_line(path, limit=80) for path in ctx.untrusted[:3])
+            or "this repository's settings"
+        )
         raise NeedsPerson(
-            f"{what} needs this repository's settings, which nobody has trusted yet",
+            f"{what} goes by {held}, which nobody has trusted yet",
             kind="untrusted",
             hint="sixthbot trust --show, then sixthbot trust",
         )

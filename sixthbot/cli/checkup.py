@@ -160,11 +160,14 @@ def _damaged(session: Session) -> Iterator[Finding]:
 def _settings(services: Services) -> Iterator[Finding]:
     for problem in services.loaded.problems:
         yield Finding("bad", "settings", problem, "mend it, then sixthbot trust")
-    if not services.trusted:
+    if services.untrusted:
+        waiting = "their rules wait" if services.trusted else "recipes and checks wait"
         yield Finding(
-            "warn", "trust", f"{', '.join(services.untrusted)} not trusted: recipes and checks wait for it",
+            "warn",
+            "trust",
+            f"{', '.join(services.untrusted)} not trusted: {waiting} for it",
             "sixthbot trust",
-        )  # fmt: skip
+        )
     else:
         yield Finding("ok", "trust", "nothing waits for your trust")
     for disabled in services.rules.disabled:

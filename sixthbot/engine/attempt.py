@@ -26,6 +26,7 @@ from sixthbot.llm.choose import writer_for
 from sixthbot.store.checkpoints import StepRecord
 from sixthbot.store.logs import TaskLog
 from sixthbot.store.records import about, add_usage
+from sixthbot.store.rulesummary import steps_wait_for
 
 if TYPE_CHECKING:
     import threading
@@ -276,6 +277,7 @@ class Attempt:
             tell=self.tell,
             note=self.note,
             trusted=services.trusted,
+            untrusted=steps_wait_for(services.untrusted),
             writer=self._writer,
             check_cancelled=self.check,
             progress=self._progress,

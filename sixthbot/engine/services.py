@@ -20,7 +20,7 @@ from sixthbot.store.locks import hold
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate, require_initialised
 from sixthbot.store.rulefiles import load_rules
-from sixthbot.store.rulesummary import save_summary, settings_note
+from sixthbot.store.rulesummary import save_summary, settings_note, steps_wait_for
 from sixthbot.store.setup import check_tracked
 from sixthbot.store.trust import GIT_SETTINGS, Trust
 
@@ -45,7 +45,7 @@ class Services:
     """All that commands, the bot and workers need for one repository, opened and checked.
 
     `rules` holds only rules whose steps can run; the others stand in its `disabled`. `trusted` is false while
-    anything of the repository's settings waits for its owner's trust; `untrusted` names it. `processes` replaces the way foreign programs
+    anything that steps go by waits for its owner's trust; `untrusted` names it, and files of rules that wait, too. `processes` replaces the way foreign programs
     are run, None for the real one. `env` is the environment of the bot's own start.
     """
 
@@ -104,7 +104,7 @@ def open_services(
         pool=Pool(repo.git, places.pool_dir, serialise=worktree_lock(places)),
         loaded=loaded,
         rules=rules,
-        trusted=state.trusted and not loaded.untrusted,
+        trusted=not steps_wait_for(state.untrusted) and not loaded.untrusted,
         untrusted=state.untrusted,
         processes=None,
         clock=clock,

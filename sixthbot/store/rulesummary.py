@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 _RULE = rb"^\[\[rule\]\]"
 _OFF = rb"^enabled = false"
 _NAME = "rules.json"
+_RULES = ".sixth/rules/"
 _LIMIT = 16 << 20
 _UNTRUSTED = "not trusted: sixthbot trust --show"
 _CHANGED = "changed since they were read last: sixthbot run reads them"
 _UNCHECKED = {"name": "rule files", "reason": _CHANGED}
 _FEW = 3
+
+
+def steps_wait_for(untrusted: Sequence[str]) -> tuple[str, ...]:
+    """Return what of the untrusted paths holds back the steps of trusted rules: all but files of rules.
+
+    Those are not followed, nor are the shipped ones that they replaced; no other rule does anything else without them.
+    """
+    return tuple(path for path in untrusted if not path.startswith(_RULES))
 
 
 def settings_note(places: Places, untrusted: Sequence[str], problems: Sequence[str]) -> str:
@@ -41,7 +50,14 @@ def settings_note(places: Places, untrusted: Sequence[str], problems: Sequence[s
         for path in untrusted[:_FEW]
     ]
     more = f" and {len(untrusted) - _FEW} more" if len(untrusted) > _FEW else ""
-    return f"not trusted: {', '.join(named)}{more}; recipes and checks wait for: sixthbot trust"
+    waiting = (
+        "recipes and checks"
+        if steps_wait_for(untrusted)
+        else "the rules in it"
+        if len(untrusted) == 1
+        else "their rules"
+    )
+    return f"not trusted: {', '.join(named)}{more}; {waiting} wait for: sixthbot trust"
 
 
 def save_summary(

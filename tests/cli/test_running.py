@@ -169,7 +169,7 @@ def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:
     config.write_text(text)
     sixthbot("done", "tidy", cwd=waiting.path)
     said = sixthbot("run", cwd=waiting.path)
-    assert "which nobody has trusted yet\n" in said.out
+    assert " goes by .sixth/config.toml, which nobody has trusted yet\n" in said.out
     sixthbot("trust", "--yes", cwd=waiting.path)
     said = sixthbot("run", cwd=waiting.path)
     assert "; failed checks: " in said.out

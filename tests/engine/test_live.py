@@ -10,6 +10,7 @@ from sixthbot.core.errors import ConfigError, NoRepository, Refused
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.services import open_services
 from sixthbot.store.paths import locate
+from sixthbot.store.rulesummary import settings_note
 from sixthbot.store.setup import initialise
 from sixthbot.store.trust import items_of
 
@@ -77,6 +78,20 @@ def test_a_trusted_setting_that_cannot_be_used_is_an_error_until_it_is_mended(to
     assert live.last is services
     config.write_bytes(before)
     assert live().trusted
+
+
+def test_rules_that_wait_for_trust_hold_back_no_other_rule(top: Path) -> None:
+    live = LiveServices(top)
+    rules = top / ".sixth" / "rules" / "new.toml"
+    rules.write_text('[[rule]]\nname = "new"\non = "commit"\ndo = ["plan"]\n')
+    services = live()
+    assert services.trusted
+    assert services.untrusted == services.rules.untrusted == (".sixth/rules/new.toml",)
+    assert settings_note(services.places, services.untrusted, ()) == (
+        "not trusted: .sixth/rules/new.toml; the rules in it wait for: sixthbot trust"
+    )
+    (top / ".sixth" / "config.toml").write_text("[bot]\n")
+    assert not live().trusted
 
 
 def test_a_new_program_in_gits_settings_needs_trust(top: Path, repo: RepoDir) -> None:
