@@ -12,7 +12,7 @@ from sixthbot.cli.liveline import LiveLine
 from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.store.clock import now
-from sixthbot.store.config import workers_note
+from sixthbot.store.config import variables_note, workers_note
 from sixthbot.store.news import ring, rung, wait_for_news
 from sixthbot.store.rulesummary import settings_note
 
@@ -35,6 +35,8 @@ def tell_settings(out: Output, services: Services) -> None:
     note = settings_note(services.places, services.untrusted, services.loaded.problems)
     if note:
         out.talk(f"{paint('settings', 'yellow')} {one_line(note, 400)}")
+    if lost := variables_note(services.env):
+        out.talk(f"{paint('settings', 'yellow')} {one_line(lost, 400)}")
     if share := workers_note(services.loaded.config):
         out.talk(share)
 

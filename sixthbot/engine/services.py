@@ -15,7 +15,7 @@ from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
 from sixthbot.git.worktrees import Pool
 from sixthbot.store import clock as store_clock
-from sixthbot.store.config import load_config
+from sixthbot.store.config import load_config, variables_note
 from sixthbot.store.locks import hold
 from sixthbot.store.open import open_store
 from sixthbot.store.paths import locate, require_initialised
@@ -121,7 +121,8 @@ def settings_now(places: Places, env: Mapping[str, str]) -> str:
         services = open_services(places.top, env=env)
     except SixthError as error:
         return f"broken: {error.message.splitlines()[0]}; nothing begins until that is mended"
-    return settings_note(places, services.untrusted, services.loaded.problems)
+    note = settings_note(places, services.untrusted, services.loaded.problems)
+    return "; ".join(filter(None, (note, variables_note(env))))
 
 
 def _keep_figures(places: Places, rules: RuleSet, note: str, *, autostart: bool) -> None:

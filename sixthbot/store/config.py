@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Config", "Loaded", "Recipe", "load_config"]
 
 ENVIRONMENT_PREFIX = "SIXTHBOT_"
+_OTHER_VARIABLES = frozenset({"SIXTHBOT_CHAINED"})
+"""Not settings: what the shims in git's hooks tell each other."""
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,19 @@ def workers_note(config: Config) -> str:
         f"the lanes reserve {counted(reserved, 'worker')} and bot.workers is {config.bot.workers}: "
         f"{reserved + 1} run, the last one for every lane"
     )
+
+
+def variables_note(env: Mapping[str, str]) -> str:
+    """Return which variables look like settings and name none, in one line; empty where there is none such."""
+    lost = sorted(
+        name
+        for name in env
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" not in name and name not in _OTHER_VARIABLES
+    )
+    if not lost:
+        return ""
+    named = ", ".join(lost[:_FEW])
+    return f"not used: {named}; a setting is named {ENVIRONMENT_PREFIX}SECTION__KEY, with two underscores between"
 
 
 def mistakes_in(name: str, data: bytes) -> list[str]:

@@ -151,6 +151,11 @@ def test_status_says_which_variable_is_broken(home: RepoDir, monkeypatch: pytest
     assert said.code == 0
     assert "\nsettings  broken: SIXTHBOT_BOT__WORKERS: bot.workers: " in said.out
     assert "; nothing begins until that is mended\n" in said.out
+    monkeypatch.delenv("SIXTHBOT_BOT__WORKERS")
+    monkeypatch.setenv("SIXTHBOT_BOT_WORKERS", "3")
+    lost = "not used: SIXTHBOT_BOT_WORKERS; a setting is named SIXTHBOT_SECTION__KEY, with two underscores between\n"
+    assert f"\nsettings  {lost}" in sixthbot("status", cwd=home.path).out
+    assert sixthbot("run", cwd=home.path).err == f"settings {lost}"
 
 
 def test_a_second_ctrl_c_ends_watch_without_a_word(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
