@@ -70,7 +70,9 @@ def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action t
         ctx.tell(f"the template tells the story: {prose.reason}")
     written = _write(ctx, of, prose)
     show_status(ctx, record, _SHOWN[written.status])
-    ctx.tell(f"the draft of {branch.name} is ready: {clean_line(written.title)}")
+    # that it waits for a person is told when it does
+    ready_line = f"the draft of {branch.name} is ready: {clean_line(written.title)}"
+    ctx.note("progress", ready_line, level="debug")
     fields = {
         "branch": branch.name.value, "issue": record.id, "title": written.title, "origin": OWN_ORIGIN,
     }  # fmt: skip

@@ -8,6 +8,7 @@ from sixthbot.actions.base import Action, Args, Context
 from sixthbot.actions.places import env_value, how_it_ended, task_env
 from sixthbot.actions.templating import fill
 from sixthbot.core.errors import WorkFailed
+from sixthbot.core.events import EventKind
 from sixthbot.core.names import clean_line
 from sixthbot.core.tasks import Outcome
 from sixthbot.core.times import format_duration
@@ -27,8 +28,13 @@ def run(ctx: Context, args: NotifyArgs) -> Outcome:
     Raise WorkFailed when the program fails or takes longer than `notify.timeout`.
     """
     text = args.text or _said(ctx)
-    ctx.tell(clean_line(text))
     command = ctx.config.notify.run
+    if not command and ctx.event.own and ctx.event.kind == EventKind.DRAFT_READY:
+        ctx.note(
+            "progress", clean_line(text), level="debug"
+        )  # the log has it already: the draft waits for a person
+    else:
+        ctx.tell(clean_line(text))
     if not command:
         return Outcome({"notified": False, "text": text})
     limit = ctx.config.notify.timeout

@@ -93,5 +93,5 @@ def notable(record: Record) -> bool:
     if record.kind in _SAID_ALREADY:
         return False
     if record.kind == "event":
-        return bool((record.data or {}).get("tasks"))
+        return at_least(record, "info") and bool((record.data or {}).get("tasks"))
     return at_least(record, "info") and record.kind not in CHATTER

@@ -213,6 +213,8 @@ def _admit_one(services: Services, event: Event, batch: _Batch) -> list[Task]:
     batch.tell(
         "event",
         f"{event.kind} {about_of(event)}: " + (f"fired {', '.join(fired)}" if fired else "no rule fired"),
+        # a draft says itself that it is ready
+        level="debug" if event.own and event.kind == EventKind.DRAFT_READY else "info",
         event=event.id,
         issue=_issue_of(event) or None,
         data={

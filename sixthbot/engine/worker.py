@@ -254,6 +254,8 @@ class Worker:
 
     def _record(self, services: Services, after: Task) -> None:
         kind, message, level, data = _story(after.state)
+        if after.event.own and after.state == Done("succeeded"):
+            level = "debug"  # it only answered to what the bot did, and that is told
         services.store.journal.append(
             kind,
             message,

@@ -96,3 +96,13 @@ def test_errors_are_put_together_by_their_sort(told: RepoDir) -> None:
         "errors"
     ]
     assert only["count"] == 1
+
+
+def test_a_draft_is_told_in_one_line_and_kept_in_all(drafted: RepoDir) -> None:
+    lines = sixthbot("log", "-n", "0", cwd=drafted.path).out.splitlines()
+    about = [line for line in lines if "draft" in line or line.endswith("succeeded")]
+    assert len(about) == 1, about
+    assert about[0].endswith("the draft of sixth/tidy-the-words waits for a person")
+    closely = sixthbot("log", "-n", "0", "-v", cwd=drafted.path).out
+    for words in (" is ready: ", "draft.ready ", "a draft waits for review", "  succeeded"):
+        assert words in closely
