@@ -40,6 +40,12 @@ def test_every_command_has_help_that_begins_with_examples(name: str) -> None:
     assert f"Usage: sixthbot {name}" in said.out
 
 
+@pytest.mark.parametrize("line", [(), ("review",), ("issue", "show"), ("queue", "defer")])
+def test_the_page_on_commands_has_the_help_that_the_program_prints(line: tuple[str, ...]) -> None:
+    page = " ".join((ROOT / "docs/commands.md").read_text(encoding="utf-8").split())
+    assert " ".join(sixthbot(*line, "--help").out.split()) in page
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_verb_of_a_command_has_examples_too(name: str) -> None:
     group = LazyGroup.get_command(cli, click.Context(cli), name)
