@@ -35,10 +35,10 @@ def tasks_afoot(places: Places, queue: Any) -> list[dict[str, Any]]:
         folder = f"{places.home}/queue/{state}"
         folders = [f"{folder}/{name}" for name in folder_names(folder)] if state == "running" else [folder]
         for each in folders if queue[state] else ():
+            # the folder says whose it is: a claim is a rename, and leaves the content as it was
+            dead = state == "running" and _is_dead(places, each.rpartition("/")[2])
             for name in sorted(task_names(each))[:_MOST]:
-                rows += [_row(row, state) for row in task_rows(f"{each}/{name}", name)]
-    for row in rows:
-        row["dead"] = row["state"] == "running" and _is_dead(places, row["worker"])
+                rows += [{**_row(row, state), "dead": dead} for row in task_rows(f"{each}/{name}", name)]
     return rows
 
 
@@ -58,7 +58,6 @@ def _is_dead(places: Places, worker: str) -> bool:
 
 def _row(raw: Any, state: str) -> dict[str, Any]:
     row = {key: raw[key] for key in ("id", "rule", "issue")}
-    row["worker"] = str(raw["state"].get("worker", ""))
     own = raw["state"]["name"] == state
     reason = raw["state"].get("reason", "") if own else MOVED_BY_HAND
     hint = ""

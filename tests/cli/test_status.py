@@ -153,7 +153,7 @@ def test_a_running_task_says_what_it_is_at(waiting: RepoDir, monkeypatch: pytest
     monkeypatch.setenv("TERM", "xterm")
     plan = waiting.path / ".sixth/issues/tidy/plan.toml"
     plan.write_text(plan.read_text().replace('"waiting"', '"open"'))
-    write_tasks(waiting, ("running/w1", {"name": "running", "worker": "w1"}))
+    write_tasks(waiting, ("running/w1", {"name": "ready"}))  # as a claim leaves it
     dead = "    stopped; its worker is dead, the next run or watch takes it up\n    next: sixthbot run\n"
     assert dead in sixthbot("status", cwd=waiting.path).out
     monkeypatch.setattr("sixthbot.store.afoot.is_free", lambda lease: not lease.endswith("/workers/w1.lock"))
