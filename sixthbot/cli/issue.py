@@ -63,7 +63,7 @@ def list_issues(session: Session, *, everything: bool, as_json: bool) -> None:
     rows = [_row(record, plan_of(store.issues, record.id)) for record in shown]
     head = ("issue", "status", "done", "branch", "title")
     session.out.say(
-        table(rows, head=head, columns=session.out.columns, whole=(0,))
+        table(rows, head=head, columns=session.out.columns, whole=(0, 1, 2))
         or "no open issues; sixthbot new 'TITLE' makes one"
     )
     if len(records) > len(shown):
