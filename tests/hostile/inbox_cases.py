@@ -285,8 +285,9 @@ def _file_names() -> Iterator[Case]:
         "a\x7f.md",
     ):
         yield Case(f"named {name!r}", good, REJECTED, name)
-    for name in ("a.md~", "a.tmp", "a.swp", "a.txt", "a.MD", "a", ".a.md", "a.md.bak", "#a.md#"):
+    for name in ("a.md~", "a.tmp", "a.swp", "a.txt", "a", ".a.md", "a.md.bak", "#a.md#"):
         yield Case(f"named {name!r}", good, "ignored", name)
+    yield Case("named 'a.MD'", good, file_name="a.MD")
     for number, title in enumerate(("", "A", "a")):
         yield Case(
             f"case {number}", f"---\nid: {title or 'x'}\n---\n# a\n".encode(), file_name=f"{title or 'x'}.md"
