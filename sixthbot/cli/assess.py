@@ -19,7 +19,7 @@ from sixthbot.git import refs
 from sixthbot.git.commits import is_ancestor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sixthbot.cli.checks import CheckResult
     from sixthbot.core.drafts import ApprovedDraft, Draft, PushTarget
@@ -77,13 +77,7 @@ def stand(services: Services, draft: Draft) -> Standing:
     tip = refs.tip(git, draft.branch)
     if tip != draft.head and not refs.has_object(git, draft.head):
         raise _without_commit(draft, tip)
-    target: PushTarget | None = None
-    refusal: SixthError | None = None
-    try:
-        target = choose_target(services, draft)
-        approved_draft(services, draft, target, tip=tip)
-    except SixthError as error:
-        refusal = error
+    target, refusal = _approval(services, draft, tip)
     if refusal is not None and draft.status is DraftStatus.APPROVED:
         draft = _put_right(services, draft, refusal.message)
     base_tip = refs.tip(git, BranchName.parse(draft.base)) if draft.base else None
@@ -100,6 +94,27 @@ def stand(services: Services, draft: Draft) -> Standing:
         asked=_asked(services, draft),
         again=_again(services, draft),
     )
+
+
+def _approval(
+    services: Services, draft: Draft, tip: Oid | None
+) -> tuple[PushTarget | None, SixthError | None]:
+    target: PushTarget | None = None
+    try:
+        target = choose_target(services, draft)
+        approved_draft(services, draft, target, tip=tip)
+    except SixthError as error:
+        return target, error
+    return target, None
+
+
+def void_approvals(services: Services, drafts: Iterable[Draft]) -> dict[BranchName, SixthError]:
+    """Return those of the drafts that show an approval which does not hold, with the reason; nothing is changed."""
+    shown = [draft for draft in drafts if draft.status is DraftStatus.APPROVED]
+    found = (
+        (one.branch, _approval(services, one, refs.tip(services.repo.git, one.branch))[1]) for one in shown
+    )
+    return {branch: refusal for branch, refusal in found if refusal is not None}
 
 
 def _without_commit(draft: Draft, tip: Oid | None) -> Refused:

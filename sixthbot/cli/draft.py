@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sixthbot.cli.lookup import find_draft
-from sixthbot.cli.output import clean_text, one_line, paint, table
+from sixthbot.cli.output import clean_text, next_lines, one_line, paint, table
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.verbs import VerbGroup, json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sixthbot.core.drafts import Draft
+    from sixthbot.core.errors import SixthError
+    from sixthbot.core.names import BranchName
     from sixthbot.store.open import Store
 
-_COLORS = {"awaiting-review": "yellow", "approved": "green", "rejected": "red"}
+_COLORS = {"awaiting-review": "yellow", "approved": "green", "rejected": "red", "approval void": "yellow"}
 
 
 @click.group(
@@ -41,19 +45,35 @@ def command() -> None:
 @json_option
 @pass_session
 def list_drafts(session: Session, *, as_json: bool) -> None:
-    """List drafts."""
+    """List drafts; of one whose approval does not hold any more, say why."""
     store = session.store()
     drafts = store.drafts.list()
+    void = _void(session, drafts)
     if as_json:
-        session.out.json({"schema": 1, "drafts": [draft_json(store, draft) for draft in drafts]})
+        found = [
+            draft_json(store, draft) | {"void": void[draft.branch].message if draft.branch in void else ""}
+            for draft in drafts
+        ]
+        session.out.json({"schema": 1, "drafts": found})
         return
-    rows = [_row(draft) for draft in drafts]
+    rows = [_row(draft, is_void=draft.branch in void) for draft in drafts]
     session.out.say(
         table(rows, head=("branch", "status", "commit", "title"), columns=session.out.columns, whole=(0,))
         or "no drafts yet"
     )
+    for error in void.values():
+        session.out.talk(f"{paint('approval void', 'yellow')}: {one_line(error.message, 300)}")
+        session.out.talk("\n".join(next_lines(error.hint)))
     for name, reason in store.drafts.damaged().items():
         session.out.talk(f"{paint('damaged', 'red')} {one_line(name, 120)}: {one_line(reason, 300)}")
+
+
+def _void(session: Session, drafts: Sequence[Draft]) -> Mapping[BranchName, SixthError]:
+    if all(draft.status != "approved" for draft in drafts):
+        return {}
+    from sixthbot.cli.assess import void_approvals  # noqa: PLC0415 - lazy, see app
+
+    return void_approvals(session.services(), drafts)
 
 
 def draft_json(store: Store, draft: Draft) -> dict[str, Any]:
@@ -69,8 +89,8 @@ def draft_json(store: Store, draft: Draft) -> dict[str, Any]:
     }
 
 
-def _row(draft: Draft) -> tuple[str, ...]:
-    status = draft.status.value
+def _row(draft: Draft, *, is_void: bool) -> tuple[str, ...]:
+    status = "approval void" if is_void else draft.status.value
     return (
         paint(draft.branch.value, "cyan"),
         paint(status, _COLORS[status]) if status in _COLORS else status,

@@ -136,7 +136,13 @@ def test_a_title_or_text_that_changed_voids_the_approval(
     drafted: RepoDir, remote: RepoDir, old: str, new: str
 ) -> None:
     sixthbot("approve", BRANCH, cwd=drafted.path)
+    assert "approval void" not in sixthbot("draft", "list", cwd=drafted.path).out
     edit(drafted, old, new)
+    said = sixthbot("draft", "list", cwd=drafted.path)
+    assert f"{BRANCH}  approval void  " in said.out
+    assert f"next: sixthbot review {BRANCH}, then sixthbot approve {BRANCH} again" in said.out + said.err
+    [shown] = sixthbot("draft", "list", "--json", cwd=drafted.path).json["drafts"]
+    assert (shown["status"], "was changed after it was approved" in shown["void"]) == ("approved", True)
     said = sixthbot("push", BRANCH, cwd=drafted.path)
     assert said.code == 4
     assert "was changed after it was approved" in said.err
