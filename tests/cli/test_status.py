@@ -36,7 +36,7 @@ OURS = {
     "store.shipped", "store.status",
 }  # fmt: skip
 OURS_WHERE_OPEN = {
-    "core.tomlvalues", "store.afoot", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
+    "core.doline", "core.tomlvalues", "store.afoot", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
 }  # fmt: skip
 
 
