@@ -35,7 +35,11 @@ _TITLE_LIMIT = 1500  # a title may have a `do:` span
 def command(
     session: Session, title: str, body_file: str | None, labels: tuple[str, ...], priority: str | None
 ) -> None:
-    """Put an issue into the inbox. The bot takes it up when it runs."""
+    """Put an issue into the inbox. The bot takes it up when it runs.
+
+    A file that you put there yourself may name its own id in its front matter (`id: LOG-1`), so that another one can
+    come after it (`depends: LOG-1`).
+    """
     heading = clean_line(title, limit=_TITLE_LIMIT)
     if not heading:
         raise UsageError("the title is empty", hint="sixthbot new 'What is to be done'")
