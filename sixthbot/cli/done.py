@@ -25,7 +25,7 @@ def command(session: Session, issue_id: str, subtask: int | None) -> None:
 
     The commits you put there are kept with you as their author; the bot may rebase them from now on.
     """
-    from sixthbot.engine.answers import answer_commits, answer_subtask  # noqa: PLC0415 - lazy, see app
+    from sixthbot.engine.answers import answer_commits, answer_move, answer_subtask  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("finishing a person's subtask")
     services = session.services()
@@ -36,6 +36,8 @@ def command(session: Session, issue_id: str, subtask: int | None) -> None:
         session.out.say(
             f"{plural(len(added), 'commit')} of yours on its branch accepted; a new draft follows"
         )
+    elif not finished and answer_move(services, wanted):
+        session.out.say("its branch is not where its draft describes it; a new draft follows")
     elif not finished:
         session.out.say("it was done already; nothing changed")
         return

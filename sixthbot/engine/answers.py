@@ -97,16 +97,34 @@ def answer_commits(services: Services, issue_id: str) -> list[CommitInfo]:
     return commits
 
 
+def answer_move(services: Services, issue_id: str) -> bool:
+    """Have the draft made anew of an issue in review whose branch has less than that now, such as after an undo.
+
+    Tell whether that was so. Where commits are new on the branch, `answer_commits` does it.
+    """
+    record = services.store.issues.record(issue_id)
+    stale = _moved_in_review(services, record) is not None
+    if stale:
+        _go_on_with_branch(services, issue_id, moved=True)
+    return stale
+
+
 def _missing_in_draft(services: Services, record: IssueRecord) -> list[CommitInfo]:
     """Return what is on the branch of a task that waits for review, and not in the draft it waits with."""
+    moved = _moved_in_review(services, record)
+    return [] if moved is None else log(services.repo.git, tip=moved[1], not_in=[moved[0]])
+
+
+def _moved_in_review(services: Services, record: IssueRecord) -> tuple[Oid, Oid] | None:
+    """Return the commit that a draft in review describes and where its branch is, None where that is the same."""
     parked = services.store.queue.all(states=("parked",))
     if not any(one.issue == record.id and getattr(one.state, "kind", "") == "review" for one in parked):
-        return []
+        return None
     branch = BranchName.parse(record.branch)
     tip, draft = refs.tip(services.repo.git, branch), services.store.drafts.find(branch)
     if tip is None or draft is None or draft.head == tip:
-        return []
-    return log(services.repo.git, tip=tip, not_in=[parse_oid(draft.head)])
+        return None
+    return parse_oid(draft.head), tip
 
 
 def accept_tip(services: Services, record: IssueRecord) -> list[CommitInfo]:

@@ -239,6 +239,13 @@ def test_a_draft_that_is_made_anew_after_an_undo_is_told_as_such(drafted: RepoDi
     last = sixthbot("operations", "--json", cwd=path).json["operations"][0]["id"]
     assert sixthbot("undo", last, cwd=path).code == 0
     is_made_anew(drafted)
+    # in review again, what status says is next leads to a new draft
+    assert sixthbot("run", cwd=path).code == 0
+    sixthbot("review", "--stat", cwd=path)
+    assert sixthbot("undo", "--last", cwd=path).code == 0
+    assert "next: sixthbot done tidy\n" in sixthbot("status", cwd=path).out
+    assert "a new draft follows" in sixthbot("done", "tidy", cwd=path).out
+    is_made_anew(drafted)
 
 
 def test_commit_by_commit(drafted: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
