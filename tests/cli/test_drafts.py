@@ -37,6 +37,7 @@ def test_the_list_is_the_contracts_json(drafted: RepoDir) -> None:
                 "head": drafted.tip(BRANCH),
                 "base": "main",
                 "path": str(drafted.path / FILE),
+                "void": "",
             }
         ],
     }
