@@ -39,7 +39,10 @@ OWN_ENVIRONMENT: Mapping[str, str] = {
 }  # fmt: skip
 # A repository can allow single protocols (`protocol.file.allow`), and a read of an object that a partial clone lacks then
 # starts what `remote.*.uploadpack` or `core.sshCommand` names; against the environment its settings say nothing.
-OFFLINE_ENVIRONMENT: Mapping[str, str] = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+# The same for git-lfs, which connects by itself while files are checked out: what is not on this machine stays a pointer.
+OFFLINE_ENVIRONMENT: Mapping[str, str] = {
+    "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_LFS_SKIP_SMUDGE": "1",
+}  # fmt: skip
 
 
 def settings_for(*, network: bool, durability: Durability | None) -> tuple[str, ...]:

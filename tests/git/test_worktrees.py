@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.support.repos import RepoDir, make_repo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _files(path: Path) -> set[str]:
@@ -275,3 +275,13 @@ def test_a_sparse_main_worktree_does_not_make_the_pool_s_sparse(repo: RepoDir, t
         assert (worktree.path / "b/y").exists()
     with pool_of(repo, tmp_path).take(head) as worktree:
         assert (worktree.path / "b/y").exists()
+
+
+def test_a_filter_that_would_download_is_told_not_to(repo: RepoDir, tmp_path: Path) -> None:
+    repo.commit("feat: large", {".gitattributes": "*.bin filter=lfs\n", "a.bin": "a pointer\n"})
+    with Path(os.environ["GIT_CONFIG_GLOBAL"]).open("a") as settings:
+        settings.write(
+            '[filter "lfs"]\n\tsmudge = "cat > /dev/null; echo $GIT_LFS_SKIP_SMUDGE"\n\tclean = cat\n'
+        )
+    with pool_of(repo, tmp_path).take(oid(repo.head())) as worktree:
+        assert (worktree.path / "a.bin").read_text() == "1\n"
