@@ -122,7 +122,7 @@ class Person:
         if done.returncode:
             words = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise WorkFailed(f"git {args[0]} failed in {self.folder}: {words[-1] if words else 'no words'}")
-        return done.stdout.decode("utf-8", "replace").strip()
+        return done.stdout.decode("utf-8", "replace").strip("\n")
 
     def _environment(self) -> Mapping[str, str]:
         # neither the settings of whoever watches the demo (signing, templates, hooks) nor a repository of theirs
