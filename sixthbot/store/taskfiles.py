@@ -266,7 +266,7 @@ def rename(source: str, target: str, *, point: str, durability: Durability) -> N
     try:
         move(source, target, point=point, durability=durability)
     except FileNotFoundError:
-        if os.path.isdir(folder := os.path.dirname(target)):
+        if not os.path.lexists(source):
             raise
-        make_dirs(Path(folder))
+        make_dirs(Path(target).parent)  # unless somebody made it this moment
         move(source, target, point=point, durability=durability)

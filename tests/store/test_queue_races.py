@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from pathlib import Path
 
+from sixthbot.core.lifecycle import Succeeded, step
 from sixthbot.core.tasks import Done
+from sixthbot.store import disk
 from sixthbot.store.queue import Queue
 from tests.store.support import make_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WORKER = """
 import sys
@@ -92,3 +92,28 @@ def test_what_four_processes_put_at_once_is_there_once(tmp_path: Path) -> None:
     outputs = run_together(PUTTER, root, processes=4, total=100)
     assert sum(map(int, outputs)) == 100
     assert len(list(root.rglob("*.json"))) == 100
+
+
+class MadeMeanwhile(disk.Disk):
+    """A disk where somebody makes each missing folder just after a rename did not find it."""
+
+    def rename_exclusive(self, source: disk.StrPath, target: disk.StrPath) -> None:
+        folder = Path(target).parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            raise FileNotFoundError(2, "No such file or directory", str(source))
+        super().rename_exclusive(source, target)
+
+
+def test_a_folder_that_another_process_makes_at_that_moment_is_no_task_that_is_gone(tmp_path: Path) -> None:
+    root = tmp_path / ".sixth" / "queue"
+    root.parent.mkdir()
+    queue = Queue(root, "process")
+    queue.put(make_task(1))
+    disk.use(MadeMeanwhile())
+    try:
+        task = queue.claim("w")
+        assert task is not None
+        assert queue.settle(task, step(task, Succeeded(), datetime.now(UTC))) is not None
+    finally:
+        disk.use(None)
