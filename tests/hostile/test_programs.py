@@ -364,11 +364,12 @@ def test_a_rule_file_in_a_folder_loses_its_trust_while_the_bot_runs(victim: Pers
 
 def test_a_repository_of_somebody_else_is_refused(tmp_path: Path) -> None:
     someone = Person(make_repo(tmp_path / "theirs"))
-    if os.geteuid():
-        return  # only root can give a file away
     someone.ok("init")
-    for path in (someone.repo.path, someone.repo.path / ".git"):
-        os.chown(path, 12345, 12345)
+    try:
+        for path in (someone.repo.path, someone.repo.path / ".git"):
+            os.chown(path, 12345, 12345)
+    except OSError:
+        pytest.skip("only root can give a file away, and not where there is no other user")
     said = someone.say("run")
     assert said.status == 4
     assert "another user" in said.err

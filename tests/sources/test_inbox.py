@@ -167,6 +167,10 @@ def test_a_file_that_may_not_be_read_is_rejected_and_the_others_go_on(store: Sto
     (inbox / "closed.md").write_text("# Closed\n")
     (inbox / "closed.md").chmod(0)
     if os.geteuid() == 0:  # root may read everything: look with somebody else's eyes
+        try:
+            os.chown(inbox / "good.md", 65534, 65534)
+        except OSError:
+            pytest.skip("there is no other user here whose eyes to look with")
         for path in [store.places.sixth, *store.places.sixth.rglob("*")]:
             if path.name != "closed.md":
                 os.chown(path, 65534, 65534)
