@@ -223,18 +223,18 @@ def test_settings_that_nobody_wrote_yield_and_those_of_two_are_both_kept(tmp_pat
 
     (own.repo.path / config).write_text("# of another\n")
     written = {one: (one.repo.path / config).read_text(), own: "# of another\n"}
-    said = {own: own.do("sync").out, one: one.do("sync").out}
+    told = {own: own.do("sync").out, one: one.do("sync").out}
     # whose counts in the state is for the clocks and names to say; the other one is told, and both have their own
-    loser, winner = (own, one) if "kept your" in said[own] else (one, own)
+    loser, winner = (own, one) if "kept your" in told[own] else (one, own)
     actor = actor_id(winner.services.places.beside)
-    assert f"kept your {config}; the other one, of {actor}, is {config}.from-{actor}" in said[loser]
-    assert f"cp {config}.from-{actor} {config}, then sixthbot trust" in said[loser]
-    assert "kept your" not in said[winner]
+    assert f"kept your {config}; the other one, of {actor}, is {config}.from-{actor}" in told[loser]
+    assert f"cp {config}.from-{actor} {config}, then sixthbot trust" in told[loser]
+    assert "kept your" not in told[winner]
     assert (loser.repo.path / f"{config}.from-{actor}").read_text() == written[winner]
     assert "kept your" not in loser.do("sync").out, "once is enough"
     for clone, text in written.items():
         assert (clone.repo.path / config).read_text() == text
-    assert "left out" not in said[own] + said[one]
+    assert "left out" not in told[own] + told[one]
 
 
 def test_two_beginnings_are_refused_once_both_went_somewhere(
