@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -180,7 +181,9 @@ class Waker:
         """Stop watching; may be called again."""
         if self._observer is None:
             return
-        self._observer.stop()
+        # watchdog's own thread may close what it watches with while it is told to stop
+        with suppress(OSError):
+            self._observer.stop()
         self._observer.join()
         self._observer = None
         self._watches.clear()
