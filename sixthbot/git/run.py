@@ -161,6 +161,9 @@ class Git:
             environment["GIT_INDEX_FILE"] = str(index)
         command = [part for setting in settings for part in ("-c", setting)]
         place = environment.get("GIT_WORK_TREE", self._top if network else self.git_dir)
+        if place == self.git_dir and environment["GIT_DIR"] == str(place):
+            # by its full name, a git that runs while somebody moves the repository makes half of it anew where it was
+            environment["GIT_DIR"] = "."
         return [*command, *args], environment, place
 
     @property

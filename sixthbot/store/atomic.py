@@ -83,8 +83,10 @@ def make_dirs(path: Path, *, mode: int = 0o777) -> None:
 
     Never makes `.sixth` or `.git` itself: where a person took it away, a bot that is still at work must not begin it anew.
     """
-    if path.name in _NOT_OURS_TO_MAKE and not path.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
+    if path.name in _NOT_OURS_TO_MAKE:
+        if not path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
+        return
     try:
         disk.make_dir(path, mode)
     except FileExistsError:

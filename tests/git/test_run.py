@@ -185,3 +185,22 @@ def test_a_git_that_cannot_be_started_is_said_and_is_no_mistake_of_ours(tmp_path
     """Also where the folder goes away between the look and the start: a thread that saves must survive that."""
     with pytest.raises(GitFailed, match="git version cannot run"):
         run_module.execute(["version"], cwd=tmp_path, env={"PATH": "/nowhere"})
+
+
+def test_a_git_that_runs_while_the_repository_is_moved_makes_nothing_anew(repo: RepoDir) -> None:
+    started = git_of(repo).start("fast-import", "--quiet", write=True)
+    process = started.proc
+    assert process.stdin is not None
+    process.stdin.write(
+        b"commit refs/sixth/state\ncommitter a <a@b> 1 +0000\ndata 1\nx\nM 100644 inline f\ndata 1\ny\n"
+    )
+    process.stdin.flush()
+    until = time.monotonic() + 20
+    while not list(repo.git_dir.glob("objects/pack/tmp_pack_*")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    away = repo.path.rename(repo.path.with_name("away"))
+    process.communicate()
+    assert process.returncode == 0
+    assert not repo.path.exists()
+    assert RepoDir(away).tip("refs/sixth/state")
