@@ -6,7 +6,7 @@ import os
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
-from sixthbot.core.errors import HomeGone, NoRepository
+from sixthbot.core.errors import HomeGone, NoRepository, SixthError
 from sixthbot.store.counting import LANES, OPEN_DRAFTS, OPEN_ISSUES
 from sixthbot.store.rulesummary import load_note, told_by_note
 
@@ -148,7 +148,11 @@ def _whereabouts(places: Places, draft: Row) -> dict[str, Any]:
     from sixthbot.git.refs import has_object  # noqa: PLC0415 - a draft seldom lags behind its branch
     from sixthbot.git.repository import open_repository  # noqa: PLC0415 - as above
 
-    return {"tip": tip, "here": has_object(open_repository(places.top, places.git_dir).git, draft["head"])}
+    try:
+        here = has_object(open_repository(places.top, places.git_dir).git, draft["head"])
+    except SixthError:
+        here = True  # git cannot be asked, and `doctor` says why: that is no news of the commit
+    return {"tip": tip, "here": here}
 
 
 def _add_progress(places: Places, running: Sequence[dict[str, Any]]) -> None:

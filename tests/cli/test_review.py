@@ -69,6 +69,10 @@ def test_a_draft_of_a_commit_that_is_not_in_this_clone_is_said_in_words(drafted:
     board = sixthbot("status", cwd=drafted.path).out
     assert f"missing commit {'e' * 9}" in board
     assert "next: sixthbot sync" in board
+    with (drafted.git_dir / "config").open("a") as config:
+        config.write("[broken")
+    said = sixthbot("status", cwd=drafted.path)
+    assert (said.code, BRANCH in said.out, "missing commit" in said.out) == (0, True, False), said
 
 
 def test_a_commit_that_another_builds_on_is_not_dropped(waiting: RepoDir) -> None:
