@@ -162,8 +162,10 @@ class Git:
         command = [part for setting in settings for part in ("-c", setting)]
         place = environment.get("GIT_WORK_TREE", self._top if network else self.git_dir)
         if place == self.git_dir and environment["GIT_DIR"] == str(place):
-            # by its full name, a git that runs while somebody moves the repository makes half of it anew where it was
+            # by its full name, a git that runs while somebody moves the repository makes half of it anew where it was;
+            # told to git itself, for GitPython looks for variables in the name of a folder
             environment["GIT_DIR"] = "."
+            command = ["-C", str(place), *command]
         return [*command, *args], environment, place
 
     @property
@@ -311,7 +313,7 @@ def _position(args: Sequence[str]) -> int:
     """Return where git's own options end."""
     position = 0
     while position < len(args) and args[position].startswith("-"):
-        position += 2 if args[position] == "-c" else 1
+        position += 2 if args[position] in {"-c", "-C"} else 1
     return position
 
 
