@@ -236,7 +236,7 @@ class Bot:
             try:
                 work()
             except HomeGone:
-                if not come_back(self._last, self._stop, lost=self._unsaved):
+                if not come_back(self._last, self._stop, lost=self._unsaved, here=self._presence.require):
                     return
                 self.services.reload()
                 self._compose()

@@ -145,8 +145,10 @@ def in_stash(places: Places) -> bool:
     return stash_holds(open_repository(places.top, places.git_dir).git, ".sixth/queue")
 
 
-def come_back(services: Services, stop: Event, *, lost: Sequence[str]) -> bool:
+def come_back(services: Services, stop: Event, *, lost: Sequence[str], here: Callable[[], None]) -> bool:
     """Bring back the `.sixth` of a bot that works on it, trying again while that fails; return false when told to stop.
+
+    `here` raises where not only `.sixth` but the repository is gone, in which nothing can come back; that is let out.
 
     One that the newest stash holds is waited for a little: git does not pop it once files of the same names are there.
     """
@@ -154,6 +156,7 @@ def come_back(services: Services, stop: Event, *, lost: Sequence[str]) -> bool:
     until = time.monotonic() + _STASH_PATIENCE
     told = ""
     while not stop.is_set():
+        here()
         try:
             if standing(places) == "gone" and time.monotonic() < until and in_stash(places):
                 clear_the_way(places)

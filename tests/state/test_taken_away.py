@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core.errors import NoRepository
 from sixthbot.core.issues import IssueStatus
-from sixthbot.engine.rebuild import bring_back
+from sixthbot.engine.rebuild import bring_back, come_back
 from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
 from sixthbot.store.open import open_store
+from sixthbot.store.presence import Presence
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.lay import Content, Layer
 from sixthbot.store.state.layout import Spot
@@ -298,6 +301,14 @@ def test_a_stash_that_is_popped_soon_is_waited_for(home: Home) -> None:
         until(home.places.inbox.is_dir)  # an empty folder is nothing to git
         home.drop("b.md", ISSUE.format(id="b"))
         until(lambda: {task.issue for task in home.tasks("parked")} == {"a", "b"})
+
+
+def test_where_the_repository_went_too_nothing_is_tried_for_ever(home: Home) -> None:
+    services, presence = home.bot().services(), Presence(home.places)
+    home.repo.path.rename(home.repo.path.with_name("away"))
+    with pytest.raises(NoRepository, match="is gone"):
+        come_back(services, threading.Event(), lost=(), here=presence.require)
+    assert not home.repo.path.exists()
 
 
 @dataclass
