@@ -24,10 +24,10 @@ from sixthbot.sources.timeset import TimeSet
 from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
+from sixthbot.store.home import home_stamp, refuse_links
 from sixthbot.store.locks import Held, hold
 from sixthbot.store.logs import write_report
 from sixthbot.store.news import ring
-from sixthbot.store.paths import home_stamp, refuse_links
 from sixthbot.store.presence import Presence
 from sixthbot.store.runlog import logged
 from sixthbot.store.setup import make_folders

@@ -55,7 +55,8 @@ class Board:
 def show_status(start: Path | str = ".", out: Output | None = None, *, as_json: bool) -> None:
     """Print the status of the repository around `start` (default: here); raise NoRepository where there is none."""
     from sixthbot.store.clock import now  # noqa: PLC0415 - after the cheap failures
-    from sixthbot.store.paths import locate, require_initialised  # noqa: PLC0415
+    from sixthbot.store.home import require_initialised  # noqa: PLC0415
+    from sixthbot.store.paths import locate  # noqa: PLC0415
     from sixthbot.store.status import draft_statuses, figures, issue_statuses  # noqa: PLC0415
 
     if out is None:

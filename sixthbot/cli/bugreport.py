@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from sixthbot import __version__
 from sixthbot.core.errors import SixthError
 from sixthbot.store.clock import now
+from sixthbot.store.home import require_initialised
 from sixthbot.store.journal import redact
 from sixthbot.store.logs import write_report
-from sixthbot.store.paths import locate, require_initialised
+from sixthbot.store.paths import locate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

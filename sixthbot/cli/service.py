@@ -16,7 +16,8 @@ from sixthbot.cli.verbs import json_option, verb
 from sixthbot.core.errors import UsageError
 from sixthbot.core.names import has_unsafe_characters
 from sixthbot.core.units import Service, launchd_plist, systemd_unit
-from sixthbot.store.paths import locate, require_initialised
+from sixthbot.store.home import require_initialised
+from sixthbot.store.paths import locate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -33,7 +33,8 @@ class Session:
 
     def places(self) -> Places:
         """Return where the repository and its `.sixth` are; raise NoRepository when not initialised."""
-        from sixthbot.store.paths import locate, require_initialised  # noqa: PLC0415 - lazy, see app
+        from sixthbot.store.home import require_initialised  # noqa: PLC0415 - lazy, see app
+        from sixthbot.store.paths import locate  # noqa: PLC0415 - lazy, see app
 
         places = locate(self.start)
         try:
@@ -55,7 +56,8 @@ class Session:
 
     def require_home(self, start: Path | None = None) -> None:
         """Make sure that `.sixth` is there for a bot that is about to run, also where a stash holds it."""
-        from sixthbot.store.paths import locate, refuse_links  # noqa: PLC0415 - lazy, see app
+        from sixthbot.store.home import refuse_links  # noqa: PLC0415 - lazy, see app
+        from sixthbot.store.paths import locate  # noqa: PLC0415 - lazy, see app
         from sixthbot.store.state.home import standing  # noqa: PLC0415 - lazy, see app
 
         places = locate(self.start if start is None else start)

@@ -19,8 +19,8 @@ from sixthbot.engine.stopping import Stopping
 from sixthbot.engine.worker import Worker
 from sixthbot.git.held import sharing
 from sixthbot.store.counting import task_names
+from sixthbot.store.home import home_is_gone
 from sixthbot.store.locks import WorkerLease
-from sixthbot.store.paths import home_is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -16,9 +16,10 @@ from sixthbot.git.repository import open_repository
 from sixthbot.git.worktrees import Pool
 from sixthbot.store import clock as store_clock
 from sixthbot.store.config import load_config, variables_note
+from sixthbot.store.home import require_initialised
 from sixthbot.store.locks import hold
 from sixthbot.store.open import open_store
-from sixthbot.store.paths import locate, require_initialised
+from sixthbot.store.paths import locate
 from sixthbot.store.rulefiles import load_rules
 from sixthbot.store.rulesummary import save_summary, settings_note, steps_wait_for
 from sixthbot.store.setup import check_tracked

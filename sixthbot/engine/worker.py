@@ -33,8 +33,8 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
+from sixthbot.store.home import home_is_gone
 from sixthbot.store.logs import write_report
-from sixthbot.store.paths import home_is_gone
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:

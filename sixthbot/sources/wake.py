@@ -17,8 +17,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from sixthbot.git.run import entries
+from sixthbot.store.home import FOLDERS, HOME_MARK
 from sixthbot.store.mounts import NETWORK, SHARED, mounted_as
-from sixthbot.store.paths import FOLDERS, HOME_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -327,6 +327,13 @@ def _tells(observer: BaseObserver) -> bool:
     return all(isinstance(each, threading.Thread) and each.is_alive() for each in threads)
 
 
+def _mask_for(place: Place, usual: int, without_leaving: int) -> int:
+    """Return what to ask the kernel for in a place, of what watchdog would ask for there."""
+    if not place.contents:
+        return _ITSELF
+    return usual | _ITSELF if place.leaving else without_leaving
+
+
 def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
     """Return an observer; on Linux one that keeps quiet about files that leave a folder, and tells `handlers` itself.
 
@@ -357,12 +364,9 @@ def _new_observer(handlers: Mapping[str, _Handler]) -> BaseObserver:
 
         def get_event_mask_from_filter(self) -> inotify_c.Mask:
             mask = super().get_event_mask_from_filter()
-            place = getattr(handlers.get(os.fsdecode(self.watch.path)), "place", None)
-            if place is not None and not place.contents:
-                return inotify_c.Mask(_ITSELF)
-            if place is not None and place.leaving:
-                return inotify_c.Mask(mask | _ITSELF)
-            return inotify_c.Mask(mask & ~inotify_c.InotifyConstants.IN_MOVED_FROM)
+            handler = handlers.get(os.fsdecode(self.watch.path))
+            without = mask & ~inotify_c.InotifyConstants.IN_MOVED_FROM
+            return inotify_c.Mask(without if handler is None else _mask_for(handler.place, mask, without))
 
         def build_and_queue_event(
             self,

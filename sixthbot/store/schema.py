@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from sixthbot.core.changelog import DEFAULT_HIDDEN
-from sixthbot.core.errors import ConfigError
 from sixthbot.core.pushways import Way
-from sixthbot.core.times import format_duration, parse_duration
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ConfigError as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError("not a duration; write it like 2s, 15m, 2h or 1d")
-
-
-def _commands(value: object) -> object:
-    """Take one command, a list of words, for a list of one command."""
-    return (
-        [value]
-        if isinstance(value, list) and value and all(isinstance(word, str) for word in value)
-        else value
-    )
-
-
-def _not_reserved(name: str) -> str:
-    if name.lower().startswith("sixth-"):
-        raise ValueError("names that begin with Sixth- are the bot's own")
-    return name
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string"}),
-]
-Word = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-Argv = Annotated[list[Word], Field(min_length=1)]
-Commands = Annotated[list[Argv], BeforeValidator(_commands)]
-Person = Annotated[str, StringConstraints(pattern=r"^[^<>\x00-\x1f]+ <[^<>\x00-\x20]+>$", max_length=200)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-LaneName = Literal["critical", "high", "normal", "low"]
-
-_STRICT = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-def _span(default: str, description: str) -> Any:
-    """Return a field for a duration; the schema shows its default as people write it."""
-    return Field(
-        default=parse_duration(default), description=description, json_schema_extra={"default": default}
-    )
-
-
-class Section(BaseModel):
-    """One table of a configuration file; a key it does not know is an error."""
-
-    model_config = _STRICT
-
-
-Prefix = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", max_length=30)
-]
+from sixthbot.store.schematypes import (
+    Argv,
+    Commands,
+    Duration,
+    LaneName,
+    Name,
+    Person,
+    Prefix,
+    Section,
+    TrailerKey,
+    Word,
+    span,
+)
 
 
 class BranchSettings(Section):
@@ -143,9 +84,7 @@ class CommitSettings(Section):
         description="Whether the hooks pre-commit and commit-msg run on commits of subtasks, as recipes do.",
     )
     trailers: dict[
-        Annotated[
-            str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$"), AfterValidator(_not_reserved)
-        ],
+        TrailerKey,
         Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]+$", max_length=200)],
     ] = Field(
         default_factory=dict,
@@ -175,13 +114,13 @@ class BotSettings(Section):
         "power",
         description="What finished work survives: a power cut, or only the end of the process (faster).",
     )
-    keep_done: Duration = _span(
+    keep_done: Duration = span(
         "30d", "How long the queue keeps the files of tasks that are over; then the journal tells of them."
     )
     keep_done_files: int = Field(
         1000, ge=0, le=100_000, description="How many files of tasks that are over the queue keeps at most."
     )
-    keep_backups: Duration = _span(
+    keep_backups: Duration = span(
         "30d",
         "How long a change of branches can be undone: what they were at is kept by refs below `refs/sixth/`.",
     )
@@ -190,7 +129,7 @@ class BotSettings(Section):
 class WorkSettings(Section):
     """Work on subtasks."""
 
-    timeout: Duration = _span("15m", "How long a recipe may take that does not say.")
+    timeout: Duration = span("15m", "How long a recipe may take that does not say.")
 
 
 class Recipe(Section):
@@ -207,7 +146,7 @@ class CheckSettings(Section):
     """What must hold before a draft is good."""
 
     run: Commands = Field(default_factory=list, description="Commands, each a list of words, run in order.")
-    timeout: Duration = _span("15m", "How long each may take.")
+    timeout: Duration = span("15m", "How long each may take.")
 
 
 class HealthSettings(Section):
@@ -220,7 +159,7 @@ class HealthSettings(Section):
     tests: Commands = Field(
         default_factory=list, description="The tests, at night; the rest of `[check]` if empty."
     )
-    timeout: Duration = _span("1h", "How long each may take.")
+    timeout: Duration = span("1h", "How long each may take.")
 
 
 # not a BaseModel: those have a method called `copy`
@@ -237,8 +176,8 @@ class WorktreeSettings:
     env: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Word] = Field(
         default_factory=dict, description="Environment variables for commands."
     )
-    timeout: Duration = _span("15m", "How long each set-up command may take.")
-    keep: Duration = _span("14d", "How long a work tree that nobody uses is kept for the next use.")
+    timeout: Duration = span("15m", "How long each set-up command may take.")
+    keep: Duration = span("14d", "How long a work tree that nobody uses is kept for the next use.")
     confine: bool = Field(default=True, description="Keep commands from writing to the repository itself.")
 
 
@@ -257,7 +196,7 @@ class PushSettings(Section):
         default_factory=list,
         description='The program that sends the branch, with its arguments, for `target = "command"`.',
     )
-    timeout: Duration = _span("10m", "How long the remote, or such a program, may take.")
+    timeout: Duration = span("10m", "How long the remote, or such a program, may take.")
     second_look: bool = Field(
         default=True, description="Whether detect-secrets looks for secrets, too, where it is installed."
     )
@@ -275,14 +214,14 @@ class SyncSettings(Section):
         default=True,
         description="Carry the branches of open issues, too, so that another clone can go on with them.",
     )
-    timeout: Duration = _span("2m", "How long one exchange with the remote may take.")
+    timeout: Duration = span("2m", "How long one exchange with the remote may take.")
 
 
 class NotifySettings(Section):
     """How a person is told."""
 
     run: list[Word] = Field(default_factory=list, description="The program called when a person is needed.")
-    timeout: Duration = _span("30s", "How long it may take.")
+    timeout: Duration = span("30s", "How long it may take.")
 
 
 class ChangelogSettings(Section):
@@ -345,7 +284,7 @@ class ModelSettings(Section):
     enabled: bool = Field(default=True, description="Whether a model may write prose.")
     url: str = Field("http://127.0.0.1:11434", description="Where the Ollama server answers.")
     model: str = Field("", description="The model's name; none: the first that the server has.")
-    timeout: Duration = _span("20s", "How long a text may take before the template serves.")
+    timeout: Duration = span("20s", "How long a text may take before the template serves.")
 
 
 class DisplaySettings(Section):

@@ -11,7 +11,7 @@ from sixthbot.core.names import clean_line
 from sixthbot.store import disk
 from sixthbot.store.atomic import make_dirs, point, write_file
 from sixthbot.store.firstconfig import FIRST_CONFIG
-from sixthbot.store.paths import FOLDERS, refuse_links
+from sixthbot.store.home import FOLDERS, refuse_links
 from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.trust import Trust, items_of
 

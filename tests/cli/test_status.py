@@ -32,7 +32,7 @@ HEAVY = {
 PARSERS = {"typing", "tomllib", "shlex", "contextlib"}
 OURS = {
     "__main__", "cli", "cli.app", "cli.board", "cli.errors", "cli.output", "core", "core.errors", "core.shown",
-    "core.text", "store", "store.clock", "store.counting", "store.paths", "store.probe", "store.reading", "store.rulesummary",
+    "core.text", "store", "store.clock", "store.counting", "store.home", "store.paths", "store.probe", "store.reading", "store.rulesummary",
     "store.shipped", "store.status",
 }  # fmt: skip
 OURS_WHERE_OPEN = {

@@ -13,7 +13,7 @@ from sixthbot.actions.base import Action, Args
 from sixthbot.core.errors import Locked, NeedsPerson, TryLater, UsageError, WorkFailed
 from sixthbot.core.events import make_event
 from sixthbot.core.tasks import Outcome
-from sixthbot.store.paths import HOME_MARK
+from sixthbot.store.home import HOME_MARK
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context

@@ -13,7 +13,8 @@ import pytest
 
 from sixthbot.sources import wake
 from sixthbot.sources.wake import Reason, Waker
-from sixthbot.store.paths import FOLDERS, Places, locate
+from sixthbot.store.home import FOLDERS
+from sixthbot.store.paths import Places, locate
 from sixthbot.store.state.index import open_index
 
 if TYPE_CHECKING:

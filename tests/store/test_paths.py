@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sixthbot.core.errors import NoRepository, Refused
-from sixthbot.store.paths import Places, locate, require_initialised
+from sixthbot.store.home import require_initialised
+from sixthbot.store.paths import Places, locate
 from sixthbot.store.setup import initialise
 from tests.store.support import home
 from tests.support.repos import RepoDir, make_bare, make_repo

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sixthbot.core.errors import Refused
-from sixthbot.store.paths import COMPONENTS, Places, locate, require_initialised
+from sixthbot.store.home import COMPONENTS, require_initialised
+from sixthbot.store.paths import Places, locate
 from sixthbot.store.setup import check_tracked, initialise
 from sixthbot.store.trust import Trust
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import make_dirs, point, read_small, write_file
+from sixthbot.store.home import HOME_MARK, home_is_gone
 from sixthbot.store.jsonfile import load_json, save_json
-from sixthbot.store.paths import HOME_MARK, home_is_gone
 
 if TYPE_CHECKING:
     from pathlib import Path
