@@ -11,6 +11,7 @@ from sixthbot.cli.output import one_line, plural
 from sixthbot.core.errors import SixthError
 from sixthbot.git.poolcare import USUAL
 from sixthbot.store.atomic import process_lives
+from sixthbot.store.leftovers import kept_aside as files_kept_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,12 +203,12 @@ def kept_aside(places: Places) -> Iterator[Finding]:
         )  # fmt: skip
     if len(rejected) > _FEW:
         yield Finding("note", "rejected", f"and {len(rejected) - _FEW} more", "ls .sixth/inbox/rejected")
-    for folder in (places.checkpoints, places.cursors, places.operations):
-        for path in sorted(folder.glob("*.damaged*")):
-            yield Finding(
-                "warn", "damaged", f"{path.relative_to(places.top)} could not be read and was kept; the bot went on without it",
-                "look at it, then delete it",
-            )  # fmt: skip
+    for path in files_kept_aside(places):
+        shown = path.relative_to(places.top) if path.is_relative_to(places.top) else path
+        yield Finding(
+            "warn", "damaged", f"{shown} could not be read and was kept; the bot went on without it",
+            "look at it, then delete it; after bot.keep_done it goes by itself",
+        )  # fmt: skip
 
 
 def _aside(path: Path, reason: Path) -> Finding:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ASIDE = point("damaged.aside")
 _LIMIT = 64 << 20
+ASIDE = ("*.damaged", "*.damaged.*")
+"""What the names of files that were kept aside look like."""
 
 
 def load_json(path: Path) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sixthbot.store.atomic import point, remove
+from sixthbot.store.jsonfile import ASIDE
+from sixthbot.store.state.arrived import note_names
 from sixthbot.store.taskfile import is_task_id
 from sixthbot.store.traces import TRACES, trace_name
 
@@ -26,22 +28,24 @@ _AT_ONCE = 200
 def sweep_leftovers(
     places: Places, tasks: Collection[str], before: datetime, *, rules: Collection[str]
 ) -> int:
-    """Remove what was last changed before a moment; checkpoints of `tasks` (ids) and traces of `rules` (names) stay.
+    """Remove what was last written or put aside before a moment; checkpoints of `tasks` (ids) and traces of `rules` (names) stay.
 
     Return how many files went. What people wrote, rejected inbox files among it, is never looked at.
     """
     gone = 0
     found = (
-        _orphans(places, tasks), _kept_aside(places), _reports(places), _traces(places, rules),
-        _files(places.local / "torn", "*"),
+        _orphans(places, tasks), kept_aside(places), _reports(places), _traces(places, rules),
+        _files(places.local / "torn", "*"), _arrivals(places),
     )  # fmt: skip
     for path in chain.from_iterable(found):
         if gone >= _AT_ONCE:
             break
         try:
-            old = os.lstat(path).st_mtime < before.timestamp()
+            there = os.lstat(path)
         except FileNotFoundError:
             continue
+        # a file that was put aside today may have been written long ago: the kernel has the time of its renaming
+        old = max(there.st_mtime, there.st_ctime) < before.timestamp()
         gone += old and remove(path, point=_REMOVE)
     return gone
 
@@ -53,9 +57,21 @@ def _orphans(places: Places, tasks: Collection[str]) -> Iterator[Path]:
             yield path
 
 
-def _kept_aside(places: Places) -> Iterator[Path]:
-    for folder in (places.checkpoints, places.cursors, places.operations):
-        yield from _files(folder, "*.damaged", "*.damaged.*")
+def kept_aside(places: Places) -> Iterator[Path]:
+    """Yield the bot's own files, here and in the person's data folder, that could not be read and were kept."""
+    for folder in (
+        places.checkpoints, places.cursors, places.operations, places.queue, places.cache, places.local / "arrived",
+        places.beside, places.data_dir, places.data_dir / "approvals",
+    ):  # fmt: skip
+        yield from _files(folder, *ASIDE)
+
+
+def _arrivals(places: Places) -> Iterator[Path]:
+    """Yield the notes on inbox files of other clones that are not in the inbox any more: nobody asks for those."""
+    folder = places.local / "arrived"
+    if folder.is_dir() and places.inbox.is_dir():
+        needed = note_names(path.name for path in places.inbox.iterdir())
+        yield from (path for path in _files(folder, "*.json") if path.name not in needed)
 
 
 def _reports(places: Places) -> Iterator[Path]:

@@ -36,7 +36,7 @@ def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> Non
     files = {
         "queue/failed/x.json": "{", "queue/failed/x.json.reason.txt": "it is cut short\nmore\n",
         "inbox/note.txt": "# x", "inbox/.swap": "x", "inbox/rejected/bad.md": "# x", "inbox/rejected/bad.md.reason.txt": "the id is not usable\n",
-        "checkpoints/t1.json.damaged": "{", "journal/other.jsonl": '{"torn',
+        "checkpoints/t1.json.damaged": "{", "local/cache/x.json.damaged": "{", "journal/other.jsonl": '{"torn',
         f"queue/.{2**22 + 7}-1-abcdef.tmp": "half",
     }  # fmt: skip
     for name, text in files.items():
@@ -49,7 +49,8 @@ def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> Non
     assert told(found, "set aside") == ["queue/failed/x.json: it is cut short"]
     assert told(found, "inbox") == ["inbox/note.txt is not taken up: an issue is a file that ends in .md"]
     assert told(found, "rejected") == ["inbox/rejected/bad.md: the id is not usable"]
-    assert "checkpoints/t1.json.damaged" in told(found, "damaged")[0]
+    damaged = told(found, "damaged")
+    assert ["checkpoints/t1.json.damaged" in damaged[0], "cache/x.json.damaged" in damaged[1]] == [True, True]
     assert "other.jsonl: 1" in told(found, "journal")[0]
     assert ".git/index.lock" in told(found, "git's locks")[0]
     assert told(found, "temporaries") == ["1 half-written file of processes that are gone"]

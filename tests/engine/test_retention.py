@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from sixthbot.engine.again import own_tasks
 from sixthbot.engine.retention import Retention
 from sixthbot.engine.services import open_services
 from sixthbot.store import disk
+from sixthbot.store.jsonfile import load_json
 from sixthbot.store.past import past_tasks
+from sixthbot.store.state.arrived import note_names
 from sixthbot.store.traces import trace_name
 from tests.engine.scene import Scene, rule
 from tests.support.clock import FixedClock
@@ -181,7 +183,7 @@ def test_a_task_is_safe_in_the_journal_before_its_file_goes(repo: RepoDir) -> No
 
 
 def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo: RepoDir) -> None:
-    clock = FixedClock()
+    clock = FixedClock(datetime.now(UTC) + timedelta(days=31))  # the kernel's time of a change cannot be set
     scene = Scene(repo.path, rule(), clock=clock)
     [task] = scene.admit("here")
     places = scene.services.places
@@ -190,6 +192,11 @@ def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo
         places.checkpoints / "t0123456789ab.2.items",
         places.checkpoints / f"{task.id}.json.damaged",
         places.operations / "x.json.damaged.1",
+        places.queue / ".ids.damaged",
+        places.cache / "changelog.json.damaged",
+        places.beside / "actor.damaged",
+        places.data_dir / "approvals" / "x.json.damaged",
+        places.local / "arrived" / f"{'a' * 32}.json",
         places.logs / "bug-1.txt",
         places.local / "torn" / ("ab" * 20),
         places.local / "traces" / trace_name("a rule that is gone"),
@@ -201,6 +208,8 @@ def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo
         places.local / "traces" / "stopped.json",
         places.checkpoints / "my notes.md",
         places.operations / "20200101T000000000000Z-abc.json",
+        places.inbox / "still there.md",
+        *(places.local / "arrived" / name for name in note_names(["still there.md"])),
     )
     for path in (*goes, *stays):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,3 +222,14 @@ def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo
     sweep(scene)
     assert [path.name for path in goes if path.exists()] == []
     assert [path.name for path in (*stays, young) if not path.exists()] == []
+
+
+def test_what_was_put_aside_today_stays_however_long_ago_it_was_written(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(), clock=FixedClock(datetime.now(UTC)))
+    torn = scene.services.places.cursors / "old.json"
+    torn.parent.mkdir(exist_ok=True)
+    torn.write_text("{")
+    os.utime(torn, (1, 1))
+    assert load_json(torn) is None
+    sweep(scene)
+    assert torn.with_name("old.json.damaged").exists()

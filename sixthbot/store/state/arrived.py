@@ -11,6 +11,7 @@ from sixthbot.store.atomic import point
 from sixthbot.store.jsonfile import load_json, save_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _NOTE = point("inbox.arrived")
@@ -37,6 +38,14 @@ def dropped_as(record: bytes) -> dict[str, str]:
     return {name.decode(): value.decode("utf-8", "replace") for name, value in _MARKS.findall(record)}
 
 
+def note_names(names: Iterable[str]) -> set[str]:
+    """Return what the notes on inbox files of those names are called in `.sixth/local/arrived`."""
+    return {_note_name(name) for name in names}
+
+
 def _note(local: Path, name: str) -> Path:
-    stem = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return local / "arrived" / f"{stem}.json"
+    return local / "arrived" / _note_name(name)
+
+
+def _note_name(name: str) -> str:
+    return f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
