@@ -36,6 +36,12 @@ def load_json(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def is_newer(data: Mapping[str, Any], schema: int) -> bool:
+    """Tell whether an object was written by a sixthbot that knows a later schema than this one."""
+    found = data.get("schema")
+    return isinstance(found, int) and found > schema
+
+
 def save_json(
     path: Path, data: Mapping[str, Any], *, point: str, durability: Durability, mode: int = 0o644
 ) -> None:

@@ -12,7 +12,7 @@ from sixthbot.core.names import parse_oid, short_hash
 from sixthbot.core.text import is_ref_name
 from sixthbot.core.times import parse_time, sortable
 from sixthbot.store.atomic import Durability, point, remove
-from sixthbot.store.jsonfile import load_json, save_json
+from sixthbot.store.jsonfile import is_newer, keep_aside, load_json, save_json
 from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SAVE = point("operation.save")
 _REMOVE = point("operation.remove")
 BACKUP = "refs/sixth/backup/"
 """Below it, each operation keeps what it takes refs away from, so that git does not throw it away."""
+_SCHEMA = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 OperationState: TypeAlias = Literal["begun", "done", "reverted"]
@@ -89,7 +90,10 @@ class Operations:
         return operation
 
     def list(self) -> list[Operation]:
-        """Return all operations, oldest first; what is damaged or none is left out."""
+        """Return all operations, oldest first; what is damaged or none is left out, and kept aside.
+
+        One of a newer sixthbot stays where it is, for that one.
+        """
         loaded = (
             self._seen.get(self._path(operation_id), partial(self._load, operation_id))
             for operation_id in self._ids()
@@ -121,12 +125,18 @@ class Operations:
         )
 
     def _load(self, operation_id: str) -> Operation | None:
-        data = load_json(self._path(operation_id))
-        try:
-            operation = None if data is None else _from_json(data)
-        except (KeyError, TypeError, ValueError, SixthError):
+        path = self._path(operation_id)
+        data = load_json(path)
+        if data is None or is_newer(data, _SCHEMA):
             return None
-        return operation if operation is not None and operation.id == operation_id else None
+        try:
+            operation = _from_json(data)
+        except (KeyError, TypeError, ValueError, SixthError):
+            operation = None
+        if operation is not None and operation.id == operation_id:
+            return operation
+        keep_aside(path)
+        return None
 
     def _path(self, operation_id: str) -> Path:
         return self._folder / f"{operation_id}.json"
@@ -135,7 +145,7 @@ class Operations:
         if not _ID.fullmatch(operation.id):
             raise ValueError(f"not an operation's id: {operation.id!r}")
         data = {
-            "schema": 1, "id": operation.id, "time": operation.time, "task": operation.task,
+            "schema": _SCHEMA, "id": operation.id, "time": operation.time, "task": operation.task,
             "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state, "undoes": operation.undoes,
             "in_review": operation.in_review,
         }  # fmt: skip

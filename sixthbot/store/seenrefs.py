@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import Durability, append_line, make_dirs, point, read_small, write_file
-from sixthbot.store.jsonfile import load_json, save_json
+from sixthbot.store.jsonfile import keep_aside, load_json, save_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +82,8 @@ class SeenRefs:
         data = load_json(self._whole)
         refs = None if data is None else _sound(data.get("refs"))
         if data is None or refs is None:
+            if data is not None:
+                keep_aside(self._whole)
             return "", None
         serial = str(data.get("serial", ""))
         for moves in self._lines(serial):

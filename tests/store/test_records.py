@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -318,10 +318,33 @@ def test_an_operation_that_is_missing_or_damaged_is_said(tmp_path: Path) -> None
     for wrong in ("x", "../x", ""):
         with pytest.raises(UsageError, match="no such operation"):
             operations.get(wrong)
-    (tmp_path / "x.json").write_text('{"id": "x"}')
+
+
+@pytest.mark.parametrize(
+    ("harm", "kept"),
+    [
+        ({}, "x.json.damaged"),
+        ({"id": "y"}, "x.json.damaged"),
+        ({"state": "gone"}, "x.json.damaged"),
+        ({"refs": [["refs/heads/../x", None, None]]}, "x.json.damaged"),
+        ({"refs": 5}, "x.json.damaged"),
+        ({"time": "soon"}, "x.json.damaged"),
+        ({"schema": 2, "refs": 5}, "x.json"),
+    ],
+)
+def test_an_operation_that_cannot_be_used_lies_aside_and_a_newer_one_stays(
+    tmp_path: Path, harm: dict[str, Any], kept: str
+) -> None:
+    operations = Operations(tmp_path, "process")
+    operations.begin(replace(operation(), id="x"))
+    whole = json.loads((tmp_path / "x.json").read_text())
+    data = json.dumps({**whole, **harm} if harm else {"id": "x"})
+    (tmp_path / "x.json").write_text(data)
+    assert operations.tips_written("refs/heads/x") == set()
     assert operations.list() == []
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="no such operation"):
         operations.finish("x")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(kept, data)]
 
 
 # notes

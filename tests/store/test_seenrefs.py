@@ -75,6 +75,7 @@ def test_a_damaged_whole_counts_as_nothing_seen(tmp_path: Path, junk: bytes) -> 
     (tmp_path / "refs.json").write_bytes(junk)
     seen = SeenRefs(tmp_path, "process")
     assert seen.load() is None
+    assert (tmp_path / "refs.json.damaged").read_bytes() == junk
     seen.save(ONE)
     assert SeenRefs(tmp_path, "process").load() == ONE
 
