@@ -14,7 +14,7 @@ from sixthbot.store.leftovers import sweep_leftovers
 from sixthbot.store.past import remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
@@ -40,11 +40,11 @@ class Retention:
         now = services.clock()
         self._tick, self._began = tick, tick()
         self._known = now if last is None else min(now, parse_time(last.time))
-        self._staying: set[str] = set()
+        self._old: Iterator[Task] | None = None
 
     def begin(self, services: Services) -> None:
         """Begin a new sweep: what had to stay in the last one may go now."""
-        self._staying.clear()
+        self._old = None
         services.store.queue.compact()
 
     def go_on(self, services: Services) -> bool:
@@ -52,11 +52,11 @@ class Retention:
         settings, queue, until = services.loaded.config.bot, services.store.queue, time.monotonic() + _TURN
         leaving: list[Task] = []
         now = min(services.clock(), self._known + timedelta(seconds=self._tick() - self._began))
-        for task in queue.done.old(now - settings.keep_done, settings.keep_done_files):
-            if task.id in self._staying:
-                continue
+        before = now - settings.keep_done
+        if self._old is None:  # once for each sweep, since it looks at all of them
+            self._old = queue.done.old(before, settings.keep_done_files)
+        for task in self._old:
             if _is_wanted(services, task):
-                self._staying.add(task.id)
                 continue
             remember(services.store.journal, task)
             leaving.append(task)
@@ -66,7 +66,8 @@ class Retention:
                 if time.monotonic() > until:
                     return True
         _let_go(services, leaving)
-        sweep_leftovers(services.places, set(queue.ids()), now - settings.keep_done, rules=_rules(services))
+        self._old = None
+        sweep_leftovers(services.places, set(queue.ids()), before, rules=_rules(services))
         return False
 
 

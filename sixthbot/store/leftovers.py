@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sixthbot.store.atomic import point, remove
+from sixthbot.store.clock import last_change
 from sixthbot.store.jsonfile import ASIDE
 from sixthbot.store.state.arrived import note_names
 from sixthbot.store.taskfile import is_task_id
@@ -41,11 +42,9 @@ def sweep_leftovers(
         if gone >= _AT_ONCE:
             break
         try:
-            there = os.lstat(path)
+            old = last_change(os.lstat(path)) < before.timestamp()
         except FileNotFoundError:
             continue
-        # a file that was put aside today may have been written long ago: the kernel has the time of its renaming
-        old = max(there.st_mtime, there.st_ctime) < before.timestamp()
         gone += old and remove(path, point=_REMOVE)
     return gone
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sixthbot.core.times import sortable
 from sixthbot.store.atomic import point, remove
+from sixthbot.store.clock import last_change
 from sixthbot.store.counting import task_names
 
 if TYPE_CHECKING:
@@ -27,15 +29,24 @@ class DoneTasks:
         self._spend = spend
 
     def old(self, before: datetime, newest: int) -> Iterator[Task]:
-        """Yield finished tasks whose deadline was before a moment, or that are not among so many newest; oldest first."""
-        names = sorted(task_names(self._folder))
-        limit = sortable(before)
-        for place, name in enumerate(names):
-            if name >= limit and place >= len(names) - newest:
+        """Yield finished tasks that ended before a moment, or are not among so many that ended last; the earliest first.
+
+        When a task ended is told by its file. Its name tells when it should have begun, which may be long before, of one
+        that waited for a person, or long after, of one that was put off and then cancelled.
+        """
+        ended = sorted(self._ended())
+        limit = before.timestamp()
+        for place, (when, name) in enumerate(ended):
+            if when >= limit and place >= len(ended) - newest:
                 return
             task = self._files.load(f"{self._folder}/{name}")
             if task is not None:
                 yield task
+
+    def _ended(self) -> Iterator[tuple[float, str]]:
+        for name in task_names(self._folder):
+            with suppress(FileNotFoundError):
+                yield last_change(os.lstat(f"{self._folder}/{name}")), name
 
     def remove(self, tasks: Sequence[Task]) -> int:
         """Remove the files of finished tasks; return how many were there. Removing may take milliseconds for each."""

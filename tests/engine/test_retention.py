@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core import lifecycle
 from sixthbot.core.issuefile import parse_issue
 from sixthbot.core.issues import IssueStatus
 from sixthbot.engine import retention
@@ -50,13 +51,25 @@ def left(scene: Scene) -> list[Task]:
     return list(past_tasks(scene.services.store.journal, lambda _: True))
 
 
+def clock_of_today() -> FixedClock:
+    """Return a clock that begins with the real one: the kernel's time of a file's last change cannot be set back."""
+    return FixedClock(datetime.now(UTC))
+
+
 def finish(scene: Scene, *keys: str) -> list[Task]:
     scene.admit(*keys)
-    return [scene.perform() for _ in keys]
+    return [ended(scene, scene.perform()) for _ in keys]
+
+
+def ended(scene: Scene, task: Task) -> Task:
+    """Let a task have ended when the scene's clock says."""
+    [path] = (scene.services.places.queue / "done").glob(f"*{task.id}.json")
+    os.utime(path, (0, scene.clock().timestamp()))
+    return task
 
 
 def test_what_is_old_leaves_for_the_journal_and_never_comes_again(repo: RepoDir) -> None:
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     [old] = finish(scene, "old")
     clock.advance(29 * DAY)
@@ -71,12 +84,28 @@ def test_what_is_old_leaves_for_the_journal_and_never_comes_again(repo: RepoDir)
     assert scene.admit("old") == []
 
 
+def test_how_old_a_task_is_counts_from_its_end(repo: RepoDir) -> None:
+    """One waited for a person for long; one was to begin in a year and was cancelled."""
+    scene = Scene(repo.path, rule(), clock=(clock := clock_of_today()))
+    [late] = scene.admit("late")
+    queue = scene.services.store.queue
+    [early] = scene.admit("early")
+    put_off = lifecycle.step(early, lifecycle.Deferred(clock() + timedelta(days=365)), clock())
+    assert queue.settle(early, put_off)
+    ended(scene, queue.cancel(put_off) or early)
+    clock.advance(40 * DAY)
+    ended(scene, scene.perform())
+    sweep(scene)
+    assert kept(scene) == [late.id]
+    assert [task.id for task in left(scene)] == [early.id]
+
+
 def test_of_many_the_newest_stay_and_the_rest_leave_in_turns(
     repo: RepoDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "_TOGETHER", 2)
     monkeypatch.setattr(retention, "_TURN", -1.0)
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     config = scene.services.loaded.config
     few = config.model_copy(update={"bot": config.bot.model_copy(update={"keep_done_files": 3})})
@@ -88,7 +117,7 @@ def test_of_many_the_newest_stay_and_the_rest_leave_in_turns(
 
 
 def test_a_clock_that_jumps_back_lets_nothing_go_early(repo: RepoDir) -> None:
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     [task] = finish(scene, "one")
     clock.advance(-3600)
@@ -99,7 +128,7 @@ def test_a_clock_that_jumps_back_lets_nothing_go_early(repo: RepoDir) -> None:
 
 
 def test_a_clock_that_jumps_ahead_lets_nothing_go_that_is_not_old(repo: RepoDir) -> None:
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     [task] = finish(scene, "one")
     clock.advance(400 * DAY)
@@ -113,7 +142,7 @@ def test_a_clock_that_jumps_ahead_lets_nothing_go_that_is_not_old(repo: RepoDir)
 def test_an_issues_own_task_stays_until_the_issue_is_over_and_can_be_taken_up_after_that(
     repo: RepoDir,
 ) -> None:
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(on="issue.added"), clock=clock)
     store = scene.services.store
     path = scene.services.places.inbox / "it.md"
@@ -135,7 +164,7 @@ def test_an_issues_own_task_stays_until_the_issue_is_over_and_can_be_taken_up_af
 
 @pytest.mark.parametrize("line", [b'{"kind": "task.retired"}', b'{"data": {"task": []}}', b"\xff"])
 def test_a_record_that_a_person_broke_is_passed_over(repo: RepoDir, line: bytes) -> None:
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     [task] = finish(scene, "one")
     clock.advance(31 * DAY)
@@ -169,7 +198,7 @@ def test_a_task_is_safe_in_the_journal_before_its_file_goes(repo: RepoDir) -> No
                     self.unsafe.append(str(path))
             super().remove(path)
 
-    clock = FixedClock()
+    clock = clock_of_today()
     scene = Scene(repo.path, rule(), clock=clock)
     finish(scene, "one", "two", "three")
     clock.advance(40 * DAY)
@@ -183,7 +212,8 @@ def test_a_task_is_safe_in_the_journal_before_its_file_goes(repo: RepoDir) -> No
 
 
 def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo: RepoDir) -> None:
-    clock = FixedClock(datetime.now(UTC) + timedelta(days=31))  # the kernel's time of a change cannot be set
+    clock = clock_of_today()
+    clock.advance(31 * DAY)
     scene = Scene(repo.path, rule(), clock=clock)
     [task] = scene.admit("here")
     places = scene.services.places
@@ -225,7 +255,7 @@ def test_what_nobody_asks_for_any_more_goes_when_it_is_old_and_nothing_else(repo
 
 
 def test_what_was_put_aside_today_stays_however_long_ago_it_was_written(repo: RepoDir) -> None:
-    scene = Scene(repo.path, rule(), clock=FixedClock(datetime.now(UTC)))
+    scene = Scene(repo.path, rule(), clock=clock_of_today())
     torn = scene.services.places.cursors / "old.json"
     torn.parent.mkdir(exist_ok=True)
     torn.write_text("{")
