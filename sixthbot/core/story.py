@@ -55,7 +55,8 @@ def fold(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Told | None:
     """
     told: Told | None = None
     for kind, data in records:
-        if kind in TOLD_STATES:
+        # a task is there before it is told of, so a worker that is fast may have told of it first
+        if kind in TOLD_STATES and not (kind == "task.made" and told is not None):
             told = _after(told or Told("ready"), kind, data)
     return told
 

@@ -78,7 +78,11 @@ def wake_due(services: Services) -> list[Task]:
 
 def end_settling(services: Services, task: Task) -> None:
     """Make a task ready that gathers events, before its time."""
-    services.store.queue.settle(task, lifecycle.step(task, lifecycle.TimeCame(), services.clock()))
+    after = lifecycle.step(task, lifecycle.TimeCame(), services.clock())
+    if services.store.queue.settle(task, after):
+        services.store.journal.append(
+            "task.due", "gathers no more events", level="debug", **became("task.due", after, task)
+        )
 
 
 def take_in_strays(services: Services) -> list[Task]:

@@ -160,5 +160,9 @@ def _new_task(services: Services, tasks: Sequence[Task]) -> Task:
         crashes=0,
         state=Ready(),
     )
-    services.store.queue.put(task)
+    if services.store.queue.put(task):
+        told = became("task.made", task)
+        told["data"] = {**(told["data"] or {}), "from": last.id}
+        said = f"made anew of the rule {task.rule}, lane {task.lane}: its issue is taken up again"
+        services.store.journal.append("task.made", said, **told)
     return task

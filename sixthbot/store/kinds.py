@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "event": "an event was let in; `data.verdicts` has what every rule said, `data.tasks` the ids of new tasks",
-        "task.made": "a rule made a task",
+        "task.made": "a rule made a task; or, with `data.from`, a new one goes on with the issue of a task that is over",
         "task.taken-in": "a task file that a person put into the queue was taken for one of ours",
         "task.claimed": "a worker has it in hand; `data.worker` says which",
         "task.given-back": "back to the queue, with its checkpoint: the bot was told to stop",

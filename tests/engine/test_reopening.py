@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,10 +11,12 @@ from sixthbot.core.drafts import Approval, DraftStatus
 from sixthbot.core.errors import Refused, UsageError
 from sixthbot.core.issues import Ending, IssueStatus
 from sixthbot.core.names import BranchName, Oid
+from sixthbot.core.story import TOLD_STATES, fold
 from sixthbot.engine import answers, housekeeping, reopening
 from tests.bot.home import Home, make_home
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sixthbot.core.drafts import Draft
@@ -58,6 +61,22 @@ def by_hand_and_by_recipe(home: Home, tmp_path: Path) -> None:
     assert status(home) is IssueStatus.IN_REVIEW
 
 
+def untold(home: Home) -> list[str]:
+    """Return the tasks whose story does not begin with how they came about, or does not end in the state they are in."""
+    stories: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for record in home.store.journal.read():
+        if record.task and record.kind in TOLD_STATES:
+            stories[record.task].append((record.kind, record.data or {}))
+    return [
+        task.id
+        for task in home.store.queue.all()
+        if not (story := stories[task.id])
+        or story[0][0] != "task.made"
+        or (told := fold(story)) is None
+        or told.state != task.state.name
+    ]
+
+
 @pytest.mark.parametrize("seen", [True, False])
 def test_an_issue_whose_branch_was_deleted_is_done_again(home: Home, tmp_path: Path, *, seen: bool) -> None:
     by_hand_and_by_recipe(home, tmp_path)
@@ -67,6 +86,7 @@ def test_an_issue_whose_branch_was_deleted_is_done_again(home: Home, tmp_path: P
         assert status(home) is IssueStatus.ENDED
     reopening.reopen_issue(home.bot().services(), "sort")
     home.bot().run()
+    assert untold(home) == []
     plan = home.store.issues.plan("sort")
     assert [subtask.status for subtask in plan.subtasks] == ["done", "waiting"]
     assert plan.get(1).commits == (home.repo.tip("sixth/sort"),)

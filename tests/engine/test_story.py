@@ -20,6 +20,7 @@ from sixthbot.core.story import TOLD_STATES, Told, fold
 from sixthbot.core.tasks import AfterFailed, Done
 from sixthbot.engine import admit, answers, steering
 from sixthbot.engine.following import look_after
+from sixthbot.engine.patience import Patience
 from sixthbot.engine.recovery import recover
 from sixthbot.store.kinds import KINDS
 from tests.engine.scene import Scene, probe
@@ -145,6 +146,14 @@ class Story(RuleBasedStateMachine):
                 steering.put_after(self.scene.services.store, task, [first], policy, self.clock.now())
 
     @rule()
+    def nothing_else_is_left_to_do(self) -> None:
+        """As `run` does then: what gathers events is made ready before its time."""
+        patience = Patience()
+        patience.wait(self.scene.services)
+        self.clock.advance(2)
+        patience.wait(self.scene.services)
+
+    @rule()
     def what_waits_for_a_person_is_answered(self) -> None:
         answers.resume_parked(self.scene.services, failed=True)
         look_after(self.scene.services.store, self.clock.now())
@@ -176,3 +185,26 @@ def test_what_nobody_wrote_into_a_record_says_nothing(data: dict[str, object]) -
         "running"
     )
     assert fold([("progress", {})]) is None
+
+
+def test_a_worker_that_tells_of_a_task_before_its_maker_does_is_right() -> None:
+    assert fold([("task.claimed", {}), ("task.made", {})]) == Told("running")
+    assert fold([("task.claimed", {}), ("task.succeeded", {}), ("task.made", {"state": "waiting"})]) == Told(
+        "done", "succeeded"
+    )
+
+
+def test_a_task_that_is_to_gather_no_more_events_is_told_of(repo: RepoDir) -> None:
+    scene = Scene(repo.path, a_rule(settle=DELAY), clock=(clock := FixedClock()))
+    [task] = scene.admit()
+    patience = Patience()
+    patience.wait(scene.services)
+    clock.advance(2)
+    patience.wait(scene.services)
+    records = [record for record in scene.services.store.journal.read() if record.task == task.id]
+    assert [record.kind for record in records] == ["task.made", "task.due"]
+    assert (
+        fold((record.kind, record.data or {}) for record in records)
+        == told(scene.task(task.id))
+        == Told("ready")
+    )
