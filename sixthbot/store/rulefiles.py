@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def load_rules(
     `disabled_names` are switched off by the settings. Nothing in a file is an error: it disables the rule it is in.
     `judge_all` reads files that are not trusted like the others, for whoever only wants to know what they say.
     """
-    shipped = [read_rule_file(data, name, SHIPPED) for name, data in read_shipped_rule_files()]
+    shipped = [_read_shipped(data, name) for name, data in read_shipped_rule_files()]
     own, untrusted = [], []
     for path, data, problem in _repository_files(places):
         if data is None:
@@ -176,6 +177,12 @@ def without_lost_order(rules: list[Rule], unusable: Collection[str]) -> tuple[li
         if rule.name in problems
     ]
     return [rule for rule in rules if rule.name not in problems], disabled
+
+
+@lru_cache(maxsize=32)
+def _read_shipped(data: bytes, name: str) -> _File:
+    """Check a shipped rule file, once in a process for the same bytes: each opening of the services reads them all."""
+    return read_rule_file(data, name, SHIPPED)
 
 
 def read_rule_file(data: bytes, name: str, origin: str) -> _File:

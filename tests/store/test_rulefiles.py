@@ -12,6 +12,7 @@ from sixthbot.core.events import make_event
 from sixthbot.core.matching import match
 from sixthbot.core.rules import DisabledRule, Mode, StepSpec
 from sixthbot.core.tasks import Lane
+from sixthbot.store import rulefiles
 from sixthbot.store.resources import read_shipped_rule_files, read_template, shipped_folder, shipped_templates
 from sixthbot.store.rulefiles import load_rules, read_rule_file
 from sixthbot.store.trust import Trust, items_of
@@ -246,3 +247,14 @@ def test_rules_that_wait_for_each_other_or_for_no_rule_are_disabled_and_the_othe
     rule = next(rule for rule in rules.rules if rule.name == "f")
     assert (rule.after, rule.after_failed.value, rule.concurrency) == (("work on an issue",), "skip", 2)
     assert (rule.parallel_safe, rule.delay) == (False, timedelta(minutes=2))
+
+
+def test_a_shipped_file_counts_as_it_is_now(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for name in ("before", "after"):
+        text = f'[[rule]]\nname = "{name}"\non = "start"\ndo = [{{ use = "report" }}]\n'
+        monkeypatch.setattr(
+            rulefiles, "read_shipped_rule_files", lambda text=text: [("a.toml", text.encode())]
+        )
+        seen += [rule.name for rule in load(places).rules]
+    assert seen == ["before", "after"]
