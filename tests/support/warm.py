@@ -7,6 +7,7 @@ signals or kills starts the program itself.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 _STARTED: dict[int, tuple[subprocess.Popen[bytes], socket.socket]] = {}
-_LIMIT = 1 << 20
+_LATE = (
+    "ctypes",
+    "difflib",
+    "filelock",
+    "git.cmd",
+    "git.exc",
+    "jinja2.sandbox",
+    "radon.complexity",
+    "tomli_w",
+    "tomllib",
+)
 
 
 def sixthbot_process(
@@ -105,14 +116,18 @@ def _become(order: dict[str, object], files: list[int]) -> None:
         os._exit(status)
 
 
-def _load() -> None:
-    import sixthbot  # noqa: PLC0415 - only the starter needs it
+def load_program() -> None:
+    """Load every module of the program and what nearly each run of it loads late, for processes that fork from this one."""
+    import sixthbot  # noqa: PLC0415 - only a process that others fork from needs it
 
     for module in pkgutil.walk_packages(sixthbot.__path__, "sixthbot."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for name in _LATE:
+        importlib.import_module(name)
+    gc.freeze()  # else the first collection in each child copies all of the memory that it shares with us
 
 
 if __name__ == "__main__":
-    _load()
+    load_program()
     _serve(socket.socket(fileno=int(sys.argv[1])))
