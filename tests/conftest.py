@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.clock import FixedClock
-from tests.support.repos import RepoDir, make_bare, make_repo
+from tests.support.repos import RepoDir, make_bare, make_repo, push_to
+from tests.support.stages import Ground, Stages
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.stages import Stage
 
 # what a developer's shell or CI may carry and a test must not see
 _FOREIGN = (
@@ -53,17 +56,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     for name in tuple(os.environ):
         if name.startswith(("GIT_", "SIXTH", "XDG_")) or name in _FOREIGN:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    for variable, folder in (
-        ("CONFIG", ".config"),
-        ("DATA", ".local/share"),
-        ("CACHE", ".cache"),
-        ("STATE", ".state"),
-    ):
-        monkeypatch.setenv(f"XDG_{variable}_HOME", str(home / folder))
+    _live_in(home, monkeypatch)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
-    (home / "gitconfig").write_text("", encoding="utf-8")
     for variable in ("EDITOR", "VISUAL", "GIT_EDITOR"):
         monkeypatch.setenv(variable, "true")
     monkeypatch.setenv("PAGER", "cat")
@@ -72,6 +66,39 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("SIXTH_LLM", "off")
     return home
+
+
+def _live_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    for variable, folder in (
+        ("CONFIG", ".config"),
+        ("DATA", ".local/share"),
+        ("CACHE", ".cache"),
+        ("STATE", ".state"),
+    ):
+        monkeypatch.setenv(f"XDG_{variable}_HOME", str(home / folder))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    (home / "gitconfig").touch()
+
+
+@pytest.fixture(scope="session")
+def _stages_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[Any, Stage]]:
+    return tmp_path_factory.mktemp("stages"), {}
+
+
+@pytest.fixture
+def stages(
+    _stages_made: tuple[Path, dict[Any, Stage]], sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> Stages:
+    """Return the states of repositories that this process has made, to begin a test with."""
+    folder, made = _stages_made
+    return Stages(folder, made, lambda home: _live_in(home, monkeypatch))
+
+
+@pytest.fixture
+def ground(tmp_path: Path, sealed: Path) -> Ground:
+    """Return the test's folder and its home."""
+    return Ground(tmp_path, sealed)
 
 
 @pytest.fixture
@@ -83,10 +110,7 @@ def repo(tmp_path: Path) -> RepoDir:
 @pytest.fixture
 def remote(tmp_path: Path, repo: RepoDir) -> RepoDir:
     """Return a bare repository that `repo` knows as `origin`, with `main` pushed and set as its upstream."""
-    bare = make_bare(tmp_path / "remote.git")
-    repo.git("remote", "add", "origin", str(bare.path))
-    repo.git("push", "--quiet", "--set-upstream", "origin", "main")
-    return bare
+    return push_to(repo, make_bare(tmp_path / "remote.git"))
 
 
 @pytest.fixture

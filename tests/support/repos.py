@@ -118,6 +118,13 @@ def make_bare(path: Path) -> RepoDir:
     return repo
 
 
+def push_to(repo: RepoDir, bare: RepoDir) -> RepoDir:
+    """Let a repository know a bare one as `origin`, push `main` to it as its upstream, and return the bare one."""
+    repo.git("remote", "add", "origin", str(bare.path))
+    repo.git("push", "--quiet", "--set-upstream", "origin", "main")
+    return bare
+
+
 def clone(source: RepoDir, path: Path, *options: str) -> RepoDir:
     """Clone a repository as another person would have it."""
     path.parent.mkdir(parents=True, exist_ok=True)
