@@ -12,6 +12,7 @@ from sixthbot.cli.records import record_json
 from sixthbot.core.errors import UsageError
 from sixthbot.core.story import fold
 from sixthbot.store.past import KIND, past_task
+from sixthbot.store.records import naming
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ class Chain:
 
     kind: str
     id: str
+    issue_id: str = ""
+    """The issue that it belongs to, which may be known no more."""
     events: Sequence[Record] = ()
     tasks: Sequence[Task] = ()
     records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
@@ -42,11 +45,16 @@ class Chain:
     """How tasks were, by the journal, whose files somebody took away."""
 
 
+_MOST_WORDS = 64
+"""Where more is asked for, looking for all of it in each line costs more than reading the line."""
+
+
 @dataclass(slots=True)
 class _Known:
-    """What can be asked about, read once."""
+    """What can be asked about, and what the journal has about all that was asked for: its other lines are not parsed."""
 
     store: Store
+    words: set[str] = field(default_factory=set)
     events: dict[str, Record] = field(default_factory=dict)
     by_task: dict[str, list[Record]] = field(default_factory=dict)
     by_event: dict[str, set[str]] = field(default_factory=dict)
@@ -63,16 +71,6 @@ class _Known:
     @classmethod
     def read(cls, store: Store) -> _Known:
         known = cls(store)
-        for record in store.journal.read():
-            if record.kind == "event" and record.event:
-                known.take_event(record)
-                commit = _event_fields(record).get("id")
-                if isinstance(commit, str) and len(commit) in _OID_LENGTHS:
-                    known.by_commit.setdefault(commit, []).append(record)
-            elif record.task:
-                known.take_task(record, record.task)
-            if record.commit:
-                known.by_commit.setdefault(record.commit, []).append(record)
         known.places = store.queue.files.places()
         known.issues = {record.id: record for record in store.issues.list()}
         known.makers = {
@@ -83,6 +81,29 @@ class _Known:
         }
         known.drafts = {draft.branch.value: draft for draft in store.drafts.list()}
         return known
+
+    def learn(self, words: Collection[str]) -> bool:
+        """Have read all that the journal says about ids, or what begins with them; tell whether that was still to do."""
+        more = self.words.union(words)
+        if len(more) == len(self.words) or len(self.words) > _MOST_WORDS:
+            return False  # all is read
+        self.words = more
+        for known in (self.events, self.by_task, self.by_event, self.retired, self.by_commit):
+            known.clear()
+        for record in self.store.journal.read(worth=naming(more) if len(more) <= _MOST_WORDS else None):
+            self._take(record)
+        return True
+
+    def _take(self, record: Record) -> None:
+        if record.kind == "event" and record.event:
+            self.take_event(record)
+            commit = _event_fields(record).get("id")
+            if isinstance(commit, str) and len(commit) in _OID_LENGTHS:
+                self.by_commit.setdefault(commit, []).append(record)
+        elif record.task:
+            self.take_task(record, record.task)
+        if record.commit:
+            self.by_commit.setdefault(record.commit, []).append(record)
 
     def take_event(self, record: Record) -> None:
         """Keep the first look at an event, or a later one (a replay) where the rules wanted something only then."""
@@ -121,6 +142,7 @@ _KINDS = ("issue", "task", "event", "branch", "commit")
 def find_chain(session: Session, wanted: str) -> Chain:
     """Return the chain of what `wanted` names, by id or unique prefix; raise UsageError for nothing or several."""
     known = _Known.read(session.store())
+    known.learn([wanted])
     names: dict[str, list[str]] = {
         "issue": list(known.issues),
         "task": sorted({*known.places, *known.by_task}),
@@ -151,6 +173,7 @@ def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
     issue_id = next((value for key, value in commit.trailers if key.lower() == "sixth-issue"), "")
     if issue_id in known.issues:
         known.makers.setdefault(commit.id, issue_id)
+    known.learn([commit.id])
     if commit.id in known.by_commit or commit.id in known.makers:
         return _chain_of(known, "commit", commit.id)
     raise UsageError(
@@ -160,6 +183,22 @@ def _by_trailer(session: Session, known: _Known, wanted: str) -> Chain:
 
 
 def _chain_of(known: _Known, kind: str, name: str) -> Chain:
+    chain = _chain_as_known(known, kind, name)
+    while known.learn(_words_of(known, chain)):
+        chain = _chain_as_known(known, kind, name)
+    return chain
+
+
+def _words_of(known: _Known, chain: Chain) -> set[str]:
+    """Return the ids that a chain was put together by: what names none of them in the journal is no part of it."""
+    events = {event.id for task in chain.tasks for event in task.events}
+    events |= {record.event or "" for task_id in chain.gone for record in chain.records[task_id]}
+    tasks = set(chain.records) | known.by_event.get(chain.id, set())
+    tasks |= {record.task or "" for record in known.by_commit.get(chain.id, ())}
+    return {word for word in {chain.id, chain.issue_id, *events, *tasks} if word}
+
+
+def _chain_as_known(known: _Known, kind: str, name: str) -> Chain:
     records = known.by_commit.get(name, []) if kind == "commit" else []
     own = _load(known, [name]) if kind == "task" else []
     issue_id = {
@@ -177,6 +216,7 @@ def _chain_of(known: _Known, kind: str, name: str) -> Chain:
     return Chain(
         kind=kind,
         id=name,
+        issue_id=issue_id or "",
         events=events,
         tasks=sorted(tasks, key=lambda task: task.created),
         records={

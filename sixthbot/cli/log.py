@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from fnmatch import fnmatchcase
@@ -21,6 +22,7 @@ from sixthbot.cli.verbs import json_option, verb
 from sixthbot.core.errors import ConfigError, UsageError
 from sixthbot.core.times import format_time, parse_duration, parse_time
 from sixthbot.store.clock import now
+from sixthbot.store.records import at_level, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sixthbot.store.records import Record
 
 _USUAL = 30
+_WILD = re.compile(r"[*?\[]")
 _LOOK_AGAIN = 0.25  # seconds between looks with -f: at once for a person, nothing for the machine
 
 
@@ -89,11 +92,11 @@ def command(
     begin = format_time(_moment(since)) if since else ""
     closely = as_json or verbose or session.out.verbosity > 0 or bool(kinds)
     wanted = _filter(issue=issue, task=task, kinds=kinds, level=level, closely=closely)
-    back = takewhile(
-        lambda record: record.time >= begin, store.journal.read(newest_first=True, having=task or issue)
-    )
+    least = level or ("warning" if errors else None)
+    worth = _worth(issue=issue, task=task, kinds=kinds, level=least)
+    back = takewhile(lambda record: record.time >= begin, store.journal.read(newest_first=True, worth=worth))
     if errors:
-        serious = _filter(issue=issue, task=task, kinds=kinds, level=level or "warning", closely=True)
+        serious = _filter(issue=issue, task=task, kinds=kinds, level=least, closely=True)
         show_errors(
             session.out,
             filter(is_failure, filter(serious, back)),
@@ -174,9 +177,25 @@ def _named(store: Store, wanted: str, known: Iterable[str], *, what: str, hint: 
     names = {name for name in known if name.startswith(wanted)} if wanted else set()
     if not wanted or wanted in names:
         return wanted
-    named = (getattr(record, what) or "" for record in store.journal.read(newest_first=True, having=wanted))
+    named = (
+        getattr(record, what) or ""
+        for record in store.journal.read(newest_first=True, worth=naming([wanted]))
+    )
     names |= {name for name in named if name.startswith(wanted)}
     return unique(wanted, names, what=what, hint=hint)
+
+
+def _worth(
+    *, issue: str, task: str, kinds: Sequence[str], level: str | None
+) -> Callable[[bytes], bool] | None:
+    """Return what leaves out most of what is not shown before it is parsed; None where all may be."""
+    if task or issue:
+        return naming([task or issue])
+    fixed = [_WILD.split(kind)[0] for kind in kinds]
+    if fixed and all(fixed):
+        return naming(fixed)
+    place = LEVELS.index(level) if level else 0
+    return at_level(LEVELS[place:], LEVELS[:place]) if place else None
 
 
 def _filter(

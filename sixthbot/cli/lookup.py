@@ -9,6 +9,7 @@ from sixthbot.core.errors import ConfigError, Refused, UsageError
 from sixthbot.core.issues import IssueStatus, Plan, Subtask, SubtaskStatus
 from sixthbot.core.names import BranchName
 from sixthbot.store.past import past_tasks
+from sixthbot.store.records import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,7 +125,9 @@ def refuse_given_up(store: Store, record: IssueRecord) -> None:
 def last_word(store: Store, kind: str, issue_id: str) -> str:
     """Return the message of the last journal record of a kind about an issue, empty when there is none."""
     found = store.journal.read(
-        newest_first=True, where=lambda record: record.kind == kind and record.issue == issue_id
+        newest_first=True,
+        where=lambda record: record.kind == kind and record.issue == issue_id,
+        worth=naming([issue_id]),
     )
     return next((one_line(record.message, 600) for record in found), "")
 

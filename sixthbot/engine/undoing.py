@@ -13,6 +13,7 @@ from sixthbot.engine.again import forget_lost_work
 from sixthbot.engine.closing import withdraw
 from sixthbot.git.commits import log
 from sixthbot.git.refs import checked_out, has_object, holders, resolve, tip
+from sixthbot.store.records import naming
 
 if TYPE_CHECKING:
     from sixthbot.core.issues import IssueRecord
@@ -166,7 +167,7 @@ def _require_unpublished(services: Services, name: str, new: Oid) -> None:
             f"{name} at {new[:12]} is at {remote.removeprefix('refs/remotes/')} already: undoing it here would not undo it there",
             hint=f"git revert {new[:12]}",
         )
-    for record in services.store.journal.read(newest_first=True):
+    for record in services.store.journal.read(newest_first=True, worth=naming([new])):
         if record.kind == "draft.pushed" and record.commit == new:
             raise Refused(f"{name} at {new[:12]} was pushed already", hint=f"git revert {new[:12]}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.events import EventKind
 from sixthbot.core.tasks import Done
-from sixthbot.store.records import about
+from sixthbot.store.records import about, naming
 from sixthbot.store.taskfile import BadTaskFile, from_json, to_json
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def remember(journal: Journal, task: Task) -> None:
 def past_tasks(journal: Journal, wanted: Callable[[Record], bool]) -> Iterator[Task]:
     """Yield the tasks that left the queue and whose records are wanted, the newest first, once each."""
     seen: set[str] = set()
-    for record in journal.read(newest_first=True, where=lambda record: record.kind == KIND):
+    for record in journal.read(
+        newest_first=True, where=lambda record: record.kind == KIND, worth=naming([KIND])
+    ):
         if record.task is None or record.task in seen or not wanted(record):
             continue
         seen.add(record.task)

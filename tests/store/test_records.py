@@ -23,7 +23,7 @@ from sixthbot.store.cursors import Cursors
 from sixthbot.store.journal import Journal, redact, redact_text
 from sixthbot.store.notes import clear_notes, list_notes
 from sixthbot.store.operations import Operation, Operations, operation_id
-from sixthbot.store.records import count_torn
+from sixthbot.store.records import at_level, count_torn, naming
 from sixthbot.store.tail import lines_backwards
 from sixthbot.store.unchanged import Unchanged
 from tests.store.support import SEARCH, START, home
@@ -97,7 +97,7 @@ def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
     assert packs == len(before) - 2
     assert journal.paths() == before[-3:-1]  # by name the very first file stands last
     assert list(journal.read(newest_first=True)) == told[::-1]
-    assert [record.n for record in journal.read(having="t3")] == [4, *range(31, 41)]
+    assert [record.n for record in journal.read(worth=naming(["t3"]))] == [4, *range(31, 41)]
     packed = oldest.with_name(f"{oldest.name}.gz")
     assert gzip.decompress(packed.read_bytes()) == plain
     oldest.write_bytes(plain)  # its process died before it removed it, or it came back from the state
@@ -267,6 +267,28 @@ def test_a_torn_checkpoint_is_none_and_kept(checkpoints: Checkpoints, tmp_path: 
     assert len(checkpoints.load("t1")) == 1
     with pytest.raises(ValueError, match="not a task id"):
         checkpoints.load("../t1")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (b'{"level":"error"}', True),
+        (b'{"level":"info"}', False),
+        (b'{"level": "info"}', True),  # not as we write it, so it is looked at closely
+        (b'{"level":"from tomorrow"}', True),
+        (b'{"level":"error","data":{"level":"info"}}', True),
+        (b'{"level":"info","message":"\\"level\\":\\"error\\""}', False),
+    ],
+)
+def test_a_line_of_a_lower_level_needs_no_parsing_and_any_other_does(line: bytes, *, wanted: bool) -> None:
+    assert at_level(("warning", "error"), ("debug", "info"))(line) is wanted
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_what_a_line_names_is_found_as_it_is_written_there(before: str, name: str) -> None:
+    line = json.dumps({"event": before + name, "n": 1}, separators=(",", ":")).encode()
+    assert naming(["no such", name])(line)
+    assert not naming(["no such"])(line)
 
 
 # cursors
