@@ -88,12 +88,14 @@ _KEY_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+_WITH_ORIGIN: Mapping[str, tuple[str, ...]] = {kind: (*names, "origin") for kind, names in FIELDS.items()}
+_HOOK_FIELDS = ("args", "origin")
+_PLAIN = (str, int, float, bool)
+
+
 def fields_of(kind: str) -> tuple[str, ...] | None:
     """Return the field names of an event kind, `origin` included, or None for a kind that does not exist."""
-    if _HOOK.fullmatch(kind):
-        return ("args", "origin")
-    known = FIELDS.get(kind)
-    return None if known is None else (*known, "origin")
+    return _WITH_ORIGIN.get(kind) or (_HOOK_FIELDS if _HOOK.fullmatch(kind) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,7 @@ def make_event(
     known = fields_of(kind)
     if known is None:
         raise ConfigError(f"no such event: {clean_line(kind, limit=60)!r}")
-    extra = sorted(set(fields) - set(known))
-    if extra:
+    if extra := sorted(fields.keys() - known):
         raise ConfigError(f"event {kind} has no field {extra[0]!r}", hint=f"it has {', '.join(known)}")
     whole = {name: fields.get(name, "") for name in known}
     if key is None:
@@ -178,7 +179,7 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
     for name, value in fields.items():
         if isinstance(value, list):
             clean[name] = tuple(str(item) for item in value)
-        elif isinstance(value, str | int | float | bool):
+        elif isinstance(value, _PLAIN):
             clean[name] = value
         else:
             raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from sixthbot.core.errors import ConfigError
 from sixthbot.core.text import clean_line
@@ -15,6 +16,7 @@ _LONGEST = timedelta(days=3660)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+@lru_cache(maxsize=64)  # a task's times are written in its name, its file and the journal
 def format_time(moment: datetime) -> str:
     """Return an aware time as RFC 3339 in UTC with milliseconds, `2026-11-20T19:30:00.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -35,8 +37,8 @@ def parse_time(text: str) -> datetime:
 
 def sortable(moment: datetime) -> str:
     """Return a time as digits that sort as times do, for file names: `20261120T193000123Z`."""
-    day, _, clock = moment.astimezone(UTC).isoformat(timespec="milliseconds").partition("T")
-    return f"{day.replace('-', '')}T{clock[0:2]}{clock[3:5]}{clock[6:8]}{clock[9:12]}Z"
+    text = format_time(moment)
+    return f"{text[0:4]}{text[5:7]}{text[8:13]}{text[14:16]}{text[17:19]}{text[20:]}"
 
 
 def parse_sortable(text: str) -> datetime:

@@ -54,6 +54,7 @@ HOME = ".sixth"
 
 _observers: list[Observer] = []
 _numbers = itertools.count()
+_CHANCE = os.urandom(3).hex()  # a process of another container may have the same number
 _WRITTEN_WITHIN = 5.0  # seconds
 _TEMPORARY = re.compile(r"\.([1-9][0-9]{0,9})-[0-9]+-[0-9a-f]{6}\.tmp")
 
@@ -125,7 +126,7 @@ def write_temporary(
     The caller renames it into its place. Raises OSError and leaves nothing behind.
     """
     # the name is short so that any final name fits, and unique among processes and threads
-    path = f"{folder}/.{os.getpid()}-{next(_numbers)}-{os.urandom(3).hex()}.tmp"
+    path = f"{folder}/.{os.getpid()}-{next(_numbers)}-{_CHANCE}.tmp"
     descriptor = disk.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         try:
@@ -264,7 +265,7 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     descriptor = disk.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
     try:
         fresh = os.fstat(descriptor).st_size == 0
-        _append(descriptor, line)
+        _append(descriptor, line, torn=_is_torn(descriptor))
         if durability == "power":
             disk.sync(descriptor)
             if fresh:
@@ -274,16 +275,22 @@ def append_line(path: Path, line: bytes, *, point: str, durability: Durability) 
     _reached(point, "after")
 
 
-def append_to(descriptor: int, line: bytes, *, point: str) -> None:
-    """Append one line to an open file; a last line that a crash left unfinished is closed first."""
+def append_to(descriptor: int, line: bytes, *, point: str, torn: bool | None = None) -> None:
+    """Append one line to an open file; a last line that a crash left unfinished is closed first.
+
+    `torn` says whether there is one, where the caller knows.
+    """
     _reached(point, "before")
-    _append(descriptor, line)
+    _append(descriptor, line, torn=_is_torn(descriptor) if torn is None else torn)
     _reached(point, "after")
 
 
-def _append(descriptor: int, line: bytes) -> None:
+def _is_torn(descriptor: int) -> bool:
     size = os.fstat(descriptor).st_size
-    torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _append(descriptor: int, line: bytes, *, torn: bool) -> None:
     disk.write(descriptor, (b"\n" if torn else b"") + line + b"\n")
 
 

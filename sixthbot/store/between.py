@@ -54,7 +54,7 @@ class Between:
 
     def finish(self) -> None:
         """Put files where they belong that a process took, and died over."""
-        if os.path.lexists(self._path) and any(task_names(self._path)):
+        if os.access(self._path, os.F_OK) and any(task_names(self._path)):
             with self._alone():
                 self._move_on()
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, TypeVarTuple
 
@@ -63,9 +64,7 @@ class Disk:
 
     def rename_exclusive(self, source: StrPath, target: StrPath) -> None:
         """Rename a file; FileExistsError when something is there."""
-        from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
-
-        rename_exclusive(source, target)
+        _renamer()(source, target)
 
     def remove(self, path: StrPath) -> None:
         """Remove a file's name."""
@@ -90,6 +89,13 @@ class _System(Disk):
     def sync_many(self, paths: Sequence[StrPath]) -> None:
         if len(paths) < _MANY or not _sync_file_system(paths[0]):
             super().sync_many(paths)
+
+
+@cache
+def _renamer() -> Callable[[StrPath, StrPath], None]:
+    from sixthbot.store.rename import rename_exclusive  # noqa: PLC0415 - ctypes is slow to load, readers never move
+
+    return rename_exclusive
 
 
 def _sync_file_system(path: StrPath) -> bool:

@@ -42,7 +42,7 @@ class KnownIds:
         self._log = log
         self._present = present
         self._ids: IdSet | None = None
-        self._read_to = 0
+        self._read_to = self._size = 0
         self._held = -1
         self._compact_at = _COMPACT_AT
 
@@ -56,16 +56,19 @@ class KnownIds:
         try:
             with exclusive(descriptor):
                 self._held = descriptor
-                try:
-                    yield
-                finally:
-                    self._held = -1
+                yield
         finally:
+            self._held = -1
             os.close(descriptor)
 
     def add(self, task_ids: Sequence[str]) -> None:
         """Make ids known to everybody; to be done before their files are there, while `alone`."""
-        append_to(self._held, "\n".join(task_ids).encode(), point=_LOG)
+        ids, lines = self._read(self._held), "\n".join(task_ids).encode()
+        whole = self._read_to == self._size
+        append_to(self._held, lines, point=_LOG, torn=False if whole else None)
+        if whole:  # nobody else writes meanwhile: no need to read what was just written
+            ids.update(task_ids)
+            self._read_to = self._size = self._size + len(lines) + 1
 
     def _open(self) -> int:
         descriptor = _open_log(self._log)
@@ -88,7 +91,7 @@ class KnownIds:
     def _read(self, descriptor: int) -> IdSet:
         if self._ids is None:
             self._ids = IdSet(self._present())
-        size = os.fstat(descriptor).st_size
+        self._size = size = os.fstat(descriptor).st_size
         if size < self._read_to:  # another process made it shorter: what is there now is all that is present
             self._ids, self._read_to = IdSet(), 0
         if size > self._read_to:
@@ -106,6 +109,7 @@ class KnownIds:
         disk.truncate(descriptor, 0)
         append_to(descriptor, "\n".join(present).encode(), point=_LOG)
         self._ids, self._read_to = IdSet(present), os.fstat(descriptor).st_size
+        self._size = self._read_to
         # where that many tasks are there, each put would compact again
         self._compact_at = max(_COMPACT_AT, 2 * self._read_to)
 

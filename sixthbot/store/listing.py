@@ -80,6 +80,9 @@ class Listing:
         """Return the names from `bound` on, in order; some of them may be gone."""
         return self._names[bisect_left(self._names, bound, lo=self._first) :]
 
+    def __bool__(self) -> bool:
+        return self._first < len(self._names)
+
     def __iter__(self) -> Iterator[str]:
         names = self._names
         return (names[n] for n in range(self._first, len(names)) if names[n] not in self._gone)

@@ -75,17 +75,13 @@ class Queue(Switches):
 
         One that raises OSError may have added some of them; all can be put again.
         """
+        first: dict[str, Task] = {}
         for task in tasks:
             if not is_task_id(task.id):
                 raise UsageError(f"not a usable task id: {task.id[:80]!r}")
+            first.setdefault(task.id, task)
         with self._alone():
-            new = [
-                task
-                for task in {task.id: task for task in reversed(tasks)}.values()
-                if not self._is_here(task.id)
-            ]
-            new.reverse()
-            if new:
+            if new := [task for task in first.values() if not self._is_here(task.id)]:
                 # known first: if this process dies in between, others look for the task, find none and put it
                 self._known.add([task.id for task in new])
                 self._files.add(new, point=_PUT)

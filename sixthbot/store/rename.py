@@ -26,8 +26,7 @@ def rename_exclusive(source: StrPath, target: StrPath) -> None:
     """
     call = _renameat2()
     if call is not None:
-        number = call(os.fsencode(source), os.fsencode(target))
-        if number == 0:
+        if (number := call(os.fsencode(source), os.fsencode(target))) == 0:
             return
         if number not in _NOT_SUPPORTED:
             raise OSError(number, os.strerror(number), str(source), None, str(target))

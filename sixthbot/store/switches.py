@@ -27,6 +27,7 @@ class Switches:
         self._held = root.parent / "local" / "pause"
         # asked at each move of a task and each look of a step: making a `Path` costs more than the question
         self._in_cancelled, self._in_held = f"{self._cancelled}/", f"{self._held}/"
+        self._in_paused = f"{self._paused}/"
 
     def pause(self, lane: Lane | None) -> None:
         """Let nothing more be claimed from a lane, None for all, until `resume`; what runs goes on."""
@@ -44,8 +45,11 @@ class Switches:
 
     def paused(self) -> set[Lane]:
         """Return the lanes that are paused."""
+        # asked at each claim: `access` answers for the half of what an exception costs
+        if not os.access(self._in_paused, os.F_OK):
+            return set()
         try:
-            names = set(os.listdir(self._paused))  # noqa: PTH208 - names are all that is needed, at each claim
+            names = set(os.listdir(self._in_paused))
         except FileNotFoundError:
             return set()
         return set(Lane) if ALL_LANES in names else {lane for lane in Lane if lane.value in names}
@@ -58,7 +62,7 @@ class Switches:
 
     def cancel_requested(self, task_id: str) -> bool:
         """Tell whether somebody asked for the task to be stopped."""
-        return is_task_id(task_id) and os.path.lexists(self._in_cancelled + task_id)
+        return is_task_id(task_id) and os.access(self._in_cancelled + task_id, os.F_OK)
 
     def clear_cancel(self, task_id: str) -> None:
         """Take the request back; `Queue.settle` does so when a task stops running."""
@@ -73,7 +77,7 @@ class Switches:
 
     def pause_requested(self, task_id: str) -> bool:
         """Tell whether somebody asked for the running task to be paused."""
-        return is_task_id(task_id) and os.path.lexists(self._in_held + task_id)
+        return is_task_id(task_id) and os.access(self._in_held + task_id, os.F_OK)
 
     def clear_pause(self, task_id: str) -> None:
         """Take the request back; `Queue.settle` does so when a task stops running."""

@@ -238,8 +238,11 @@ class TaskFiles:
                 twin = f"{running}/{worker}/{other}"
                 if other.endswith(ending) and twin != path and self.load(twin) is not None:
                     return True
-        others = (f"{self.root}/{state}/{name}" for state in ("waiting", "parked", "failed", "done"))
-        return any(os.path.lexists(other) and self.load(other) is not None for other in others)
+        for state in ("waiting", "parked", "failed", "done"):
+            other = f"{self.root}/{state}/{name}"
+            if os.access(other, os.F_OK) and self.load(other) is not None:
+                return True
+        return False
 
     def is_second(self, path: str, task_id: str) -> bool:
         """Tell whether the task of a file is in another one too, under whatever name; looks through all folders."""

@@ -41,6 +41,7 @@ class Turns:
     def __init__(self, root: Path, files: TaskFiles) -> None:
         self._files = files
         self._ready = {lane: Listing(root / lane.value) for lane in Lane}
+        self._folders = {lane: f"{root}/{lane.value}" for lane in Lane}
         self._aside = Sidelines()
         self.unfinished = False
         """Whether the last look ended because it had passed over many tasks, not because it had seen all."""
@@ -55,7 +56,7 @@ class Turns:
 
     def path(self, lane: Lane, name: str) -> str:
         """Return where the file is that `next` named."""
-        return f"{self._ready[lane].folder}/{name}"
+        return f"{self._folders[lane]}/{name}"
 
     def refresh(self, lanes: Collection[Lane]) -> None:
         """Read the folders again that changed."""
@@ -83,7 +84,7 @@ class Turns:
         """Return the first free one, and whether the order changed on the way to it."""
         passed = 0
         self.unfinished = False
-        for name, lane in heapq.merge(*(self._named(lane) for lane in lanes)):
+        for name, lane in self._in_order(lanes):
             if self._aside.takes(name, lane):
                 self._ready[lane].forget(name)
                 continue
@@ -101,6 +102,10 @@ class Turns:
                 self.unfinished = True
                 break
         return None, False
+
+    def _in_order(self, lanes: Collection[Lane]) -> Iterator[tuple[str, Lane]]:
+        named = [self._named(lane) for lane in lanes if self._ready[lane]]
+        return named[0] if len(named) == 1 else heapq.merge(*named)
 
     def _named(self, lane: Lane) -> Iterator[tuple[str, Lane]]:
         return ((name, lane) for name in self._ready[lane])
