@@ -166,7 +166,8 @@ class Action(Generic[ArgsT]):
     """One kind of step. `run` is safe to repeat: what is already there is found and not done again.
 
     `in_rules` tells whether rules may use it; `needs_trust` that it reads settings that count only once trusted,
-    or runs commands.
+    or runs commands. `holds` tells, of the outputs of a run that is over, whether what it left is still there; the step is
+    done again where not. Checkpoints can be newer than an issue's files, once `.sixth` was brought back.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Action(Generic[ArgsT]):
     in_rules: bool = True
     askable: bool = False
     needs_trust: bool = False
+    holds: Callable[[Context, Mapping[str, Any]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,4 +218,5 @@ ACTION = Action(
     Args=BranchArgs,
     run=run,
     needs_trust=True,
+    holds=lambda ctx, _outputs: bool(ctx.issue().branch),
 )

@@ -29,6 +29,8 @@ from sixthbot.git.trees import list_tree, read_blob, tree_of
 from sixthbot.llm.twin import TEMPLATE, narrate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sixthbot.actions.branches import IssueBranch
     from sixthbot.actions.facts import Draftable
     from sixthbot.core.issues import IssueRecord
@@ -192,10 +194,16 @@ def _remove(ctx: Context, branch: IssueBranch) -> None:
     )
 
 
+def _holds(ctx: Context, outputs: Mapping[str, Any]) -> bool:
+    name = outputs.get("draft")
+    return not name or ctx.store.drafts.find(BranchName.parse(name)) is not None
+
+
 ACTION = Action(
     name="describe",
     summary="writes the draft: the PR text with its facts, and a narrative by a local model or the template",
     Args=NoArgs,
     run=run,
     needs_trust=True,
+    holds=_holds,
 )

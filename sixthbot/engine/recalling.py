@@ -1,4 +1,7 @@
-"""After `.sixth` was taken away: brings back the operations that were not saved yet, from what git noted of the moves."""
+"""After `.sixth` was taken away: brings back the operations that were not saved yet, from what git noted of the moves.
+
+And lets tasks begin anew whose issue came back older than they are.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,26 @@ from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import record_move
 from sixthbot.core.errors import ConfigError
+from sixthbot.core.lifecycle import Retried, step
 from sixthbot.core.reflog import own_moves
+from sixthbot.core.tasks import FOLLOWING, PAUSED, Parked, Waiting
 from sixthbot.core.times import format_time, parse_sortable
 from sixthbot.git.reflogs import branch_logs
 from sixthbot.git.refs import list_refs
 from sixthbot.store.operations import BACKUP, Operation, operation_id
+from sixthbot.store.records import became
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from sixthbot.core.reflog import OwnMove
+    from sixthbot.core.tasks import Task
     from sixthbot.git.run import Git
     from sixthbot.store.open import Store
+
+
+_FIRST = "branch"
 
 
 def recall_operations(git: Git, store: Store) -> list[Operation]:
@@ -44,6 +55,28 @@ def recall_operations(git: Git, store: Store) -> list[Operation]:
         for change in operation.refs:
             record_move(store.journal.note, operation, change)
     return recalled
+
+
+def begin_again(store: Store, now: datetime) -> list[Task]:
+    """Let tasks begin anew whose issue came back as it was before it had its branch; return them.
+
+    Their checkpoints were saved later, and a person would be waited for who finds no branch. The step finds the branch
+    that it made.
+    """
+    begun = []
+    for task in store.queue.about({record.id for record in store.issues.list() if not record.branch}):
+        if all(record.use != _FIRST for record in store.checkpoints.load(task.id).values()):
+            continue
+        store.checkpoints.drop_from(task.id, _FIRST)
+        if isinstance(task.state, Waiting) or (
+            isinstance(task.state, Parked) and task.state.kind not in {PAUSED, FOLLOWING}
+        ):
+            after = step(task, Retried(), now)
+            if store.queue.settle(task, after):
+                told = became("task.resumed", after, task)
+                store.journal.append("task.resumed", "its issue came back without its branch", **told)
+        begun.append(task)
+    return begun
 
 
 def _backups(git: Git, known: Collection[str]) -> dict[tuple[str, str | None], list[str]]:

@@ -131,7 +131,13 @@ class State:
                 paths = None
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
-            count = sum(self.write(index, piece) for piece in _slices(changes))
+            count = 0
+            for piece in _slices(changes):
+                if standing(self.places) != "whole":
+                    return Saved(
+                        count, whole=False
+                    )  # taken away meanwhile: what was seen does not go together
+                count += self.write(index, piece)
             index.put(collector.seen_again)
         keep_local(self.places, local, durability=self.repo.git.durability)
         return Saved(count, tuple(collector.left_out), tuple(collector.postponed))

@@ -49,7 +49,7 @@ class Switches:
         if not os.access(self._in_paused, os.F_OK):
             return set()
         try:
-            names = set(os.listdir(self._in_paused))
+            names = set(os.listdir(self._in_paused))  # noqa: PTH208 - names are all that is needed
         except FileNotFoundError:
             return set()
         return set(Lane) if ALL_LANES in names else {lane for lane in Lane if lane.value in names}

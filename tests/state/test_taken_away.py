@@ -18,6 +18,7 @@ import pytest
 
 from sixthbot.core.errors import NoRepository
 from sixthbot.core.issues import IssueStatus
+from sixthbot.core.lifecycle import Answered, step
 from sixthbot.engine.rebuild import bring_back, come_back
 from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import State
@@ -30,11 +31,10 @@ from sixthbot.store.state.lay import Content, Layer
 from sixthbot.store.state.layout import Spot
 from tests.bot.home import CONFIG, Home, Watching, make_home, until
 from tests.cli.support import sixthbot
+from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.support.repos import RepoDir
 
 ISSUE = "---\nid: {id}\n---\n# Issue {id}\n\n- [ ] Sort `do: sort-words`\n- [ ] By hand\n"
 
@@ -404,3 +404,71 @@ def test_an_issue_whose_task_was_not_saved_gets_it_again(home: Home) -> None:
     assert sixthbot("run", cwd=home.repo.path).code == 0
     assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
     assert subjects(home, "a") == ["chore: sort"]
+
+
+def without_its_branch(home: Home) -> None:
+    """Make the issue's record what it was before its branch was made."""
+    home.store.issues.change_record(
+        "a", lambda now: replace(now, branch="", base="", base_commit="", status=IssueStatus.OPEN)
+    )
+
+
+def is_whole_again(home: Home) -> None:
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
+    assert home.store.issues.record("a").branch == "sixth/issue-a"
+    assert subjects(home, "a") == ["chore: sort"]
+    assert home.repo.git("branch", "--format=%(refname:short)") == "main\nsixth/issue-a"
+
+
+def test_an_issue_that_was_saved_older_than_its_task_begins_again(home: Home) -> None:
+    accepted_only(home)
+    without_its_branch(home)
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    is_whole_again(home)
+
+
+def answered(home: Home) -> None:
+    """Let the issue's task go on with the step that it is at."""
+    [task] = [task for task in home.tasks("parked") if task.issue == "a"]
+    assert home.store.queue.settle(task, step(task, Answered(), datetime.now(UTC)))
+
+
+def test_a_finished_step_counts_only_while_what_it_left_is_there(home: Home) -> None:
+    accepted_only(home)
+    without_its_branch(home)
+    answered(home)
+    is_whole_again(home)
+    home.repo.git("worktree", "add", "--quiet", str(home.repo.path.parent / "mine"), "sixth/issue-a")
+    RepoDir(home.repo.path.parent / "mine").commit("feat: by hand", {"hand.txt": "mine\n"})
+    home.repo.git("worktree", "remove", str(home.repo.path.parent / "mine"))
+    assert sixthbot("done", "a", cwd=home.repo.path).code == 0
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    drafts = home.places.drafts
+    before = {path.name: path.read_bytes() for path in drafts.rglob("*") if path.is_file()}
+    assert before
+    shutil.rmtree(drafts)
+    answered(home)
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert before.keys() == {path.name for path in drafts.rglob("*") if path.is_file()}
+    [task] = home.tasks("parked")
+    assert getattr(task.state, "reason", "") == "the draft of sixth/issue-a waits for a person"
+
+
+class Taken(State):
+    """A state whose `.sixth` goes while it looks at it."""
+
+    def tracked(self, *, anew: bool) -> frozenset[str]:
+        remove_the_core(RepoDir(self.places.top))
+        return super().tracked(anew=anew)
+
+
+def test_what_was_seen_while_all_was_taken_away_is_not_saved(home: Home) -> None:
+    before = accepted_only(home)
+    tip = home.repo.tip("refs/sixth/state")
+    state = Taken(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    saved = state.save()
+    assert (saved.ops, saved.whole) == (0, False)
+    assert home.repo.tip("refs/sixth/state") == tip != before
