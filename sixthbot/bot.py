@@ -223,7 +223,7 @@ class Bot:
     @contextmanager
     def _kept(self) -> Iterator[None]:
         """Save the state while a block goes on; remember what of it was not saved when `.sixth` was taken away."""
-        saving = keeper(self._last)
+        saving = keeper(self._last, self._stop)
         try:
             with saving:
                 yield

@@ -55,7 +55,7 @@ def command(session: Session, lane: str) -> int:
         stack.enter_context(logged(live().places, live().loaded.config.log))
         pool = WorkerPool(live, workers=1, lanes={Lane(lane)}, stop=stop)
         stack.enter_context(told(session.out, live().store))
-        stack.enter_context(keeper(live()))
+        stack.enter_context(keeper(live(), stop))
         pool.start()
         session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
         # where no `watch` is left, nobody else does these

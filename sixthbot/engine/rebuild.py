@@ -88,15 +88,19 @@ class Rebuilt:
 
 
 def bring_back(
-    places: Places, *, clock: Callable[[], datetime] = store_clock.now, lost: Sequence[str] = ()
+    places: Places,
+    *,
+    clock: Callable[[], datetime] = store_clock.now,
+    lost: Sequence[str] = (),
+    leaving: Event | None = None,
 ) -> Rebuilt | None:
     """Make `.sixth` whole again; return what came of it, None when it is whole, as when another process was faster.
 
-    `lost` are paths below `.sixth` that had not been saved. Safe to be cut off anywhere: it is begun again.
+    `lost` are paths below `.sixth` that had not been saved. Once `leaving` is set, no other process is waited for. Safe to be cut off anywhere: it is begun again.
     """
     repo = open_repository(places.top, places.git_dir)
     check_tracked(repo.tracked_under(".sixth"))
-    state = State(places, repo, clock=clock)
+    state = State(places, repo, clock=clock, leaving=leaving)
     with state.alone():
         before = standing(places)
         if before == "whole" and places.queue.is_dir():
@@ -163,7 +167,7 @@ def come_back(services: Services, stop: Event, *, lost: Sequence[str], here: Cal
                 clear_the_way(places)
                 stop.wait(_LOOK_AGAIN)
                 continue
-            bring_back(places, clock=services.clock, lost=lost)
+            bring_back(places, clock=services.clock, lost=lost, leaving=stop)
         except (SixthError, OSError) as error:
             if str(error) != told:
                 told = str(error)

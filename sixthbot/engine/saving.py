@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import RefMoved, SixthError
+from sixthbot.core.errors import Locked, RefMoved, SixthError
 from sixthbot.core.names import clean_line, parse_oid
 from sixthbot.core.statefold import Folded, assemble, fold
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, make_op, parse_batch
@@ -21,7 +21,7 @@ from sixthbot.git.stateref import StateRef, blob_path
 from sixthbot.store import clock as store_clock
 from sixthbot.store.actor import actor_id
 from sixthbot.store.atomic import make_dirs
-from sixthbot.store.locks import hold
+from sixthbot.store.locks import Held
 from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Change, Collector
 from sixthbot.store.state.home import mark_home, standing
@@ -43,10 +43,14 @@ if TYPE_CHECKING:
 
 _SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
 """How much goes into one commit of the state at most, so that memory stays small whatever waits to be saved."""
-_PATIENCE = 30.0  # seconds to wait for another process that saves
+_PATIENCE = 30.0  # seconds to wait for another process that saves, ...
+_PIECE = 0.2  # ... asking so often whether to leave
 _EVERY = 1.0  # seconds between two savings, at least
 _SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
+_HURRY = (
+    2.0  # seconds that the last saving may take of who was told to leave; what it misses the next bot saves
+)
 _LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
 NOTHING = hashlib.sha256().hexdigest()
 """The hash of an empty content."""
@@ -69,9 +73,20 @@ class Saved:
 
 
 class State:
-    """The saved state of one repository. Its writing methods need the lock of `alone`, which is theirs to take."""
+    """The saved state of one repository. Its writing methods need the lock of `alone`, which is theirs to take.
 
-    def __init__(self, places: Places, repo: Repository, *, clock: Callable[[], datetime]) -> None:
+    Once `leaving` is set, nobody else's lock is waited for any longer.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        repo: Repository,
+        *,
+        clock: Callable[[], datetime],
+        leaving: threading.Event | None = None,
+    ) -> None:
+        self.leaving = threading.Event() if leaving is None else leaving
         self.places = places
         self.repo = repo
         self.ref = StateRef(repo.git)
@@ -85,9 +100,22 @@ class State:
         A git of ours that outlives us keeps them from it, too.
         """
         make_dirs(self.places.beside)
-        lock = self.places.beside / "saving"
-        with hold(lock, what="saving the state", patience=patience) as held, sharing(held.fileno()):
-            yield
+        held = self._held(time.monotonic() + patience)
+        try:
+            with sharing(held.fileno()):
+                yield
+        finally:
+            held.release()
+
+    def _held(self, until: float) -> Held:
+        """Wait for the lock in pieces: who is told to leave has no half a minute."""
+        while True:
+            rest = 0.0 if self.leaving.is_set() else until - time.monotonic()
+            try:
+                return Held(self.places.beside / "saving", patience=max(0.0, min(rest, _PIECE)))
+            except Locked:
+                if rest <= 0:
+                    raise
 
     def index(self) -> AbstractContextManager[Index]:
         """Lend the index of what was saved."""
@@ -132,11 +160,11 @@ class State:
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
-            for piece in _slices(changes):
-                if standing(self.places) != "whole":
-                    return Saved(
-                        count, whole=False
-                    )  # taken away meanwhile: what was seen does not go together
+            for piece in (*_slices(changes), []):
+                if (
+                    standing(self.places) != "whole"
+                ):  # taken away meanwhile: what was seen does not go together
+                    return Saved(count, whole=False)
                 count += self.write(index, piece)
             index.put(collector.seen_again)
         keep_local(self.places, local, durability=self.repo.git.durability)
@@ -274,13 +302,13 @@ def save_changes(places: Places, paths: Mapping[str, bool] | None, *, opened: Se
     return state.save(paths)
 
 
-def keeper(services: Services) -> Keeper:
-    """Return what saves the state of a repository while a bot works on it."""
+def keeper(services: Services, leaving: threading.Event) -> Keeper:
+    """Return what saves the state of a repository while a bot works on it; in a hurry once that is told to leave."""
 
     def tell(trouble: str) -> None:
         services.store.journal.append("bot.trouble", f"state: {trouble}", level="warning")
 
-    return Keeper(State(services.places, services.repo, clock=services.clock), tell)
+    return Keeper(State(services.places, services.repo, clock=services.clock, leaving=leaving), tell)
 
 
 class Keeper:
@@ -306,7 +334,11 @@ class Keeper:
     ) -> None:
         self._ending.set()
         self.changes.end_wait()
-        self._thread.join(_LONGEST)
+        until = time.monotonic() + _LONGEST
+        while self._thread.is_alive() and time.monotonic() < until:
+            self._thread.join(_PIECE)
+            if self._state.leaving.is_set():
+                until = min(until, time.monotonic() + _HURRY)
         self.changes.__exit__(kind, error, trace)
 
     def _keep(self) -> None:

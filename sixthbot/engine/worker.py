@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import platform
 import random
 import threading
@@ -33,7 +34,7 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
-from sixthbot.store.home import home_is_gone
+from sixthbot.store.home import home_stamp
 from sixthbot.store.logs import write_report
 from sixthbot.store.records import about
 
@@ -50,6 +51,7 @@ _DISK_WAIT = timedelta(seconds=30)
 _CONFIG_WAIT = timedelta(seconds=30)
 _LOCK_WAIT = timedelta(seconds=2)
 _REMOVAL = 2.0  # seconds
+_TAKEN_AWAY = lifecycle.Postponed("`.sixth` was taken away", _LOCK_WAIT)
 _REASON_LIMIT = 500
 _LOOK = 0.05  # seconds between two looks of a task that waits to be alone
 _STATUSES_OF_A_TASK = {IssueStatus.OPEN, IssueStatus.WAITING_FOR_PERSON, IssueStatus.IN_REVIEW}
@@ -104,14 +106,24 @@ class Worker:
             self._took, self._usage = round(time.monotonic() - started, 3), attempt.usage
 
     def _work(self, attempt: Attempt) -> Fact:
+        home = home_stamp(attempt.services.places)
         try:
             attempt.note("task.claimed", f"claimed by {self.name}", data={"worker": self.name})
             attempt.run()
         except SixthError as error:
-            return self._expected(attempt, error)
+            fact = self._expected(attempt, error)
+            missed = isinstance(fact, lifecycle.AttemptFailed) and _has_lost_its_issue(attempt)
         except Exception as error:  # noqa: BLE001 - the worker boundary: one task's mistake must not end the others
+            missed = isinstance(error, FileNotFoundError) and _is_the_bots(attempt, error)
+            if missed and _is_taken_away(attempt.services.places, home, missed=True):
+                return _TAKEN_AWAY  # before a report is written
             return self._unexpected(attempt, error)
-        return lifecycle.Succeeded()
+        else:
+            return lifecycle.Succeeded()
+        judges = isinstance(fact, lifecycle.AttemptFailed | lifecycle.PersonNeeded)
+        return (
+            _TAKEN_AWAY if judges and _is_taken_away(attempt.services.places, home, missed=missed) else fact
+        )
 
     def hold_back(self, task: Task, free: Callable[[], bool]) -> Fact | None:
         """Wait with a claimed task until it is free to begin; return None then, or what became of it meanwhile."""
@@ -199,25 +211,12 @@ class Worker:
             return lifecycle.Postponed(f"the disk does not take it: {error.strerror}", _DISK_WAIT)
         if isinstance(error, PermissionError):
             return self._failed(attempt, clean_line(f"not permitted: {error.filename}", limit=_REASON_LIMIT))
-        if isinstance(error, FileNotFoundError) and self._is_taken_away(attempt.services.places, error):
-            return lifecycle.Postponed("`.sixth` was taken away", _LOCK_WAIT)
         reason = clean_line(f"unexpected {type(error).__name__}: {error}", limit=_REASON_LIMIT)
         try:
             path = _report(attempt, error)
         except OSError:
             return self._failed(attempt, reason)
         return self._failed(attempt, f"{reason} (report: {path})")
-
-    def _is_taken_away(self, places: Places, error: FileNotFoundError) -> bool:
-        """Tell whether a file of the bot's is gone since somebody takes away all of them, which takes a moment."""
-        until = time.monotonic() + _REMOVAL
-        while str(error.filename).startswith(f"{places.home}/"):
-            if home_is_gone(places):
-                return True
-            if time.monotonic() > until:
-                break
-            time.sleep(_LOOK)
-        return False
 
     def _failed(self, attempt: Attempt, reason: str) -> Fact:
         rule = next((rule for rule in attempt.services.rules.rules if rule.name == attempt.task.rule), None)
@@ -308,6 +307,30 @@ def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR09
             return "task.claimed", "goes on", "info", {}
         case _:
             return "task.given-back", "given back: the bot was told to stop", "info", {}
+
+
+def _has_lost_its_issue(attempt: Attempt) -> bool:
+    task = attempt.task
+    return bool(task.issue) and not os.path.lexists(
+        attempt.services.places.issues / task.issue / "issue.toml"
+    )
+
+
+def _is_the_bots(attempt: Attempt, error: FileNotFoundError) -> bool:
+    return str(error.filename).startswith(f"{attempt.services.places.home}/")
+
+
+def _is_taken_away(places: Places, home: tuple[int, int], *, missed: bool) -> bool:
+    """Tell whether `.sixth` is not any more what it was at `home`: nothing that failed in it then was the task's mistake.
+
+    Where something of it was `missed`, somebody may be at taking away all of it, which takes a moment.
+    """
+    until = time.monotonic() + (_REMOVAL if missed else 0.0)
+    while home_stamp(places) == home:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_LOOK)
+    return True
 
 
 def _stopped(error: Cancelled) -> Fact:

@@ -14,6 +14,7 @@ from sixthbot.core.errors import Locked, NeedsPerson, TryLater, UsageError, Work
 from sixthbot.core.events import make_event
 from sixthbot.core.tasks import Outcome
 from sixthbot.store.home import HOME_MARK
+from sixthbot.store.state.home import mark_home
 
 if TYPE_CHECKING:
     from sixthbot.actions.base import Context
@@ -54,6 +55,10 @@ def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
         case "taken":
             (ctx.store.places.sixth / HOME_MARK).unlink()
             return Outcome({"lost": (ctx.store.places.sixth / "lost").read_text()})
+        case "replaced":
+            (ctx.store.places.sixth / HOME_MARK).unlink()
+            mark_home(ctx.store.places)
+            raise UsageError("no such issue")
         case "spin":
             while True:
                 ctx.check_cancelled()

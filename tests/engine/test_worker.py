@@ -16,6 +16,7 @@ from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
 from sixthbot.engine.admit import admit
 from sixthbot.engine.answers import resume_parked
 from sixthbot.engine.worker import Worker
+from sixthbot.store.state.home import mark_home
 from tests.engine.scene import SECOND, Scene, probe, rule
 from tests.support.clock import FixedClock
 
@@ -108,8 +109,10 @@ def test_what_needs_a_person_is_parked_with_reason_and_hint(repo: RepoDir) -> No
     assert scene.perform().state == Parked("subtask", "somebody has to look", "look")
 
 
-def test_a_file_that_is_gone_with_all_of_sixth_is_no_mistake_of_the_program(repo: RepoDir) -> None:
-    scene = Scene(repo.path, rule(do=(probe("taken"),), retries=0))
+@pytest.mark.parametrize("way", ["taken", "replaced"])
+def test_what_fails_while_all_of_sixth_is_taken_away_is_nobody_s_mistake(repo: RepoDir, way: str) -> None:
+    scene = Scene(repo.path, rule(do=(probe(way),), retries=0))
+    mark_home(scene.services.places)
     scene.admit()
     state = scene.perform().state
     assert isinstance(state, Waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -215,3 +216,13 @@ def test_a_mistake_in_one_saving_is_told_and_the_next_one_saves(home: Home, stat
         home.drop("a.md", "# A\n")
         until(lambda: keys(state).get("inbox/a.md") == "put")
     assert told == ["unexpected ValueError: no such letter"]
+
+
+def test_who_is_told_to_leave_does_not_wait_for_another_process_that_saves(home: Home, state: State) -> None:
+    leaving = threading.Event()
+    hurried = State(home.places, state.repo, clock=state.clock, leaving=leaving)
+    with state.alone(), Keeper(hurried, lambda _trouble: None):
+        home.drop("a.md", "# A\n")
+        leaving.set()
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
