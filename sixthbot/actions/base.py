@@ -166,8 +166,8 @@ class Action(Generic[ArgsT]):
     """One kind of step. `run` is safe to repeat: what is already there is found and not done again.
 
     `in_rules` tells whether rules may use it; `needs_trust` that it reads settings that count only once trusted,
-    or runs commands. `holds` tells, of the outputs of a run that is over, whether what it left is still there; the step is
-    done again where not. Checkpoints can be newer than an issue's files, once `.sixth` was brought back.
+    or runs commands. `holds` tells, of an issue's id and the outputs of a run that is over, whether what it left is still
+    there; the step is done again where not. Checkpoints can be newer than an issue's files, once `.sixth` was brought back.
     """
 
     name: str
@@ -177,7 +177,11 @@ class Action(Generic[ArgsT]):
     in_rules: bool = True
     askable: bool = False
     needs_trust: bool = False
-    holds: Callable[[Context, Mapping[str, Any]], bool] | None = None
+    holds: Callable[[Store, str, Mapping[str, Any]], bool] | None = None
+
+    def still_holds(self, store: Store, issue_id: str, outputs: Mapping[str, Any]) -> bool:
+        """Tell whether a finished step need not be done again."""
+        return self.holds is None or not issue_id or self.holds(store, issue_id, outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,5 +218,5 @@ ACTION = Action(
     Args=BranchArgs,
     run=run,
     needs_trust=True,
-    holds=lambda ctx, _outputs: bool(ctx.issue().branch),
+    holds=lambda store, issue_id, _outputs: bool(store.issues.record(issue_id).branch),
 )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sixthbot.core.issues import IssueRecord
     from sixthbot.core.risk import Risk
     from sixthbot.llm.twin import Prose
+    from sixthbot.store.open import Store
 
 _TEMPLATE = "pr.md.j2"
 _TESTS_PASS = re.compile(r"(?i)\btests?\b.*\bpass(?:es|ed|ing)?\b")
@@ -194,9 +195,9 @@ def _remove(ctx: Context, branch: IssueBranch) -> None:
     )
 
 
-def _holds(ctx: Context, outputs: Mapping[str, Any]) -> bool:
+def _holds(store: Store, _issue_id: str, outputs: Mapping[str, Any]) -> bool:
     name = outputs.get("draft")
-    return not name or ctx.store.drafts.find(BranchName.parse(name)) is not None
+    return not name or store.drafts.path(BranchName.parse(name)).exists()
 
 
 ACTION = Action(

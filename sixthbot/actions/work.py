@@ -218,4 +218,5 @@ ACTION = Action(
     Args=NoArgs,
     run=run,
     needs_trust=True,
+    holds=lambda store, issue_id, _outputs: store.issues.plan(issue_id).next_open() is None,
 )

@@ -196,18 +196,17 @@ class Attempt:
         finished = True
         for index, spec in enumerate(self.rule.do):
             record = records.get(index)
-            finished = finished and record is not None and self._holds(spec, record, outputs)
+            finished = finished and record is not None and self._holds(spec, record)
             if finished and record is not None:
                 outputs[spec.use] = record.outputs
             else:
                 outputs[spec.use] = self._step(index, spec, outputs)
 
-    def _holds(self, spec: StepSpec, record: StepRecord, outputs: Mapping[str, Mapping[str, Any]]) -> bool:
+    def _holds(self, spec: StepSpec, record: StepRecord) -> bool:
         """Tell whether a record is of this step, and what the step left is still there."""
-        if record.use != spec.use:
-            return False
-        holds = registry.get(spec.use).holds
-        return holds is None or holds(self._context(outputs), record.outputs)
+        return record.use == spec.use and registry.get(spec.use).still_holds(
+            self.services.store, self.task.issue, record.outputs
+        )
 
     def _step(
         self, index: int, spec: StepSpec, outputs: Mapping[str, Mapping[str, Any]]

@@ -9,8 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sixthbot.actions import registry
 from sixthbot.actions.moving import record_move
-from sixthbot.core.errors import ConfigError
+from sixthbot.core.errors import ConfigError, SixthError
+from sixthbot.core.issues import IssueStatus
 from sixthbot.core.lifecycle import Retried, step
 from sixthbot.core.reflog import own_moves
 from sixthbot.core.tasks import FOLLOWING, PAUSED, Parked, Waiting
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
 
 
-_FIRST = "branch"
+_OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED, IssueStatus.REJECTED}
 
 
 def recall_operations(git: Git, store: Store) -> list[Operation]:
@@ -58,25 +60,38 @@ def recall_operations(git: Git, store: Store) -> list[Operation]:
 
 
 def begin_again(store: Store, now: datetime) -> list[Task]:
-    """Let tasks begin anew whose issue came back as it was before it had its branch; return them.
+    """Let tasks go on at a step that is done and has left nothing: their issues came back older than they are; return them.
 
-    Their checkpoints were saved later, and a person would be waited for who finds no branch. The step finds the branch
-    that it made.
+    A person would be waited for who finds no branch, or no draft. The steps find what they did in git.
     """
     begun = []
-    for task in store.queue.about({record.id for record in store.issues.list() if not record.branch}):
-        if all(record.use != _FIRST for record in store.checkpoints.load(task.id).values()):
+    for task in store.queue.about(
+        {record.id for record in store.issues.list() if record.status not in _OVER}
+    ):
+        use = _without_trace(store, task)
+        if not use:
             continue
-        store.checkpoints.drop_from(task.id, _FIRST)
+        store.checkpoints.drop_from(task.id, use)
         if isinstance(task.state, Waiting) or (
             isinstance(task.state, Parked) and task.state.kind not in {PAUSED, FOLLOWING}
         ):
             after = step(task, Retried(), now)
             if store.queue.settle(task, after):
                 told = became("task.resumed", after, task)
-                store.journal.append("task.resumed", "its issue came back without its branch", **told)
+                store.journal.append("task.resumed", f"what the step {use} had left is not there", **told)
         begun.append(task)
     return begun
+
+
+def _without_trace(store: Store, task: Task) -> str:
+    """Return the first finished step of a task that left something which is not there, empty for none."""
+    for _, record in sorted(store.checkpoints.load(task.id).items()):
+        try:
+            if not registry.get(record.use).still_holds(store, task.issue, record.outputs):
+                return record.use
+        except SixthError:
+            return ""  # the step says so itself once it is its turn
+    return ""
 
 
 def _backups(git: Git, known: Collection[str]) -> dict[tuple[str, str | None], list[str]]:

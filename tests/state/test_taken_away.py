@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sixthbot.core.errors import NoRepository
-from sixthbot.core.issues import IssueStatus
+from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.lifecycle import Answered, step
 from sixthbot.engine.rebuild import bring_back, come_back
 from sixthbot.engine.savedstate import look_at_saved
@@ -430,31 +430,59 @@ def test_an_issue_that_was_saved_older_than_its_task_begins_again(home: Home) ->
     is_whole_again(home)
 
 
-def answered(home: Home) -> None:
-    """Let the issue's task go on with the step that it is at."""
-    [task] = [task for task in home.tasks("parked") if task.issue == "a"]
-    assert home.store.queue.settle(task, step(task, Answered(), datetime.now(UTC)))
-
-
-def test_a_finished_step_counts_only_while_what_it_left_is_there(home: Home) -> None:
-    accepted_only(home)
-    without_its_branch(home)
-    answered(home)
-    is_whole_again(home)
-    home.repo.git("worktree", "add", "--quiet", str(home.repo.path.parent / "mine"), "sixth/issue-a")
-    RepoDir(home.repo.path.parent / "mine").commit("feat: by hand", {"hand.txt": "mine\n"})
-    home.repo.git("worktree", "remove", str(home.repo.path.parent / "mine"))
+def reviewed(home: Home) -> dict[str, bytes]:
+    """Do the person's part, let the draft be made, and return what all drafts have, by their paths below `.sixth`."""
+    mine = home.repo.path.parent / "mine"
+    home.repo.git("worktree", "add", "--quiet", str(mine), "sixth/issue-a")
+    RepoDir(mine).commit("feat: by hand", {"hand.txt": "mine\n"})
+    home.repo.git("worktree", "remove", str(mine))
     assert sixthbot("done", "a", cwd=home.repo.path).code == 0
     assert sixthbot("run", cwd=home.repo.path).code == 0
-    drafts = home.places.drafts
-    before = {path.name: path.read_bytes() for path in drafts.rglob("*") if path.is_file()}
-    assert before
-    shutil.rmtree(drafts)
-    answered(home)
+    return drafts_of(home)
+
+
+def drafts_of(home: Home) -> dict[str, bytes]:
+    files = [path for path in home.places.drafts.rglob("*") if path.is_file()]
+    return {str(path.relative_to(home.places.sixth)): path.read_bytes() for path in files}
+
+
+def without_its_drafts(home: Home) -> None:
+    shutil.rmtree(home.places.drafts)
+
+
+def without_what_was_done(home: Home) -> None:
+    home.store.issues.change_plan(
+        "a",
+        lambda plan: plan.with_subtask(replace(plan.get(1), status=SubtaskStatus.OPEN, commits=())),
+    )
+
+
+@pytest.mark.parametrize("older", [without_its_branch, without_its_drafts, without_what_was_done])
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_finished_step_counts_only_while_what_it_left_is_there(
+    home: Home, older: Callable[[Home], None], *, comes_back: bool
+) -> None:
+    accepted_only(home)
+    drafts = reviewed(home)
+    done = subjects(home, "a")
+    assert drafts
+    older(home)
+    if comes_back:
+        state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+        state.save()
+        state.save({path: True for path in drafts if not (home.places.sixth / path).exists()})
+        git_clean(home.repo)
+        assert sixthbot("status", cwd=home.repo.path).code == 0
+    else:
+        [task] = home.tasks("parked")
+        assert home.store.queue.settle(task, step(task, Answered(), datetime.now(UTC)))
     assert sixthbot("run", cwd=home.repo.path).code == 0
-    assert before.keys() == {path.name for path in drafts.rglob("*") if path.is_file()}
+    assert drafts_of(home).keys() == drafts.keys()
+    assert all(subtask.settled for subtask in home.store.issues.plan("a").subtasks)
+    assert home.store.issues.record("a").branch == "sixth/issue-a"
     [task] = home.tasks("parked")
     assert getattr(task.state, "reason", "") == "the draft of sixth/issue-a waits for a person"
+    assert subjects(home, "a") == done
 
 
 class Taken(State):
