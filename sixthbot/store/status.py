@@ -38,15 +38,13 @@ _LINE = 1 << 20
 """No line that tells of a failure is longer, in bytes."""
 
 
-def read_status(places: Places, now: datetime) -> dict[str, Any]:
-    """Return the object that `status --json` prints. `now` bounds times that a wrong clock left in the future."""
-    return figures(places, now, issues=issue_statuses(places), drafts=draft_statuses(places))
-
-
 def figures(
     places: Places, now: datetime, *, issues: Mapping[str, str], drafts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Do the same where the statuses of issues and drafts are known already."""
+    """Return the object that `status --json` prints, with the statuses of all issues and drafts by name.
+
+    `now` bounds times that a wrong clock left in the future.
+    """
     issue_counts, draft_counts = Counter(issues.values()), Counter(drafts.values())
     return {
         "schema": 1,

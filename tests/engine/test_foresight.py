@@ -10,7 +10,7 @@ import pytest
 from sixthbot.core.names import Oid
 from sixthbot.engine.foresight import Foresight
 from sixthbot.git import mergeable
-from sixthbot.store.status import read_status
+from sixthbot.store.status import figures
 from tests.bot.home import Home, make_home
 from tests.cli.support import sixthbot
 
@@ -36,7 +36,7 @@ def tips(repo: RepoDir) -> dict[str, Oid]:
 
 
 def conflicts(home: Home) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_status(home.places, datetime.now(UTC))["conflicts"]
+    found: list[dict[str, Any]] = figures(home.places, datetime.now(UTC), issues={}, drafts={})["conflicts"]
     return found
 
 

@@ -16,7 +16,7 @@ from sixthbot.store.clock import now
 from sixthbot.store.locks import hold
 from sixthbot.store.open import Store, open_store
 from sixthbot.store.rulesummary import save_summary
-from sixthbot.store.status import read_status
+from sixthbot.store.status import draft_statuses, figures, issue_statuses
 from tests.store.support import home, make_task
 from tests.store.test_drafts import DRAFT
 
@@ -38,7 +38,7 @@ def store(places: Places, clock: FixedClock) -> Store:
 
 
 def status(places: Places) -> dict[str, Any]:
-    return read_status(places, now())
+    return figures(places, now(), issues=issue_statuses(places), drafts=draft_statuses(places))
 
 
 def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
@@ -140,8 +140,9 @@ def test_damage_does_not_stop_it(places: Places) -> None:
 def test_it_loads_neither_pydantic_nor_git_nor_click(places: Places) -> None:
     program = (
         "import sys\nfrom pathlib import Path\nfrom sixthbot.store.paths import locate\n"
-        "from sixthbot.store.status import read_status\nfrom sixthbot.store.clock import now\n"
-        "read_status(locate(Path(sys.argv[1])), now())\n"
+        "from sixthbot.store.status import draft_statuses, figures, issue_statuses\nfrom sixthbot.store.clock import now\n"
+        "places = locate(Path(sys.argv[1]))\n"
+        "figures(places, now(), issues=issue_statuses(places), drafts=draft_statuses(places))\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
     )
     done = subprocess.run(
