@@ -101,7 +101,12 @@ class Intake:
 
     def begin(self, store: Store, now: datetime) -> None:
         """Let in what an earlier process took from the inbox and died before letting in."""
-        unwanted = set(_unwanted(store))
+        noted = set(_unwanted(store))
+        unwanted = noted & {record.id for record in store.issues.list() if record.status is IssueStatus.OPEN}
+        if (
+            unwanted != noted
+        ):  # of the others nobody asks, so the note is never longer than the list of open issues
+            store.cursors.save("inbox", {"unwanted": sorted(unwanted)})
         events = forgotten_issues(store, known=unwanted, now=now)
         # few issues are open and not waiting, and of many tasks' files only the bytes are looked at
         known = {task.issue for task in store.queue.about({str(event.fields["id"]) for event in events})}

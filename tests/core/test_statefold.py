@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sixthbot.core import statefold
 from sixthbot.core.statefold import assemble, fold
 from sixthbot.core.stateops import APPEND, DROP, JOIN, PUT, SPEND, Op, make_op
 from tests.state.histories import play
@@ -172,3 +173,33 @@ def test_pieces_of_a_growing_file_are_put_together_once() -> None:
     for order in ([first, second, copied, far], [far, copied, second, first]):
         taken = assemble(order)
         assert [(one.at, one.size, skip) for one, skip in taken] == [(0, 12, 0), (10, 5, 2)]
+
+
+@pytest.mark.parametrize("key", [PLAN, TASK])
+@pytest.mark.parametrize(("actors", "past"), [(1, 200), (300, 5)])
+def test_hundreds_of_contradictions_cost_no_more_for_each_than_a_few(
+    monkeypatch: pytest.MonkeyPatch, key: str, actors: int, past: int
+) -> None:
+    """Anybody who can push can make them; what is counted are looks at what an operation builds on."""
+    queued = key == TASK
+    ops = [op(A, 1, key=key, content="0", place="ready/normal" if queued else "")]
+    for number in range(past):  # which all of them have in common
+        ops.append(op(A, 2 + number, key=key, content=f"{number}", place=ops[0].place, prev=(ops[-1].id,)))
+    below = (ops[-1].id,)
+    for number in range(300):
+        actor, place = f"a{number % actors:012x}", "running" if queued else ""
+        ops.append(
+            op(actor, 1000 + number, key=key, content=f"f{number}e", group="x", prev=below, place=place)
+        )
+    looks = 0
+    plain = statefold._Past._below
+
+    def look(self: statefold._Past, one: Op) -> list[Op]:
+        nonlocal looks
+        looks += 1
+        return plain(self, one)
+
+    monkeypatch.setattr(statefold._Past, "_below", look)
+    entity = fold(ops).entities[key]
+    assert len(entity.losers) == 299
+    assert looks < 12 * len(ops) * (past if actors > 1 else 1)

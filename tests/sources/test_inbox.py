@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sixthbot.core.issues import IssueStatus
 from sixthbot.sources.inbox import SIZE_LIMIT, Inbox, Scan, forgotten_issues
+from sixthbot.sources.intake import Intake
 from sixthbot.store.open import Store, open_store
 from sixthbot.store.paths import locate
 from sixthbot.store.setup import initialise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from sixthbot.core.events import Event
+    from sixthbot.core.tasks import Task
     from tests.support.repos import RepoDir
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -256,3 +263,23 @@ def test_issues_that_nothing_was_done_about_are_found_again(store: Store, inbox:
     (event,) = settle(store).events
     assert forgotten_issues(store, known=(), now=NOW) == [event]
     assert forgotten_issues(store, known={"one"}, now=NOW) == []
+
+
+def test_of_what_no_rule_wanted_only_open_issues_are_remembered(store: Store, inbox: Path) -> None:
+    admitted: list[str] = []
+
+    def admit(events: Sequence[Event]) -> list[Task]:
+        admitted.extend(str(event.fields["id"]) for event in events)
+        return []
+
+    def new() -> Intake:
+        return Intake(store, admit=admit, end=lambda _: None, interrupted=lambda: False)
+
+    for name in ("one", "two", "three"):
+        (inbox / f"{name}.md").write_text(f"---\nid: {name}\n---\n# {name}\n")
+    new().let_in(store, settle(store).events)
+    store.issues.change_record("two", lambda record: replace(record, status=IssueStatus.CANCELLED))
+    shutil.rmtree(store.places.issues / "three")
+    new().begin(store, NOW)
+    assert store.cursors.load("inbox") == {"unwanted": ["one"]}
+    assert sorted(admitted) == ["one", "three", "two"], "what was remembered is not let in again"
