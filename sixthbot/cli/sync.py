@@ -14,6 +14,7 @@ from sixthbot.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from sixthbot.engine.merging import Merged
@@ -44,7 +45,7 @@ def command(
 
     What two clones did apart is merged without a conflict. Of two edits of one plan or draft both are kept; of two
     claims on one task the earlier counts, and the other clone's commits are kept under a name. A branch with what looks
-    like a secret stays here; the exit code is then 1.
+    like a secret stays here, and so does a state that has one; the exit code is then 1.
     """
     from sixthbot.engine.syncing import sync  # noqa: PLC0415 - lazy, see app
     from sixthbot.git.statesync import choose_state_remote  # noqa: PLC0415 - lazy, see app
@@ -59,9 +60,9 @@ def command(
     result = sync(services, chosen, root=root or "", branches=branches, dry_run=dry_run)
     if as_json:
         session.out.json(_as_json(result, dry_run=dry_run))
-    for line in () if as_json else _story(result, dry_run=dry_run):
+    for line in () if as_json else _story(result, services.places.saved, dry_run=dry_run):
         session.out.say(line)
-    return ExitCode.FAILED if result.carried.withheld else ExitCode.OK
+    return ExitCode.FAILED if result.withheld or result.carried.withheld else ExitCode.OK
 
 
 def _as_json(result: Synced, *, dry_run: bool) -> dict[str, Any]:
@@ -71,6 +72,7 @@ def _as_json(result: Synced, *, dry_run: bool) -> dict[str, Any]:
         "remote": result.remote,
         "dry_run": dry_run,
         "sent": result.sent,
+        "withheld": result.withheld,
         "came": merged.came,
         "branches": {
             "made": carried.made,
@@ -96,7 +98,7 @@ def _as_json(result: Synced, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
+def _story(result: Synced, saved: Path, *, dry_run: bool) -> Iterator[str]:
     merged, carried = result.merged, result.carried
     would = "would sync" if dry_run else "synced"
     yield f"{would} with {one_line(result.remote)}: {plural(result.sent, 'operation')} sent, {merged.came} came"
@@ -119,12 +121,32 @@ def _story(result: Synced, *, dry_run: bool) -> Iterator[str]:
             f"{paint('withheld', 'red')} {name} has what looks like a secret: {one_line(secrets, 500)}; take it out of "
             f"every commit of it, or allow it: allow_secrets under [push], then sixthbot trust"
         )
+    yield from _withheld(result, saved)
     for name in carried.missing:
         yield f"{paint('missing', 'yellow')} branch {name}: its issue waits for you (sixthbot status)"
     for task in merged.later:
         yield f"{paint('later', 'yellow')} task {task} is being done here; the next sync settles it"
     for reason in (*merged.refused, *(f"{path} is too long to travel" for path in result.left_out)):
         yield f"{paint('left out', 'yellow')} {one_line(reason, 300)}"
+
+
+def _withheld(result: Synced, saved: Path) -> Iterator[str]:
+    """Tell why the state stays here, and how it comes to go: what was in a file once is in the state for good.
+
+    `saved` is the index of what was saved, which is made anew with it.
+    """
+    if not result.withheld:
+        return
+    yield (
+        f"{paint('withheld', 'red')} the state has what looks like a secret: {one_line(result.withheld, 900)}; allow it: "
+        f"allow_secrets under [push], then sixthbot trust; or change it, stop the bot, take it out of these files, and "
+        f"have them saved without what they were:"
+    )
+    seen = shlex.quote(f"refs/sixth/remotes/{result.remote}/state")
+    begin = (
+        f"git update-ref refs/sixth/state {seen}" if result.begun else "git update-ref -d refs/sixth/state"
+    )
+    yield f"  {paint('next', 'green')}: {begin} && rm {shlex.quote(str(saved))} && sixthbot sync"
 
 
 def _settings(merged: Merged) -> Iterator[str]:

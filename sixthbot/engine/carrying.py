@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sixthbot.actions.moving import move_as_operation
-from sixthbot.actions.secrets import allowed_secrets, scan
 from sixthbot.core.errors import SixthError
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import BranchName, parse_oid
 from sixthbot.core.tasks import Done, Failed, Parked, Running
+from sixthbot.engine.withholding import secrets_on_branch
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import checked_out, resolve, tip
 from sixthbot.git.remotes import seen_there
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from sixthbot.store.state.index import Index
 
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED}
-_NAMED = 5
 _WORK = {"branch", "work"}
 """The steps of a task that makes an issue's commits."""
 
@@ -218,7 +217,7 @@ def to_carry(
         if here is None or here in of_others:
             continue
         ref = f"{BRANCHES}{actor}/{branch}"
-        if there.get(ref) != here and (secrets := _secrets_on(services, record, here, known)):
+        if there.get(ref) != here and (secrets := secrets_on_branch(services, record, here, known)):
             result.withheld.append((branch.value, secrets))
             wanted |= {ref: there[ref]} if ref in there else {}
         else:
@@ -228,19 +227,3 @@ def to_carry(
         (ref, own.get(ref), oid) for ref, oid in sorted(wanted.items()) if own.get(ref) != oid
     ]
     return moves + [(ref, oid, None) for ref, oid in sorted(own.items()) if ref not in wanted]
-
-
-def _secrets_on(services: Services, record: IssueRecord, head: Oid, known: Sequence[Oid]) -> str:
-    """Return what looks like a secret in the commits of a branch that a remote does not have; empty for nothing.
-
-    Where nothing of the remote was ever seen, the branch's base stands in for it, as at an approval.
-    """
-    git, config = services.repo.git, services.loaded.config
-    base = None if known or not record.base else tip(git, BranchName.parse(record.base))
-    found = scan(
-        git, head, known=known if base is None else [base], title="", text="",
-        allowed=allowed_secrets(config, services.store), twice=config.push.second_look,
-    )  # fmt: skip
-    named = [f"{one} ({one.secret.digest})" for one in found.findings[:_NAMED]]
-    more = len(found.findings) - len(named)
-    return "; ".join(named) + (f"; and {more} more" if more else "")

@@ -11,6 +11,7 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.carrying import Carried, take_over, to_carry
 from sixthbot.engine.merging import Laying, Merged, join
 from sixthbot.engine.saving import State
+from sixthbot.engine.withholding import secrets_in_state
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import RefMove, move_refs, resolve
 from sixthbot.git.stateref import STATE
@@ -18,7 +19,10 @@ from sixthbot.git.statesync import fetch, forget, send, tips_at, tracking
 from sixthbot.store.state.changes import Changes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sixthbot.core.names import Oid
+    from sixthbot.core.stateops import Op
     from sixthbot.engine.services import Services
     from sixthbot.git.statesync import Remote, Tips
     from sixthbot.store.cursors import Cursors
@@ -39,13 +43,17 @@ class LastSync:
 
 @dataclass(slots=True)
 class Synced:
-    """What a `sync` did, or would do. `sent` counts operations that the remote did not have."""
+    """What a `sync` did, or would do. `sent` counts operations that the remote did not have before."""
 
     remote: str
     merged: Merged = field(default_factory=Merged)
     carried: Carried = field(default_factory=Carried)
     sent: int = 0
     left_out: tuple[str, ...] = ()
+    withheld: str = ""
+    """What looks like a secret in the state, for which none of it was sent; empty where it was."""
+    begun: bool = False
+    """Whether the remote had a state already."""
 
 
 def sync(
@@ -63,7 +71,7 @@ def sync(
             _remember(services, remote, error.message)
         raise
     if not dry_run:
-        _remember(services, remote, "")
+        _remember(services, remote, "the state has what looks like a secret" if result.withheld else "")
     return result
 
 
@@ -90,7 +98,7 @@ def _sync(services: Services, remote: Remote, *, root: str, branches: bool, dry_
         there = tips_at(services.repo.git, remote)
         fetch(services.repo.git, remote, there)
         if dry_run:
-            return _foreseen(state, there, result)
+            return _foreseen(services, state, there, result)
         moves = _bring_together(services, state, remote, there, result, root=root, branches=branches)
         if not moves or send(services.repo.git, remote, moves):
             _read_back(services, remote, moves)
@@ -116,7 +124,7 @@ def _bring_together(
         state.caught_up(index)
         ours = state.ref.tip()
         known = list(state.ops(ours))
-        their_ops = {op.id for op in state.ops(there.state)}
+        theirs = list(state.ops(there.state))
         if there.state is not None and there.state != ours:
             tip = _joined(state, ours, there.state, root=root)
             folded = Laying(services, state, index, tip, result.merged).everything(known)
@@ -130,14 +138,24 @@ def _bring_together(
         message = f"synced with {remote.name}: {result.merged.came} came"
         services.store.journal.append("state.synced", message, data={"remote": remote.name})
     state.save(changes.take())
-    tip_now = state.ref.tip()
-    result.sent = len({op.id for op in state.ops(tip_now)} - their_ops)
-    moves: list[tuple[str, Oid | None, Oid | None]] = []
-    if tip_now is not None and tip_now != there.state:
-        moves.append((STATE, there.state, tip_now))
+    moves = _to_send(services, state, there, theirs, result)
     if not branches:
         return moves
     return moves + to_carry(services, remote, actor, there.branches, result.carried)
+
+
+def _to_send(
+    services: Services, state: State, there: Tips, theirs: Sequence[Op], result: Synced
+) -> list[tuple[str, Oid | None, Oid | None]]:
+    """Return how the state is to be pushed, if it is: not where something in it looks like a secret, as with a branch."""
+    ours, known = state.ref.tip(), {op.id for op in theirs}
+    new = {op.id: op for op in state.ops(ours) if op.id not in known}
+    result.sent, result.withheld, result.begun = len(new), "", there.state is not None
+    if ours is None or ours == there.state:
+        return []
+    result.withheld = secrets_in_state(services, state, ours, new.values(), {op.hash for op in theirs})
+    result.sent = 0 if result.withheld else len(new)
+    return [] if result.withheld else [(STATE, there.state, ours)]
 
 
 def _joined(state: State, ours: Oid | None, theirs: Oid, *, root: str) -> Oid:
@@ -171,11 +189,11 @@ def _is_later(services: Services, sent: Oid, shown: Oid) -> bool:
     return not known or is_ancestor(services.repo.git, sent, shown)
 
 
-def _foreseen(state: State, there: Tips, result: Synced) -> Synced:
+def _foreseen(services: Services, state: State, there: Tips, result: Synced) -> Synced:
     """Count what a sync would do, without doing it."""
     ours, theirs = list(state.ops(state.ref.tip())), list(state.ops(there.state))
-    mine, others = {op.id for op in ours}, {op.id for op in theirs}
-    result.sent, result.merged.came = len(mine - others), len(others - mine)
+    result.merged.came = len({op.id for op in theirs} - {op.id for op in ours})
+    _to_send(services, state, there, theirs, result)
     folded = fold([*ours, *theirs])
     for key, entity in folded.entities.items():
         result.merged.kept += [(key, "") for op in entity.losers if op.hash]

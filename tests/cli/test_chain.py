@@ -98,7 +98,7 @@ def test_what_is_left_out_belongs_to_nothing_that_is_told(
     monkeypatch.setattr(chain, "_by_trailer", nothing)
     most = chain._MOST_WORDS
 
-    @settings(SEARCH, max_examples=25)
+    @settings(SEARCH, max_examples=15)
     @given(lines=st.lists(told, min_size=6, max_size=20), there=st.sets(some(TASKS), max_size=1))
     def holds(lines: list[tuple[str, Any, Any]], there: set[Task]) -> None:
         for path in (*store.journal.paths(), *store.places.queue.glob("ready/*/*.json")):

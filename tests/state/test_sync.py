@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -26,6 +27,8 @@ from tests.support.repos import RepoDir, make_bare, make_repo
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.cli.support import Said
 
 
 @pytest.fixture
@@ -383,3 +386,46 @@ def test_a_remote_that_refuses_or_hangs_is_said_and_nothing_is_lost(
     one.do("sync", "origin")
     assert re.search(r"ok    sync +with origin, ", one.say("doctor").out)
     assert remote.tip("refs/sixth/state") == one.repo.tip("refs/sixth/state")
+
+
+def test_what_looks_like_a_secret_in_the_state_stays_here_until_it_is_allowed_or_out(
+    one: Machine, other: Machine, remote: RepoDir
+) -> None:
+    key, kept = "AKIA" + "QYLPMN5HHHFPZAM2", "AKIA" + "ZZLPMN5HHHFPZBQ7"
+    text = f"# A\n\nuse {key}\n".encode()
+    one.drop("a", text.decode())
+    assert "would sync with origin: 0 operations sent" in one.say("sync", "--dry-run").out
+    said = one.say("sync")
+    assert (said.code, key in said.out, remote.tip("refs/sixth/state")) == (1, False, "")
+    assert "AKIA*** in .sixth/inbox/a.md (sha256:" in said.out
+    assert "warn  sync" in one.say("doctor").out
+    one.drop("a", f"# A\n\nuse the key, and not {kept}\n")  # a false alarm, which they allow
+    begin_anew(one, said)
+    told = one.say("sync", "--json")
+    assert (told.code, told.json["sent"], key in told.json["withheld"]) == (1, 0, False)
+    digest = told.json["withheld"].rpartition("(")[2].rstrip(")")
+    (one.repo.path / ".sixth/local/config.toml").write_text(f'[push]\nallow_secrets = ["{digest}"]\n')
+    one.do("trust", "--yes")
+    assert one.do("sync", "--json").json["withheld"] == ""
+    # what others sent is taken in all the while, and it is from there that the history goes on
+    other.drop("b")
+    other.do("sync")
+    one.drop("c", text.decode())
+    said = one.say("sync")
+    assert (said.code, (one.repo.path / ".sixth/inbox/b.md").exists()) == (1, True)
+    (one.repo.path / ".sixth/inbox/c.md").write_text("# C\n")
+    begin_anew(one, said)
+    one.do("sync")
+    other.do("sync")
+    assert (other.repo.path / ".sixth/inbox/c.md").read_text() == "# C\n"
+    digest = sha256(text).hexdigest()
+    assert digest[2:] not in remote.git("ls-tree", "-r", "--name-only", "refs/sixth/state")
+    everything = remote.git("rev-list", "--all", "--objects")
+    assert one.repo.git("hash-object", "--stdin", stdin=text.decode()) not in everything
+
+
+def begin_anew(one: Machine, said: Said) -> None:
+    """Type what a withheld state is told with."""
+    line = next(line for line in said.out.splitlines() if line.startswith("  next: git update-ref"))
+    command = line.removeprefix("  next: ").rpartition(" && ")[0]
+    subprocess.run(["sh", "-c", command], cwd=one.repo.path, check=True)
