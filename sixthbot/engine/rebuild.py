@@ -16,7 +16,7 @@ from sixthbot.core.errors import SixthError
 from sixthbot.core.names import clean_line
 from sixthbot.core.statefold import assemble
 from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
-from sixthbot.engine.recalling import begin_again, recall_operations
+from sixthbot.engine.recalling import begin_again, give_reasons, recall_operations
 from sixthbot.engine.saving import State
 from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, stash_holds
@@ -119,6 +119,7 @@ def bring_back(
         rows = _Laying(state, store, folded, tip, report).everything()
         report.recalled = len(recall_operations(repo.git, store))
         begin_again(store, clock())
+        give_reasons(store)
         restore_local(places, durability=durability)
         with state.index() as index:
             index.clear()

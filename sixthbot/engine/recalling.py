@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
 
 
+_REASON = ".reason.txt"
+_FORGOTTEN = "why it was rejected is not known any more: move it into the inbox, and it is looked at again"
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED, IssueStatus.REJECTED}
 
 
@@ -81,6 +83,13 @@ def begin_again(store: Store, now: datetime) -> list[Task]:
                 store.journal.append("task.resumed", f"what the step {use} had left is not there", **told)
         begun.append(task)
     return begun
+
+
+def give_reasons(store: Store) -> None:
+    """Say beside a rejected file that came back without its reason what to do with it."""
+    for path in sorted(store.places.rejected.glob("*")):
+        if not path.name.endswith(_REASON) and not path.with_name(path.name + _REASON).exists():
+            store.issues.reject(path, _FORGOTTEN)
 
 
 def _without_trace(store: Store, task: Task) -> str:

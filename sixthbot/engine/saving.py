@@ -45,6 +45,7 @@ _SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
 """How much goes into one commit of the state at most, so that memory stays small whatever waits to be saved."""
 _PATIENCE = 30.0  # seconds to wait for another process that saves, ...
 _PIECE = 0.2  # ... asking so often whether to leave
+_REMOVAL = 0.5  # seconds that removing a folder of many files takes, generously
 _EVERY = 1.0  # seconds between two savings, at least
 _SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
@@ -161,14 +162,24 @@ class State:
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
             for piece in (*_slices(changes), []):
-                if (
-                    standing(self.places) != "whole"
-                ):  # taken away meanwhile: what was seen does not go together
+                if not self._stays_whole(missed=collector.missed):
                     return Saved(count, whole=False)
                 count += self.write(index, piece)
             index.put(collector.seen_again)
         keep_local(self.places, local, durability=self.repo.git.durability)
         return Saved(count, tuple(collector.left_out), tuple(collector.postponed))
+
+    def _stays_whole(self, *, missed: bool) -> bool:
+        """Tell whether what was seen goes together: not so when `.sixth` was being taken away meanwhile.
+
+        Where something was missed, whoever is at it gets a moment to be done.
+        """
+        until = time.monotonic() + (_REMOVAL if missed else 0.0)
+        while standing(self.places) == "whole":
+            if time.monotonic() >= until:
+                return True
+            time.sleep(_PIECE / 4)
+        return False
 
     def tracked(self, *, anew: bool) -> frozenset[str]:
         """Return what git carries below `.sixth`, as paths below it."""

@@ -500,3 +500,35 @@ def test_what_was_seen_while_all_was_taken_away_is_not_saved(home: Home) -> None
     saved = state.save()
     assert (saved.ops, saved.whole) == (0, False)
     assert home.repo.tip("refs/sixth/state") == tip != before
+
+
+def test_a_rejected_file_that_was_saved_without_its_reason_gets_one(home: Home) -> None:
+    home.drop("bad.md", "---\nid: ../up\n---\n# Bad\n")
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    [reason] = home.places.rejected.glob("*.reason.txt")
+    said = reason.read_text()
+    reason.unlink()
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save({f"inbox/rejected/{reason.name}": True})
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert sorted(path.name for path in home.places.rejected.iterdir()) == ["bad.md", "bad.md.reason.txt"]
+    assert "move it into the inbox" in reason.read_text()
+    (home.places.rejected / "bad.md").rename(home.places.inbox / "bad.md")
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert said in {path.read_text() for path in home.places.rejected.glob("*.reason.txt")}
+
+
+def test_what_is_missed_while_all_goes_is_not_saved_as_gone(home: Home) -> None:
+    """Somebody takes `.sixth` away file by file, the inbox first and the core last."""
+    home.drop("a.md", ISSUE.format(id="a"))
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    tip = home.repo.tip("refs/sixth/state")
+    (home.places.inbox / "a.md").unlink()
+    slow = threading.Timer(0.2, remove_the_core, [home.repo])
+    slow.start()
+    saved = state.save({"inbox/a.md": True, "inbox/rejected/a.md": False})
+    slow.join()
+    assert not saved.whole
+    assert home.repo.tip("refs/sixth/state") == tip

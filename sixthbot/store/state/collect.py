@@ -53,6 +53,7 @@ class Collector:
 
     `tracked` are the paths below `.sixth` that git carries. `left_out` fills with files that are too long to travel,
     `seen_again` with rows of files whose content is as it was saved, `postponed` with paths to look at once more.
+    `missed` is true once something was not there that nobody of the bot's took away.
     """
 
     home: str
@@ -62,6 +63,7 @@ class Collector:
     left_out: list[str] = field(default_factory=list)
     seen_again: list[Row] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
+    missed: bool = False
     _issues: dict[str, str] = field(default_factory=dict)
     _there: set[str] = field(default_factory=set)
 
@@ -86,6 +88,7 @@ class Collector:
                 yield from self._look(path, status, sure=True)
         # what the bot wrote and somebody else took away: perhaps just now, and all of it; a later look tells
         taken = {spot.key for path, spot in spots.items() if not paths[path]} - there
+        self.missed |= bool(taken)
         doubtful = any(key.startswith(("issues/", "inbox/rejected/")) for key in taken)
         for path, spot in spots.items():
             if not paths[path] or spot.key in there or os.path.lexists(f"{self.home}/{path}"):
@@ -198,6 +201,7 @@ class Collector:
             if row.missed and self.now - row.missed >= _MISSED_FOR:
                 yield Change(DROP, row)
             elif not row.missed:
+                self.missed = True
                 self.seen_again.append(row._replace(missed=self.now))
 
     def _spent(self) -> Iterator[Change]:
