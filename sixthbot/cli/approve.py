@@ -10,7 +10,7 @@ from sixthbot.cli.lookup import find_draft
 from sixthbot.cli.output import one_line
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
-from sixthbot.core.drafts import Approval, DraftStatus, draft_digest
+from sixthbot.core.drafts import DraftStatus, approve
 from sixthbot.core.errors import Refused, UsageError
 from sixthbot.core.secrets import is_secret_digest
 from sixthbot.core.times import format_time
@@ -54,9 +54,10 @@ def command(session: Session, branch: str, *, despite_checks: bool, allow: tuple
     target = choose_target(services, standing.draft)
     _refuse_secrets(services, standing.draft, target, allow)
     draft = show_status(services, standing.draft, DraftStatus.APPROVED)
-    approval = Approval(
-        digest=draft_digest(draft, target),
-        approved=format_time(services.clock()),
+    approval = approve(
+        draft,
+        target,
+        when=format_time(services.clock()),
         despite_checks=despite_checks
         and (standing.unchecked or bool(standing.failed_checks) or bool(standing.asked)),
     )

@@ -6,7 +6,7 @@ import os
 import sys
 
 from sixthbot.cli.output import Output, next_lines, one_line, paint, plural, table, wants_color
-from sixthbot.core.errors import HomeGone, NoRepository, SixthError
+from sixthbot.core.errors import HomeGone, NoRepository
 from sixthbot.store.counting import LANES, OPEN_DRAFTS, OPEN_ISSUES
 from sixthbot.store.rulesummary import load_note, told_by_note
 
@@ -111,22 +111,17 @@ def _read_board(
     moving = any(queue[name] for name in ("running", "waiting", "failed"))
     if not (status["issues"]["open"] or waiting or parked or moving):
         return Board(note=note, schedule=schedule)
-    from sixthbot.store.afoot import failed_checks, tasks_afoot  # noqa: PLC0415 - as below
+    from sixthbot.store.afoot import tasks_afoot  # noqa: PLC0415 - as below
     from sixthbot.store.glance import open_drafts, open_issues, parked_tasks  # noqa: PLC0415 - often there is nothing
 
     afoot = tasks_afoot(places, queue) if moving else []
     _add_progress(places, [task for task in afoot if task["state"] == "running"])
     parked_now = parked_tasks(places) if parked else []
-    open_now = open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)) if waiting else []
-    reviews = {task["issue"]: task["id"] for task in parked_now if task["kind"] == "review"}
-    told = [
-        {
-            **draft,
-            **_whereabouts(places, draft),
-            "failed": failed_checks(places, reviews[draft["issue"]]) if draft["issue"] in reviews else [],
-        }
-        for draft in open_now
-    ]
+    told = (
+        _told_drafts(places, open_drafts(places, _perhaps(OPEN_DRAFTS, drafts)), parked_now)
+        if waiting
+        else []
+    )
     return Board(
         open_issues(places, _perhaps(OPEN_ISSUES, issues)) if status["issues"]["open"] else (),
         told,
@@ -139,21 +134,19 @@ def _read_board(
     )
 
 
-def _whereabouts(places: Places, draft: Row) -> dict[str, Any]:
-    """Return where a draft's branch is, and whether the commit that the draft describes is here; git is asked only in doubt."""
-    from sixthbot.store.afoot import tip_of  # noqa: PLC0415 - as above
+def _told_drafts(places: Places, drafts: Sequence[Row], parked: Sequence[Row]) -> list[Row]:
+    from sixthbot.cli.arounddraft import around_draft  # noqa: PLC0415 - as above
+    from sixthbot.store.afoot import failed_checks  # noqa: PLC0415 - as above
 
-    tip = tip_of(places, draft["branch"])
-    if tip == draft["head"]:
-        return {"tip": tip, "here": True}
-    from sixthbot.git.refs import has_object  # noqa: PLC0415 - a draft seldom lags behind its branch
-    from sixthbot.git.repository import open_repository  # noqa: PLC0415 - as above
-
-    try:
-        here = has_object(open_repository(places.top, places.git_dir).git, draft["head"])
-    except SixthError:
-        here = True  # git cannot be asked, and `doctor` says why: that is no news of the commit
-    return {"tip": tip, "here": here}
+    reviews = {task["issue"]: task["id"] for task in parked if task["kind"] == "review"}
+    return [
+        {
+            **draft,
+            **around_draft(places, draft),
+            "failed": failed_checks(places, reviews[draft["issue"]]) if draft["issue"] in reviews else [],
+        }
+        for draft in drafts
+    ]
 
 
 def _add_progress(places: Places, running: Sequence[dict[str, Any]]) -> None:
@@ -371,7 +364,9 @@ def _parked(task: Row, *, with_reason: bool = True) -> Iterator[str]:
 def _draft(draft: Row) -> Iterator[str]:
     """Tell of a draft, below its issue or alone: what is wrong with it, and what to type."""
     name, status = draft["branch"], draft["status"]
-    yield f"    draft {paint(status, 'cyan')}: {one_line(draft['title'], 80)}"
+    void = draft["void"] or (status == "approved" and draft["tip"] != draft["head"])
+    shown = paint("approval void", "yellow") if void else paint(status, "cyan")
+    yield f"    draft {shown}: {one_line(draft['title'], 80)}"
     for check in draft["failed"]:
         yield f"    {paint('check failed', 'red')}: {one_line(check, 120)}"
     if not draft["here"]:
@@ -383,7 +378,9 @@ def _draft(draft: Row) -> Iterator[str]:
         yield f"    {paint('moved', 'yellow')} since this draft, from {draft['head'][:9]} to {draft['tip'][:9]}"
         yield from next_lines(f"sixthbot done {draft['issue']}", indent="    ")
         return
-    following = "review" if status == "awaiting-review" else "push"
+    if draft["void"]:
+        yield f"    {paint('void', 'yellow')}: {draft['void']}"
+    following = "review" if void or status == "awaiting-review" else "push"
     yield f"    {paint('next', 'green')}: sixthbot {following} {name}"
 
 

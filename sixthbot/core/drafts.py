@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sixthbot.core.draftparts import content_digest, parts_digest
 from sixthbot.core.errors import Refused
 from sixthbot.core.names import clean_line
 from sixthbot.core.pushways import Way
@@ -50,11 +50,16 @@ class PushTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's word for one exact draft, kept on this machine outside the repository."""
+    """A person's word for one exact draft, kept on this machine outside the repository.
+
+    `content` is the digest of the draft's own file, from which `status` tells an edit without asking git where the draft
+    would go; `digest` alone decides. It is empty where an older program wrote the approval.
+    """
 
     digest: str
     approved: str
     despite_checks: bool = False
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +73,24 @@ class ApprovedDraft:
 
 def draft_digest(draft: Draft, target: PushTarget) -> str:
     """Return the SHA-256, in hex, over everything an approval binds: a change of any part gives another."""
-    digest = hashlib.sha256(b"sixthbot approval 2\0")
-    for part in (
+    parts = (
         draft.head, draft.tree, target.remote, target.url, draft.branch.value, draft.base, draft.title, draft.text,
         target.way.value, *target.command,
-    ):  # fmt: skip
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+    )  # fmt: skip
+    return parts_digest(b"approval 2", parts)
+
+
+def approve(draft: Draft, target: PushTarget, *, when: str, despite_checks: bool) -> Approval:
+    """Return a person's word for a draft as it is, to go to that target; `when` is RFC 3339."""
+    content = content_digest(
+        {
+            "head": draft.head, "tree": draft.tree, "branch": draft.branch.value, "base": draft.base,
+            "title": draft.title, "text": draft.text,
+        }
+    )  # fmt: skip
+    return Approval(
+        digest=draft_digest(draft, target), approved=when, despite_checks=despite_checks, content=content
+    )
 
 
 def approved(

@@ -35,14 +35,15 @@ class Approvals:
             return None
         digest, when, despite = (data.get(key) for key in ("digest", "approved", "despite_checks"))
         if isinstance(digest, str) and isinstance(when, str) and isinstance(despite, bool):
-            return Approval(digest=digest, approved=when, despite_checks=despite)
+            content = str(data.get("content", ""))
+            return Approval(digest=digest, approved=when, despite_checks=despite, content=content)
         return None
 
     def record(self, branch: BranchName, approval: Approval) -> None:
         """Record an approval over the last one."""
         data = {
             "schema": 1, "branch": branch.value, "digest": approval.digest, "approved": approval.approved,
-            "despite_checks": approval.despite_checks,
+            "despite_checks": approval.despite_checks, "content": approval.content,
         }  # fmt: skip
         path = self._path(branch)
         save_json(path, data, point=_RECORD, durability=self._durability, mode=0o600)

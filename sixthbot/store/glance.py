@@ -67,15 +67,15 @@ def _plan(folder: str, issue_id: str) -> list[dict[str, Any]]:
 
 
 def open_drafts(places: Places, names: Iterable[str]) -> list[dict[str, str]]:
-    """Return what the front matter of those of the named draft files says that wait for review or push."""
+    """Return what those of the named draft files say that wait for review or push: their front matter, and `text`."""
     found = (_draft(f"{places.home}/drafts", name) for name in sorted(names))
     return [row for row in found if row is not None and row["status"] in OPEN_DRAFTS]
 
 
 def _draft(folder: str, name: str) -> dict[str, str] | None:
     try:
-        front, _ = split_draft(read_small(f"{folder}/{name}", DRAFT_LIMIT), name)
-        row = draft_row(front, name)
+        front, text = split_draft(read_small(f"{folder}/{name}", DRAFT_LIMIT), name)
+        row = draft_row(front, name) | {"text": text}
     except (UsageError, Refused, OSError):
         return None
     return row if branch_file_stem(row["branch"]) == name.removesuffix(".md") else None

@@ -36,7 +36,7 @@ OURS = {
     "store.shipped", "store.status",
 }  # fmt: skip
 OURS_WHERE_OPEN = {
-    "core.doline", "core.tomlvalues", "store.afoot", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
+    "cli.arounddraft", "core.doline", "core.tomlvalues", "store.afoot", "store.glance", "store.reading", "store.rows", "store.taskform", "store.tomlfile",
 }  # fmt: skip
 
 
@@ -70,10 +70,30 @@ def test_a_draft_is_told_with_what_to_do_next(drafted: RepoDir) -> None:
         f"\n  tidy  Tidy the words\n    on {BRANCH}, 2 of 2 subtasks done\n"
         f"    draft awaiting-review: Tidy the words\n    next: sixthbot review {BRANCH}\n"
     )
+    places = locate(drafted.path)
     sixthbot("approve", BRANCH, cwd=drafted.path)
     said = sixthbot("status", cwd=drafted.path)
     assert said.out.endswith(f"    draft approved: Tidy the words\n    next: sixthbot push {BRANCH}\n")
     assert said.out.count("Tidy the words") == 2
+    draft, approvals = (
+        drafted.path / f".sixth/drafts/{BRANCH.replace('/', '%2F')}.md",
+        places.data_dir / "approvals",
+    )
+    plain, [approval] = draft.read_text(), approvals.glob("*%2F*.json")
+    draft.write_text(plain + "More words.\n")
+    void = f"    draft approval void: Tidy the words\n    void: {{}}\n    next: sixthbot review {BRANCH}\n"
+    assert sixthbot("status", cwd=drafted.path).out.endswith(
+        void.format("it was changed after it was approved")
+    )
+    draft.write_text(plain)
+    assert "draft approved" in sixthbot("status", cwd=drafted.path).out
+    older = {key: value for key, value in json.loads(approval.read_text()).items() if key != "content"}
+    approval.write_text(json.dumps(older))  # as an older program wrote it, which tells nothing of the text
+    draft.write_text(plain + "More words.\n")
+    assert "draft approved" in sixthbot("status", cwd=drafted.path).out
+    approval.unlink()
+    told = sixthbot("status", cwd=drafted.path).out
+    assert told.endswith(void.format("nobody approved it on this machine"))
 
 
 def test_the_figures_are_the_contracts(waiting: RepoDir) -> None:
