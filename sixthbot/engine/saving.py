@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import Locked, RefMoved, SixthError
 from sixthbot.core.names import clean_line, parse_oid
 from sixthbot.core.statefold import Folded, assemble, fold
-from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, make_op, parse_batch
+from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, parse_batch
 from sixthbot.core.times import format_time
+from sixthbot.engine.savedchanges import op_of, slices
 from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
 from sixthbot.git.stateref import StateRef, blob_path
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from sixthbot.git.repository import Repository
     from sixthbot.store.paths import Places
 
-_SLICE_OPS, _SLICE_BYTES = 2000, 16 << 20
-"""How much goes into one commit of the state at most, so that memory stays small whatever waits to be saved."""
 _PATIENCE = 30.0  # seconds to wait for another process that saves, ...
 _PIECE = 0.2  # ... asking so often whether to leave
 _REMOVAL = 0.5  # seconds that removing a folder of many files takes, generously
@@ -161,7 +160,7 @@ class State:
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
-            for piece in (*_slices(changes), []):
+            for piece in (*slices(changes), []):
                 if not self._stays_whole(missed=collector.missed):
                     return Saved(count, whole=False)
                 count += self.write(index, piece)
@@ -219,7 +218,7 @@ class State:
         actor, lamport, n = index.get("actor"), int(index.get("lamport") or 0), int(index.get("n") or 0)
         for change in changes:
             lamport, n = lamport + 1, n + 1
-            op = _op_of(change, lamport=lamport, actor=actor, n=n, time=format_time(now))
+            op = op_of(change, lamport=lamport, actor=actor, n=n, time=format_time(now))
             ops.append(op)
             if op.hash and change.data is not None:
                 files[blob_path(op.hash)] = change.data
@@ -267,41 +266,6 @@ def rows_of(state: Folded) -> Iterator[Row]:
 def end_of(chunks: Iterable[Op]) -> int:
     """Return how many bytes the pieces of a growing file make up."""
     return max((op.at + op.size for op, _ in assemble(tuple(chunks))), default=0)
-
-
-def _op_of(change: Change, *, lamport: int, actor: str, n: int, time: str) -> Op:
-    row = change.row
-    if change.kind == APPEND:
-        data = change.data or b""
-        digest, size = hashlib.sha256(data).hexdigest(), len(data)
-    else:
-        digest, size = (row.hash, row.size) if change.kind == PUT else ("", 0)
-    return make_op(
-        lamport=lamport, actor=actor, n=n, kind=change.kind, key=row.key, time=time, hash=digest, size=size,
-        at=change.at, prev=row.known, place=row.place if change.kind == PUT else "", group=row.group,
-        mark=change.mark,
-    )  # fmt: skip
-
-
-def _slices(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Yield changes in pieces for one commit each, of each key the last one: a file can move while folders are read."""
-    piece: list[Change] = []
-    places: dict[str, int] = {}
-    size = 0
-    for change in changes:
-        at = places.get(change.row.key) if change.kind in {PUT, DROP} else None
-        if at is not None:
-            piece[at] = change
-            continue
-        if change.kind in {PUT, DROP}:
-            places[change.row.key] = len(piece)
-        piece.append(change)
-        size += len(change.data or b"")
-        if len(piece) >= _SLICE_OPS or size >= _SLICE_BYTES:
-            yield piece
-            piece, places, size = [], {}, 0
-    if piece:
-        yield piece
 
 
 def save_changes(places: Places, paths: Mapping[str, bool] | None, *, opened: Services | None) -> Saved:
