@@ -8,30 +8,31 @@ from sixthbot.store.atomic import observe
 from tests.actions.workshop import open_workshop
 from tests.support.fingerprint import fingerprint
 from tests.support.repos import make_repo
+from tests.support.stages import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.actions.workshop import Workshop
+    from tests.support.repos import RepoDir
 
 ISSUE = "---\nid: N-1\n---\n# Tidy\n\n- [ ] Make a `do: a`\n- [ ] Nothing `do: nothing`\n- [ ] Order `do: text.sort paths=words`\n"
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
+class Pictures:
+    """Takes what is on the disk at every third moment of a write: what `kill -9` would leave there."""
 
-
-class KillAt:
-    """Kills at the n-th moment of any write."""
-
-    def __init__(self, number: int) -> None:
-        self.left = number
+    def __init__(self, ground: Ground, place: Path) -> None:
+        self.ground, self.place, self.moments = ground, place, 0
+        self.taken: list[Path] = []
 
     def __call__(self, point: str, moment: str) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed(f"{point} {moment}")
+        if self.moments % 3 == 0:
+            picture = self.place / f"{self.moments} {point} {moment}"
+            self.ground.keep(picture)
+            self.taken.append(picture)
+        self.moments += 1
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +41,24 @@ def nobody_watches() -> Iterator[None]:
     observe(None)
 
 
-def dropped(path: Path) -> Workshop:
-    shop = open_workshop(make_repo(path))
-    shop.dir.commit("chore: words", {"words": "b\na\n"})
+def opened(repo: RepoDir) -> Workshop:
+    shop = open_workshop(repo)
     shop.recipe("a", "open('a', 'w').close()")
     shop.recipe("nothing", "pass")
+    return shop
+
+
+def dropped(path: Path) -> Workshop:
+    shop = opened(make_repo(path))
+    shop.dir.commit("chore: words", {"words": "b\na\n"})
     shop.drop(ISSUE)
+    return shop
+
+
+def begun_again(repo: RepoDir) -> Workshop:
+    shop = opened(repo)
+    (shop.issue_id,) = (record.id for record in shop.store.issues.list())
+    shop.clock.advance(3600)
     return shop
 
 
@@ -67,34 +80,24 @@ def result(shop: Workshop) -> tuple[object, ...]:
 
 
 def test_killed_at_any_write_and_begun_again_without_checkpoints_the_result_is_the_same(
-    tmp_path: Path,
+    tmp_path: Path, sealed: Path
 ) -> None:
-    whole = dropped(tmp_path / "whole")
-    whole.steps("branch", "plan", "work")
-    whole.dir.commit("feat: the base moves", {"other": "1\n"})
-    whole.steps()
-    expected = result(whole)
-    number, kills = 1, 0
-    while True:
-        shop = dropped(tmp_path / f"r{number}")
-        killer = KillAt(number)
-        observe(killer)
-        try:
-            shop.steps("branch", "plan", "work")
-            shop.dir.commit("feat: the base moves", {"other": "1\n"})
-            shop.steps()
-        except Killed:
-            kills += 1
-        finally:
-            observe(None)
-        if killer.left > 0:
-            break
-        shop.outputs = {}
+    ground = Ground(tmp_path / "there", sealed)
+    shop = dropped(ground.folder / "repo")
+    pictures = Pictures(ground, tmp_path / "pictures")
+    observe(pictures)
+    shop.steps("branch", "plan", "work")
+    shop.dir.commit("feat: the base moves", {"other": "1\n"})
+    shop.steps()
+    observe(None)
+    expected = result(shop)
+    for picture in pictures.taken:
+        ground.bring_back(picture)
+        shop = begun_again(shop.dir)
         if "feat: the base moves" not in shop.dir.subjects("main"):
             shop.dir.commit("feat: the base moves", {"other": "1\n"})
         before = fingerprint(shop.dir.path)
         shop.steps()
-        assert result(shop) == expected, f"killed at write {number}"
+        assert result(shop) == expected, f"killed at write {picture.name}"
         assert fingerprint(shop.dir.path) == before
-        number += 3
-    assert kills > 10
+    assert len(pictures.taken) > 25

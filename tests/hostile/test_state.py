@@ -11,12 +11,12 @@ import pytest
 from tests.cli.support import sixthbot
 from tests.hostile.forgeries import FORGERIES
 from tests.support.fingerprint import fingerprint
-from tests.support.repos import make_bare
+from tests.support.repos import RepoDir, make_bare, make_repo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.repos import RepoDir
+    from tests.support.stages import Ground, Stages
 
 CONFIG = '[recipes.sort-words]\nrun = ["sort", "-o", "words.txt", "words.txt"]\n[check]\nrun = [["true"]]\n'
 COMMANDS = (
@@ -32,11 +32,10 @@ ABOUT_RULES = (
 STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
-@pytest.fixture
-def drafted(repo: RepoDir, tmp_path: Path) -> RepoDir:
-    """Return a repository with an issue `tidy` whose draft waits for review."""
+def make_draft(ground: Ground) -> None:
+    repo = make_repo(ground.folder / "repo")
     repo.commit("docs: words", {"words.txt": "pear\napple\n"})
-    repo.git("remote", "add", "origin", str(make_bare(tmp_path / "remote.git").path))
+    repo.git("remote", "add", "origin", str(make_bare(ground.folder / "remote.git").path))
     assert sixthbot("init", cwd=repo.path).code == 0
     (repo.path / ".sixth/config.toml").write_text(CONFIG)
     assert sixthbot("trust", "--yes", cwd=repo.path).code == 0
@@ -44,7 +43,13 @@ def drafted(repo: RepoDir, tmp_path: Path) -> RepoDir:
     (repo.path / ".sixth/inbox/tidy.md").write_text(issue)
     assert sixthbot("run", cwd=repo.path).code == 0
     assert sixthbot("review", cwd=repo.path).code == 0
-    return repo
+
+
+@pytest.fixture
+def drafted(stages: Stages, ground: Ground) -> RepoDir:
+    """Return a repository with an issue `tidy` whose draft waits for review."""
+    stages.lay(ground, make_draft)
+    return RepoDir(ground.folder / "repo")
 
 
 @pytest.mark.parametrize("kind", FORGERIES)

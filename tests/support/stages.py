@@ -1,4 +1,4 @@
-"""States of a repository that many tests begin with: each is made once in a test process, and copied for every test.
+"""Copies of repositories: states that many tests begin with, made once in a test process, and pictures of one moment.
 
 A copy is what a fresh one would be: the paths in it are its own, what is kept under the key of a repository is kept under
 its own, its clone has the same name as the first, and git's index fits its files. Only its times are older, and the
@@ -41,6 +41,24 @@ class Ground:
             for folder, _, names in os.walk(top):
                 yield from (Path(folder, name) for name in names)
 
+    def keep(self, picture: Path) -> None:
+        """Copy all that is here to a folder that is not there yet."""
+        shutil.copytree(self.folder, picture / "there", symlinks=True)
+        shutil.copytree(self.home, picture / "home", symlinks=True)
+
+    def bring_back(self, picture: Path) -> None:
+        """Have everything as it was when the picture was taken."""
+        for top, kept in ((self.folder, "there"), (self.home, "home")):
+            shutil.rmtree(top)
+            shutil.copytree(picture / kept, top, symlinks=True)
+        self.settle()
+
+    def settle(self) -> None:
+        """Have what is remembered about inodes be true of these ones: the clone's name, and git's index."""
+        for top in self.repositories():
+            _keep_the_clone_s_name(top / ".git/sixth")
+            RepoDir(top).git("update-index", "-q", "--refresh")
+
 
 @dataclass
 class Stage:
@@ -69,9 +87,7 @@ class Stage:
             for place in _BY_KEY:
                 with suppress(FileNotFoundError):
                     (ground.home / place / old.decode()).rename(ground.home / place / new.decode())
-        for top in ground.repositories():
-            _keep_the_clone_s_name(top / ".git/sixth")
-            RepoDir(top).git("update-index", "-q", "--refresh")
+        ground.settle()
 
     def _names(self, ground: Ground) -> list[tuple[bytes, bytes]]:
         """Return what names the place of this state, each with what names the other ground instead: paths first."""
