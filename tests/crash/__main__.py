@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tests.crash.life import Life
 from tests.crash.steps import PERSONS, STEPS
-from tests.support.warm import load_program
+from tests.support.warm import warm_up
 
 
 def main(folder: str, mode: str) -> None:
     """Take every step of a life in `folder`, struck in the way of `mode`."""
-    load_program()  # once here, and not in each process of the life
+    warm_up(Path(folder, "before"))  # once here, and not in each process of the life
     life = Life(Path(folder), mode)
     life.begin()
     for step in STEPS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -16,8 +17,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
+
+from tests.support.repos import make_repo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,9 +131,37 @@ def load_program() -> None:
             importlib.import_module(module.name)
     for name in _LATE:
         importlib.import_module(name)
+
+
+def warm_up(folder: Path) -> None:
+    """Load the program and have it do an issue in a repository below `folder`; then others may fork from this process.
+
+    What it keeps in memory from its first time on is there in each of them: what it read of its own files, compiled
+    patterns, which git there is.
+    """
+    load_program()
+    from sixthbot.cli.app import main  # noqa: PLC0415 - only a process that others fork from needs it
+
+    repo = make_repo(folder / "repo")
+    repo.commit("feat: words", {"words.txt": "pear\napple\n"})
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        for words in (
+            ("init",),
+            ("trust", "--yes"),
+            ("new", "Sort `do: text.sort paths=words.txt`"),
+            ("run",),
+            ("status",),
+        ):
+            assert main(["-C", str(repo.path), *words]) == 0
+    assert repo.show("sixth/sort", "words.txt") == "apple\npear\n"
+    assert threading.active_count() == 1, "a process with threads forks badly"
+    gc.collect()
     gc.freeze()  # else the first collection in each child copies all of the memory that it shares with us
 
 
 if __name__ == "__main__":
-    load_program()
+    with tempfile.TemporaryDirectory() as own, mock.patch.dict(os.environ, {"HOME": own}):
+        for name in [name for name in os.environ if name.startswith("XDG_")]:
+            del os.environ[name]
+        warm_up(Path(own))
     _serve(socket.socket(fileno=int(sys.argv[1])))
