@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 import sys
+import threading
 import traceback
 import zlib
 from dataclasses import dataclass, field
@@ -47,7 +48,12 @@ class Blow:
     mode: str
     visited: set[str]
     report: Path
-    armed: str = ""
+    _waits: threading.local = field(default_factory=threading.local)
+
+    @property
+    def armed(self) -> str:
+        """The point that this thread is to be ended at, in the middle of the write; what others write is not it."""
+        return getattr(self._waits, "point", "")
 
     def write(self, point: str, moment: str) -> None:
         """Watch a write of the store."""
@@ -65,7 +71,7 @@ class Blow:
     def _tear(self, point: str, moment: str) -> None:
         """Have the disk end us in the middle of the write; what writes nothing, such as a rename, once it is done."""
         if moment == "before":
-            self.armed = "" if point in self.visited else point
+            self._waits.point = "" if point in self.visited else point
         elif self.armed == point:
             self.tear()
 

@@ -99,12 +99,11 @@ def move_by_hand(life: Life) -> int:
     queue = life.repo.path / ".sixth/queue"
     for number, path in enumerate(sorted((queue / "ready/normal").glob("*.json"))):
         path.rename(queue / ("ready/high" if number else "ready") / path.name)
-    (queue / "ready/normal/junk.json").write_text("{")
     operations = life.repo.path / ".sixth/operations"
     operations.mkdir(exist_ok=True)
-    for number in range(
-        4
-    ):  # one may be put aside in a process that something else strikes at that very moment
+    # four of each: one may be put aside in a process that something else strikes at that very moment
+    for number in range(4):
+        (queue / f"ready/normal/junk{number}.json").write_text("{")
         (operations / f"20200101T000000000000Z-abc{number}.json").write_text("{")
     torn = life.repo.git_dir / "objects/ab" / ("c" * 38)
     torn.parent.mkdir(exist_ok=True)
