@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sixthbot.core.drafts import Approval
 from sixthbot.core.secrets import is_secret_digest
@@ -54,18 +54,20 @@ class Approvals:
 
     def allowed_secrets(self) -> frozenset[str]:
         """Return the digests of what a person said is no secret; they are for all branches."""
-        data = load_json(self._folder / _ALLOWED) or {}
-        return frozenset(name for name in data.get("secrets", {}) if is_secret_digest(name))
+        return frozenset(name for name in self._allowed() if is_secret_digest(name))
 
     def allow_secrets(self, digests: Collection[str], *, branch: BranchName, when: str) -> None:
         """Record that a person said of these, seen on a branch, that they are no secrets."""
-        path = self._folder / _ALLOWED
-        data = load_json(path) or {}
-        known = data.get("secrets", {})
+        known = self._allowed()
         new = {digest: {"branch": branch.value, "allowed": when} for digest in digests if digest not in known}
         if new:
             whole = {"schema": 1, "secrets": known | new}
+            path = self._folder / _ALLOWED
             save_json(path, whole, point=_ALLOW, durability=self._durability, mode=0o600)
+
+    def _allowed(self) -> dict[str, Any]:
+        found = (load_json(self._folder / _ALLOWED) or {}).get("secrets")
+        return found if isinstance(found, dict) else {}
 
     def _path(self, branch: BranchName) -> Path:
         return self._folder / f"{branch.file_stem}.json"

@@ -159,3 +159,14 @@ def test_a_damaged_approval_is_none(tmp_path: Path, data: bytes) -> None:
     approvals = Approvals(tmp_path, "process")
     (tmp_path / f"{BRANCH.file_stem}.json").write_bytes(data)
     assert approvals.get(BRANCH) is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b'{"secrets": 5}', b'{"secrets": ["x"]}', b'{"secrets": {"sha256:x": 1}}']
+)
+def test_damaged_words_about_secrets_allow_none_and_new_ones_are_taken(tmp_path: Path, data: bytes) -> None:
+    approvals, digest = Approvals(tmp_path, "process"), "sha256:" + "0" * 64
+    (tmp_path / ".allowed-secrets.json").write_bytes(data)
+    assert approvals.allowed_secrets() == frozenset()
+    approvals.allow_secrets([digest], branch=BRANCH, when="2026-01-02T03:04:05Z")
+    assert approvals.allowed_secrets() == {digest}
