@@ -161,6 +161,7 @@ def _backlogs(folder: Path) -> Iterator[Row]:
         while put < backlog:
             queue.put_many([payload(number) for number in range(put, min(put + 256, backlog))])
             put += 256
+        os.sync()  # the disk is still at work on what was put, and that is no part of a claim
         fresh, times = Sixthbot(place, fsync=False), []
         for _ in range(300):
             started = time.perf_counter()
