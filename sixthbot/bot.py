@@ -203,6 +203,8 @@ class Bot:
 
     def _say(self, kind: str, message: str, *, level: str = "info") -> None:
         """Write a record about the bot itself; that it cannot be written hurts nothing."""
+        if home_stamp(self._last.places) != self._home:
+            return  # whoever takes it away must not find anything new in it
         with suppress(OSError):
             self._last.store.journal.append(kind, message, level=level, data={"pid": os.getpid()})
 

@@ -24,7 +24,7 @@ from sixthbot.store import clock as store_clock
 from sixthbot.store.config import load_config
 from sixthbot.store.open import open_store
 from sixthbot.store.reading import read_small
-from sixthbot.store.setup import begin_home, check_tracked, initialise
+from sixthbot.store.setup import check_tracked, initialise, make_folders
 from sixthbot.store.state.arrived import dropped_as, note_arrival
 from sixthbot.store.state.home import clear_the_way, mark_home, standing
 from sixthbot.store.state.index import Row
@@ -111,7 +111,7 @@ def bring_back(
         report = Rebuilt(saved, lost=[path for path in lost if not path.startswith("journal/")])
         if before == "foreign":
             forget_cursors(places)
-        begin_home(places)
+        make_folders(places)
         _Laying(state, open_store(places, clock=clock), folded, tip, report).settings()
         initialise(places)  # makes the folders, and a first configuration only where there is none
         durability = _durability(places)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sixthbot.store import disk
 from sixthbot.store.disk import StrPath
+from sixthbot.store.home import HOME_MARK
 from sixthbot.store.reading import read_small
 
 if TYPE_CHECKING:
@@ -83,11 +84,14 @@ def make_dirs(path: Path, *, mode: int = 0o777) -> None:
     """Make a folder and what is missing above it, all with `mode`; one that is there is fine.
 
     Never makes `.sixth` or `.git` itself: where a person took it away, a bot that is still at work must not begin it anew.
+    Nor what lies right in a `.sixth` whose mark is gone: somebody is taking it away, and would find it not empty.
     """
     if path.name in _NOT_OURS_TO_MAKE:
         if not path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
         return
+    if path.parent.name == HOME and not path.is_dir() and not os.path.lexists(path.with_name(HOME_MARK)):
+        raise FileNotFoundError(errno.ENOENT, "is being taken away", str(path.parent))
     try:
         disk.make_dir(path, mode)
     except FileExistsError:

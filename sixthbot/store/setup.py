@@ -66,13 +66,14 @@ def make_folders(places: Places) -> bool:
     """Make the folders of `.sixth` that are missing, such as empty ones that git did not bring back; tell whether any was."""
     missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
     if missing:
-        begin_home(places)
-    for name in missing:
-        make_dirs(places.sixth / name)
+        _begin_home(places)
+    for name in missing:  # those above come first
+        with suppress(FileExistsError):
+            disk.make_dir(places.sixth / name, 0o777)
     return bool(missing)
 
 
-def begin_home(places: Places) -> None:
+def _begin_home(places: Places) -> None:
     """Make `.sixth` itself where it is missing; for whoever makes or brings back all of it, and nobody else."""
     with suppress(FileExistsError):
         disk.make_dir(places.sixth, 0o777)

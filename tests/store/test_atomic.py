@@ -141,3 +141,16 @@ def test_only_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> 
             os.utime(tmp_path / "a" / name, (1, 1))
     assert sweep_temporaries(tmp_path) == 1
     assert {path.name for path in (tmp_path / "a").iterdir()} == kept
+
+
+def test_nothing_is_begun_anew_in_a_home_that_is_being_taken_away(tmp_path: Path) -> None:
+    home = tmp_path / ".sixth"
+    home.mkdir()
+    (home / ".home").touch()
+    atomic.make_dirs(home / "local/logs")
+    (home / ".home").unlink()
+    atomic.make_dirs(home / "local/cache")  # what is still there can be used
+    for gone in (home / "journal", home / "queue/ready"):
+        with pytest.raises(FileNotFoundError, match="is being taken away"):
+            atomic.make_dirs(gone)
+    assert [path.name for path in home.iterdir()] == ["local"]
