@@ -14,6 +14,7 @@ from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
 from sixthbot.engine.rebuild import come_back
+from sixthbot.engine.recovery import mend_rest
 from sixthbot.engine.reloading import changes
 from sixthbot.engine.saving import keeper
 from sixthbot.engine.stopping import told_of
@@ -308,7 +309,7 @@ class Bot:
             # what workers left behind just before they finished is found by one more turn after that
             if at_rest and self._looks.events == events and pause > 0 and not (was_left or left):
                 wait = patience.wait(self._last)
-                if wait is None and not self._looks.let_follow(self._last):
+                if wait is None and not (self._looks.let_follow(self._last) or mend_rest(self._last)):
                     return
                 wait = wait or 0.0
                 pause = min(pause, wait)

@@ -6,16 +6,15 @@ import hashlib
 import logging
 import os
 import time
-from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import SixthError
-from sixthbot.core.names import clean_line
 from sixthbot.core.statefold import assemble
 from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
+from sixthbot.engine.rebuilt import Rebuilt
 from sixthbot.engine.recalling import begin_again, give_reasons, recall_operations
 from sixthbot.engine.saving import State
 from sixthbot.git.repository import open_repository
@@ -53,38 +52,6 @@ _LOOK_AGAIN = 0.2
 _TRY_AGAIN = 2.0  # all three in seconds
 _log = logging.getLogger("sixthbot.engine")
 _REJECTED = "inbox/rejected/"
-
-
-@dataclass(slots=True)
-class Rebuilt:
-    """What was brought back: how many files below each folder, when they were saved, and what could not be used.
-
-    `lost` names what came after the last save, as far as anybody knows; `recalled` counts the operations that came
-    after it and that git's own notes tell of.
-    """
-
-    saved: datetime | None
-    restored: Counter[str] = field(default_factory=Counter)
-    refused: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    recalled: int = 0
-
-    def story(self) -> list[str]:
-        """Return it in lines for people."""
-        if self.saved is None:
-            return [".sixth was taken away and made anew; nothing of it had been saved"]
-        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.restored.items()))
-        when = self.saved.strftime("%Y-%m-%d %H:%M:%S UTC")
-        lines = [
-            f".sixth was taken away and is brought back as it was saved on {when}: {counts or 'nothing'}"
-        ]
-        if self.recalled:
-            lines.append(f"not saved yet, and known from git's own notes: operations {self.recalled}")
-        if self.lost:
-            more = f" and {len(self.lost) - 10} more" if len(self.lost) > 10 else ""  # noqa: PLR2004 - a line's worth
-            lines.append(f"not saved yet, and gone: {clean_line(', '.join(self.lost[:10]), limit=500)}{more}")
-        lines += [f"left out: {clean_line(reason, limit=300)}" for reason in self.refused[:10]]
-        return lines
 
 
 def bring_back(
@@ -206,7 +173,12 @@ class _Laying:
     def everything(self) -> list[Row]:
         """Lay the rest; return the rows of the index for all that is there as the state says."""
         rows: list[Row] = []
-        rows += self._lay(self._wanted())
+        halves = self._halves()
+        wanted = self._wanted()
+        # nor are there tasks for what is no issue yet: they come with it
+        rows += self._lay([one for one in wanted if not halves & {_issue_of(one), one.winner.group}])
+        rows += [_unsaid(one) for one in wanted if halves & {_issue_of(one), one.winner.group}]
+        rows += self._drop_again([one for one in wanted if one.winner.key in _texts(halves)])
         self._drop_outdated()
         rows += self._grow()
         spent = self.folded.spent | {
@@ -229,6 +201,27 @@ class _Laying:
                 and accepted & _names_of(entity.winner)
             )
         ]
+
+    def _halves(self) -> set[str]:
+        """Return the issues of which something was saved, and no record: their files are dropped once more, or still are."""
+        found = {_issue_of(one) for one in self._wanted()} - {""}
+        records = {key for key, one in self.folded.entities.items() if one.winner.kind == PUT}
+        return {
+            one
+            for one in found
+            if f"issues/{one}/issue.toml" not in records
+            and not (self.store.places.issues / one / "issue.toml").exists()
+        }
+
+    def _drop_again(self, texts: Sequence[Entity]) -> Iterator[Row]:
+        """Lay the texts of such issues into the inbox, unless they lie there, to be accepted anew."""
+        dropped = {one.winner.hash for one in self._wanted() if one.winner.key.startswith("inbox/")}
+        for text in texts:
+            if text.winner.hash not in dropped:
+                data = self._contents([text.winner.hash]).get(text.winner.hash)
+                if data is not None:
+                    again = Content(Spot(f"inbox/{_issue_of(text)}.md"), data)
+                    yield from (row for row in Layer(self.store).put_all([again]) if isinstance(row, Row))
 
     def _accepted(self) -> set[tuple[str, ...]]:
         """Return names of inbox files that were accepted or rejected: one that was saved before that must not come again.
@@ -345,6 +338,16 @@ class _Laying:
 
     def _contents(self, hashes: Iterable[str]) -> dict[str, bytes]:
         return {} if self.tip is None else self.state.contents(self.tip, hashes)
+
+
+def _issue_of(entity: Entity) -> str:
+    """Return the id of the issue whose folder a file belongs to, empty for other files."""
+    top, _, rest = entity.winner.key.partition("/")
+    return rest.partition("/")[0] if top == "issues" else ""
+
+
+def _texts(issues: Iterable[str]) -> set[str]:
+    return {f"issues/{one}/issue.md" for one in issues}
 
 
 def _unsaid(entity: Entity) -> Row:

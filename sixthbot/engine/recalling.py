@@ -54,8 +54,7 @@ def recall_operations(git: Git, store: Store) -> list[Operation]:
         return []
     recalled = _as_operations(moves, _backups(git, known))
     for operation in recalled:
-        store.operations.begin(operation)
-        store.operations.finish(operation.id)
+        store.operations.recall(operation)
         for change in operation.refs:
             record_move(store.journal.note, operation, change)
     return recalled

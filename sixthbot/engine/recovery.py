@@ -75,6 +75,17 @@ def recover(services: Services, orphans: Orphans | None = None) -> Recovered:
     )
 
 
+def mend_rest(services: Services) -> bool:
+    """Settle operations that are still begun now that nothing runs any more; tell whether anything was mended.
+
+    At the start of a run their tasks may have been at work already.
+    """
+    if all(operation.state != "begun" for operation in services.store.operations.list()):
+        return False
+    mended = recover(services)
+    return bool(mended.tasks or mended.finished or mended.reverted)
+
+
 class RecoveryWatch:
     """When a process looks for workers that died: as soon as one with a task in hand seems gone, and now and then."""
 

@@ -84,13 +84,14 @@ def make_dirs(path: Path, *, mode: int = 0o777) -> None:
     """Make a folder and what is missing above it, all with `mode`; one that is there is fine.
 
     Never makes `.sixth` or `.git` itself: where a person took it away, a bot that is still at work must not begin it anew.
-    Nor what lies right in a `.sixth` whose mark is gone: somebody is taking it away, and would find it not empty.
+    Nor, in a repository, what lies right in a `.sixth` whose mark is gone: somebody is taking it away, and would find it
+    not empty.
     """
     if path.name in _NOT_OURS_TO_MAKE:
         if not path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "was taken away", str(path))
         return
-    if path.parent.name == HOME and not path.is_dir() and not os.path.lexists(path.with_name(HOME_MARK)):
+    if path.parent.name == HOME and not path.is_dir() and _is_being_taken_away(path.parent):
         raise FileNotFoundError(errno.ENOENT, "is being taken away", str(path.parent))
     try:
         disk.make_dir(path, mode)
@@ -101,6 +102,10 @@ def make_dirs(path: Path, *, mode: int = 0o777) -> None:
         make_dirs(path.parent, mode=mode)
         with suppress(FileExistsError):  # somebody else made it this moment
             disk.make_dir(path, mode)
+
+
+def _is_being_taken_away(home: Path) -> bool:
+    return not os.path.lexists(home / HOME_MARK) and os.path.lexists(home.with_name(".git"))
 
 
 def write_file(path: StrPath, data: bytes, *, point: str, durability: Durability, mode: int = 0o644) -> None:

@@ -74,6 +74,10 @@ class Operations:
         """Record an operation that is about to be made; returns once that would survive a crash."""
         self._write(replace(operation, state="begun"))
 
+    def recall(self, operation: Operation) -> None:
+        """Record one that was made, and whose record is gone."""
+        self._write(replace(operation, state="done"))
+
     def finish(self, operation_id: str) -> None:
         """Record that it was made."""
         self._write(replace(self.get(operation_id), state="done"))

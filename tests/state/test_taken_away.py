@@ -532,3 +532,20 @@ def test_what_is_missed_while_all_goes_is_not_saved_as_gone(home: Home) -> None:
     slow.join()
     assert not saved.whole
     assert home.repo.tip("refs/sixth/state") == tip
+
+
+@pytest.mark.parametrize("still_dropped", [True, False])
+def test_an_issue_of_which_no_record_was_saved_is_accepted_anew(home: Home, *, still_dropped: bool) -> None:
+    accepted_only(home)
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    text = home.store.issues.issue_text("a")
+    (home.places.issues / "a/issue.toml").unlink()
+    if still_dropped:
+        home.drop("a.md", text.decode())
+    state.save({"issues/a/issue.toml": True, "inbox/a.md": False})
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    is_whole_again(home)
+    assert [path.name for path in home.places.issues.iterdir()] == ["a"]
+    assert not list(home.places.rejected.iterdir())

@@ -146,6 +146,7 @@ def test_only_what_dead_processes_left_half_written_is_swept(tmp_path: Path) -> 
 def test_nothing_is_begun_anew_in_a_home_that_is_being_taken_away(tmp_path: Path) -> None:
     home = tmp_path / ".sixth"
     home.mkdir()
+    (tmp_path / ".git").mkdir()
     (home / ".home").touch()
     atomic.make_dirs(home / "local/logs")
     (home / ".home").unlink()
