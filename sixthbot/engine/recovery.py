@@ -82,7 +82,10 @@ def mend_rest(services: Services) -> bool:
     """
     if all(operation.state != "begun" for operation in services.store.operations.list()):
         return False
-    mended = recover(services)
+    try:
+        mended = recover(services)
+    except (SixthError, OSError):
+        return False  # whoever looks now and then has told of it
     return bool(mended.tasks or mended.finished or mended.reverted)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, RefMoved, SixthError
@@ -31,7 +33,7 @@ from sixthbot.store.state.keep import Local, keep_local, look_at_local
 from sixthbot.store.state.layout import Spot, path_of, task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from types import TracebackType
@@ -44,12 +46,14 @@ if TYPE_CHECKING:
 
 _PATIENCE = 30.0  # seconds to wait for another process that saves, ...
 _PIECE = 0.2  # ... asking so often whether to leave
-_REMOVAL = 0.5  # seconds that removing a folder of many files takes, generously
+_REMOVAL = 2.0  # seconds that removing a folder of many files takes, generously, ...
+_HURRY = 0.5  # ... and those that it gets of who was told to leave
+_STAYING = ("issues/", "inbox/rejected/", "operations/")
 _EVERY = 1.0  # seconds between two savings, at least
 _SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
-_HURRY = (
-    2.0  # seconds that the last saving may take of who was told to leave; what it misses the next bot saves
+_LAST = (
+    2.0  # seconds that the last saving of who was told to leave may take; what it misses the next bot saves
 )
 _LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
 NOTHING = hashlib.sha256().hexdigest()
@@ -160,8 +164,8 @@ class State:
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
-            for piece in (*slices(changes), []):
-                if not self._stays_whole(missed=collector.missed):
+            for piece in chain(slices(changes), ([],)):
+                if not self._stays_whole(missed=collector.missed or self._went(piece)):
                     return Saved(count, whole=False)
                 count += self.write(index, piece)
             index.put(collector.seen_again)
@@ -173,12 +177,21 @@ class State:
 
         Where something was missed, whoever is at it gets a moment to be done.
         """
-        until = time.monotonic() + (_REMOVAL if missed else 0.0)
+        began = time.monotonic()
         while standing(self.places) == "whole":
-            if time.monotonic() >= until:
+            if not missed or time.monotonic() - began >= (_HURRY if self.leaving.is_set() else _REMOVAL):
                 return True
             time.sleep(_PIECE / 4)
         return False
+
+    def _went(self, piece: Sequence[Change]) -> bool:
+        """Tell whether something is gone already of what was just read, and what nobody of the bot's takes away."""
+        return any(
+            change.kind == PUT
+            and change.row.key.startswith(_STAYING)
+            and not os.path.lexists(f"{self.places.home}/{change.row.path}")
+            for change in piece
+        )
 
     def tracked(self, *, anew: bool) -> frozenset[str]:
         """Return what git carries below `.sixth`, as paths below it."""
@@ -313,7 +326,7 @@ class Keeper:
         while self._thread.is_alive() and time.monotonic() < until:
             self._thread.join(_PIECE)
             if self._state.leaving.is_set():
-                until = min(until, time.monotonic() + _HURRY)
+                until = min(until, time.monotonic() + _LAST)
         self.changes.__exit__(kind, error, trace)
 
     def _keep(self) -> None:

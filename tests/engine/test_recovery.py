@@ -18,7 +18,7 @@ from sixthbot.core.names import BranchName
 from sixthbot.core.tasks import Done, Ready, Running
 from sixthbot.core.times import format_time
 from sixthbot.engine.backups import expire_operations
-from sixthbot.engine.recovery import Recovered, recover
+from sixthbot.engine.recovery import Recovered, mend_rest, recover
 from sixthbot.git.refs import tip
 from sixthbot.store.locks import WorkerLease
 from sixthbot.store.operations import Operation, RefChange
@@ -230,6 +230,7 @@ def test_an_operation_that_cannot_be_settled_holds_up_no_other(repo: RepoDir) ->
     clock.advance(61)
     with pytest.raises(GitFailed):
         recover(scene.services)
+    assert not mend_rest(scene.services)
     states = {one.id: one.state for one in scene.services.store.operations.list()}
     assert states == {"op-0": "begun", "op-1": "reverted"}
 
@@ -287,3 +288,14 @@ def test_of_the_lock_on_packed_refs_only_one_made_during_a_deletion_of_ours_is_r
         clock.advance(10)
         assert bool(recover(scene.services).locks) is removed
         clock.advance(-10)
+
+
+def test_at_its_end_a_run_settles_what_came_back_begun(repo: RepoDir) -> None:
+    clock = FixedClock()
+    scene = Scene(repo.path, clock=clock)
+    assert not mend_rest(scene.services)
+    operation(scene, ("refs/heads/sixth/x", None, "1" * 40))
+    assert not mend_rest(scene.services), "it may be somebody's who has only just begun"
+    clock.advance(61)
+    assert mend_rest(scene.services)
+    assert not mend_rest(scene.services)

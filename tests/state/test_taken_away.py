@@ -26,7 +26,7 @@ from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
 from sixthbot.store.open import open_store
 from sixthbot.store.presence import Presence
-from sixthbot.store.state.index import Row
+from sixthbot.store.state.index import Index, Row
 from sixthbot.store.state.lay import Content, Layer
 from sixthbot.store.state.layout import Spot
 from tests.bot.home import CONFIG, Home, Watching, make_home, until
@@ -34,7 +34,9 @@ from tests.cli.support import sixthbot
 from tests.support.repos import RepoDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from sixthbot.store.state.collect import Change
 
 ISSUE = "---\nid: {id}\n---\n# Issue {id}\n\n- [ ] Sort `do: sort-words`\n- [ ] By hand\n"
 
@@ -549,3 +551,25 @@ def test_an_issue_of_which_no_record_was_saved_is_accepted_anew(home: Home, *, s
     is_whole_again(home)
     assert [path.name for path in home.places.issues.iterdir()] == ["a"]
     assert not list(home.places.rejected.iterdir())
+
+
+class Taking(State):
+    """A state whose issues go while it looks at them, and its core soon after."""
+
+    def write(self, index: Index, changes: list[Change]) -> int:
+        raise AssertionError(f"it saved {len(changes)} changes")
+
+    def tracked(self, *, anew: bool) -> frozenset[str]:
+        threading.Timer(0.3, remove_the_core, [RepoDir(self.places.top)]).start()
+        return super().tracked(anew=anew)
+
+    def _went(self, piece: Sequence[Change]) -> bool:
+        shutil.rmtree(self.places.issues, ignore_errors=True)
+        return super()._went(piece)
+
+
+def test_what_went_right_after_it_was_read_is_not_saved(home: Home) -> None:
+    accepted_only(home)
+    home.store.issues.change_record("a", lambda now: replace(now, title="Another"))
+    state = Taking(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    assert not state.save().whole
