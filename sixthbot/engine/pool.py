@@ -225,7 +225,7 @@ class WorkerPool:
                         if before.closed()
                         else queue.claim(worker.name, lanes=lanes, blocked=before.full)
                     )
-                    self._hurry = task is None and queue.turns.unfinished
+                    self._hurry = task is None and queue.order.unfinished
             if task is None:
                 return None
             after = Exclusions(services, worker.name)

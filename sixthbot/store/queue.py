@@ -21,12 +21,12 @@ from sixthbot.store.between import REWRITE, SETTLE, Between
 from sixthbot.store.counting import count_queue, folder_names, task_names
 from sixthbot.store.groups import TaskGroups
 from sixthbot.store.known import SPENT_LIMIT, KnownIds, SpentIds
+from sixthbot.store.readyorder import ReadyOrder
 from sixthbot.store.retiring import DoneTasks
 from sixthbot.store.standing import Followers
 from sixthbot.store.switches import Switches
 from sixthbot.store.taskfile import id_in_name, in_folder, is_task_id
 from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles, rename
-from sixthbot.store.turns import Turns
 from sixthbot.store.waiting import WaitingTasks
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Queue(Switches):
         self.root = root
         self.files = self._files = TaskFiles(root, durability)  # by the first name for looking only
         self._guard = threading.RLock()
-        self.turns = Turns(root / "ready", self._files)
+        self.order = ReadyOrder(root / "ready", self._files)
         self.groups = TaskGroups(self._files)
         self._waiting = WaitingTasks(root, self._files)
         self._known = KnownIds(root / ".ids", self._files.ids_present)
@@ -183,21 +183,21 @@ class Queue(Switches):
             self._between.finish()
             paused = self.paused()
             open_lanes = [lane for lane in Lane if (lanes is None or lane in lanes) and lane not in paused]
-            self.turns.refresh(open_lanes)
-            while (turn := self.turns.next(open_lanes, blocked)) is not None:
+            self.order.refresh(open_lanes)
+            while (turn := self.order.next(open_lanes, blocked)) is not None:
                 lane, name = turn
                 try:
                     claimed = self._take(worker, lane, name)
                 except OSError:
                     # it is still there, and nothing in its folder changed that would tell
-                    self.turns.put_back(lane, name)
+                    self.order.put_back(lane, name)
                     raise
                 if claimed is not None:
                     return claimed
         return None
 
     def _take(self, worker: str, lane: Lane, name: str) -> Task | None:
-        source = self.turns.path(lane, name)
+        source = self.order.path(lane, name)
         target = f"{self._files.root}/running/{worker}/{name}"
         try:
             # not synced: a power cut that undoes a claim leaves a task that can be claimed
@@ -318,7 +318,7 @@ class Queue(Switches):
     def _now_ready(self, task: Task) -> None:
         if isinstance(task.state, Ready):
             with self._guard:
-                self.turns.add(task)
+                self.order.add(task)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -355,7 +355,7 @@ def test_the_claims_of_others_cost_the_same_with_a_long_line_behind_one_key(repo
     assert (
         queue.claim("w2", blocked=full) is None
     )  # it passes over so many and leaves the rest to the next look
-    assert queue.turns.unfinished
+    assert queue.order.unfinished
     while (found := queue.claim("w2", blocked=full)) is None:
         assert looked < 1300
     assert found.rule == "other"

@@ -406,7 +406,7 @@ def test_claiming_does_not_read_the_folder_each_time(queue: Queue) -> None:
         queue.put(make_task(number))
     for number in range(300):
         assert claimed(queue).id == make_task(number).id
-    assert queue.turns._ready[Lane.NORMAL].readings < 60
+    assert queue.order._ready[Lane.NORMAL].readings < 60
 
 
 # dead workers

@@ -35,7 +35,7 @@ _LOOK_LIMIT = 500
 _CLOCK_GRAIN = timedelta(seconds=1)
 
 
-class Turns:
+class ReadyOrder:
     """The order of the ready tasks below one folder."""
 
     def __init__(self, root: Path, files: TaskFiles) -> None:
