@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -35,17 +35,26 @@ TOLD_STATES: Mapping[str, str] = MappingProxyType(
 )
 """The state that a task is in after a record of a kind; where it is another one, the record's `data.state` says so."""
 
+AT_REST = frozenset(
+    {
+        "task.made", "task.taken-in", "task.due", "task.deferred", "task.put-after", "task.released",
+        "task.resumed", "task.retried",
+    }
+)  # fmt: skip
+"""What cannot be of a task that a worker has in hand: where it is told of one, a fast worker told of the claim first."""
+
 _RESULTS = {"task.cancelled": "cancelled", "task.succeeded": "succeeded"}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a task is by its records: the name of its state, how it ended if it is done, and its counts."""
+    """How a task is by its records: the name of its state, how it ended if it is done, its counts, and who has it in hand."""
 
     state: str
     result: str = ""
     attempts: int = 0
     crashes: int = 0
+    worker: str = field(default="", compare=False)
 
 
 def fold(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Told | None:
@@ -55,10 +64,20 @@ def fold(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Told | None:
     """
     told: Told | None = None
     for kind, data in records:
-        # a task is there before it is told of, so a worker that is fast may have told of it first
-        if kind in TOLD_STATES and not (kind == "task.made" and told is not None):
+        if kind in TOLD_STATES and not (told is not None and _is_late(told, kind, data)):
             told = _after(told or Told("ready"), kind, data)
     return told
+
+
+def _is_late(told: Told, kind: str, data: Mapping[str, Any]) -> bool:
+    """Tell whether a record is of before: a task is moved first, and told of then, and others are fast."""
+    if kind == "task.made":
+        return True
+    if told.state != "running":
+        return False
+    if kind == "task.recovered":  # from a worker that is gone, and another one has it already
+        return bool(told.worker) and data.get("worker", told.worker) != told.worker
+    return kind in AT_REST
 
 
 def _after(told: Told, kind: str, data: Mapping[str, Any]) -> Told:
@@ -68,4 +87,5 @@ def _after(told: Told, kind: str, data: Mapping[str, Any]) -> Told:
     counts = {name: data[name] for name in ("attempts", "crashes") if isinstance(data.get(name), int)}
     if kind == "task.retried":
         counts = {"attempts": 0, "crashes": 0}
-    return replace(told, state=state, result=result, **counts)
+    worker = str(data.get("worker", "")) if kind == "task.claimed" else ""
+    return replace(told, state=state, result=result, worker=worker, **counts)

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from sixthbot.core import lifecycle
+from sixthbot.core import lifecycle, story
 from sixthbot.core.errors import SixthError
 from sixthbot.core.story import TOLD_STATES, Told, fold
 from sixthbot.core.tasks import AfterFailed, Done
@@ -208,3 +208,22 @@ def test_a_task_that_is_to_gather_no_more_events_is_told_of(repo: RepoDir) -> No
         == told(scene.task(task.id))
         == Told("ready")
     )
+
+
+LATE = sorted(story.AT_REST)
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_what_is_told_late_of_a_task_that_is_in_hand_by_then_changes_nothing(kind: str) -> None:
+    claimed = ("task.claimed", {"worker": "w2"})
+    told = fold([("task.made", {}), ("task.waiting", {}), claimed, (kind, {"attempts": 0})])
+    assert told == Told("running")
+    assert fold([("task.made", {}), claimed, (kind, {}), ("task.succeeded", {})]) == Told("done", "succeeded")
+
+
+def test_a_task_that_came_back_from_a_dead_worker_may_be_in_another_s_hand_before_that_is_told() -> None:
+    first, second = (("task.claimed", {"worker": name}) for name in ("w1", "w2"))
+    recovered = ("task.recovered", {"worker": "w1", "crashes": 1})
+    assert fold([first, recovered]) == Told("ready", crashes=1)
+    assert fold([first, second, recovered]) == Told("running")
+    assert fold([first, recovered, second]) == Told("running", crashes=1)

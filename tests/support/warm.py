@@ -110,6 +110,7 @@ def _become(order: dict[str, object], files: list[int]) -> None:
         os.chdir(str(order["cwd"]))
         os.environ.clear()
         os.environ.update(order["env"])  # type: ignore[call-overload]  # it comes from JSON
+        tempfile.tempdir = None  # where that is was looked up in another environment
         sys.argv = ["sixthbot", *order["args"]]  # type: ignore[misc]  # it comes from JSON
         from sixthbot.__main__ import main  # noqa: PLC0415 - it is what this process is for
 
