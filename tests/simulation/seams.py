@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sixthbot.actions import registry
@@ -52,10 +53,16 @@ class NoLocks(dict[Any, Any]):
 
 
 def _module_locks() -> dict[tuple[str, str], object]:
-    return {
-        (name, key): value
+    return {(name, key): vars(sys.modules[name])[key] for name, key in _names_of_locks(len(sys.modules))}
+
+
+@lru_cache(maxsize=1)
+def _names_of_locks(_loaded: int) -> list[tuple[str, str]]:
+    """Return module and name of each lock there is; looked for anew once further modules were loaded."""
+    return [
+        (name, key)
         for name, module in tuple(sys.modules.items())
         if name.startswith("sixthbot.")
         for key, value in tuple(vars(module).items())
         if isinstance(value, _LOCKS)
-    }
+    ]
