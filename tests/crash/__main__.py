@@ -11,15 +11,17 @@ from tests.crash.steps import PERSONS, STEPS
 from tests.support.warm import warm_up
 
 
-def main(folder: str, mode: str) -> None:
-    """Take every step of a life in `folder`, struck in the way of `mode`."""
-    warm_up(Path(folder, "before"))  # once here, and not in each process of the life
+def main() -> int:
+    """Take every step of a life, in a process where the program is loaded and no step has to load it."""
+    folder, mode = sys.argv[1:]
     life = Life(Path(folder), mode)
     life.begin()
     for step in STEPS:
         life.go(step, struck=step not in PERSONS)
     sys.stdout.write(json.dumps(sorted(life.visited)) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    warm_up(Path(sys.argv[1], "before"))
+    sys.exit(main())

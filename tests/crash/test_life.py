@@ -7,8 +7,6 @@ import importlib
 import json
 import os
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import pytest
 import sixthbot
 from sixthbot.store.atomic import WRITE_POINTS
 from tests.crash.life import GIT_WRITES, MODES
+from tests.support.warm import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "sixthbot").rglob("*.py"))
@@ -62,15 +61,10 @@ def parsed(path: Path) -> ast.Module:
 @pytest.mark.timeout(400)  # five whole lives side by side with all other tests
 @pytest.mark.parametrize("mode", MODES)
 def test_a_life_struck_at_every_write_ends_as_it_should(tmp_path: Path, mode: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", str(tmp_path), mode],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
+    status, out, err = forked(
+        "tests.crash.__main__", ["life", str(tmp_path), mode], cwd=ROOT, env=os.environ, seconds=390
     )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    visited = set(json.loads(done.stdout.splitlines()[-1]))
+    assert status == 0, (out + err)[-6000:]
+    visited = set(json.loads(out.splitlines()[-1]))
     if mode != "written":  # renames, removals and appended lines have no moment between
         assert declared_points() | git_writes() <= visited, "a write path that no step of tests/crash goes"

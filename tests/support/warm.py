@@ -7,6 +7,7 @@ signals or kills starts the program itself.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import io
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +49,17 @@ def sixthbot_process(
     args: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float = 100
 ) -> tuple[int, str, str]:
     """Run `sixthbot ARGS` and return its exit code and what it printed; raise TimeoutError when it takes too long."""
+    return forked("sixthbot.__main__", ["sixthbot", *args], cwd=cwd, env=env, seconds=seconds)
+
+
+def forked(
+    module: str, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float
+) -> tuple[int, str, str]:
+    """Do the same with what `main` of any module does where the program is loaded."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         talk = _starter()
         talk.settimeout(seconds)
-        order = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
+        order = json.dumps({"module": module, "argv": list(argv), "cwd": str(cwd), "env": dict(env)}).encode()
         socket.send_fds(talk, [len(order).to_bytes(4, "big") + order], [out.fileno(), err.fileno()])
         status = int.from_bytes(_exactly(talk, 4), "big", signed=True)
         out.seek(0)
@@ -69,8 +78,14 @@ def _starter() -> socket.socket:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
+        atexit.register(_end, process, ours)
         found = _STARTED[os.getpid()] = (process, ours)
     return found[1]
+
+
+def _end(process: subprocess.Popen[bytes], talk: socket.socket) -> None:
+    talk.close()
+    process.wait()
 
 
 def _exactly(talk: socket.socket, size: int) -> bytes:
@@ -111,12 +126,12 @@ def _become(order: dict[str, object], files: list[int]) -> None:
         os.environ.clear()
         os.environ.update(order["env"])  # type: ignore[call-overload]  # it comes from JSON
         tempfile.tempdir = None  # where that is was looked up in another environment
-        sys.argv = ["sixthbot", *order["args"]]  # type: ignore[misc]  # it comes from JSON
-        from sixthbot.__main__ import main  # noqa: PLC0415 - it is what this process is for
-
-        status = main()
+        sys.argv = [*order["argv"]]  # type: ignore[misc]  # it comes from JSON
+        status = importlib.import_module(str(order["module"])).main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - nothing may come back from here into the starter's code
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
