@@ -32,7 +32,8 @@ class KnownIds:
     """The ids in the folders when this was made, and those that any process put since.
 
     An id that is not known is nowhere in the queue (unless a person moved a file in by hand); one that is known may
-    be gone. `present` lists the ids in the folders now; it is asked once, and again when the log has grown long.
+    be gone. `present` lists the ids in the folders now; it is asked once, and again when the log has grown long or became
+    shorter.
 
     The others' ids come from a log, one line for each put. It is not synced: what a power cut takes from it, the
     listing at the next start knows. Not for use by two threads at once.
@@ -92,15 +93,15 @@ class KnownIds:
         if self._ids is None:
             self._ids = IdSet(self._present())
         self._size = size = os.fstat(descriptor).st_size
-        if size < self._read_to:  # another process made it shorter: what is there now is all that is present
-            self._ids, self._read_to = IdSet(), 0
+        if size < self._read_to:  # another process made it shorter, and may have died over it
+            self._ids, self._read_to = IdSet(self._present()), 0
         if size > self._read_to:
             data = os.pread(descriptor, size - self._read_to, self._read_to)
             whole = data[: data.rfind(b"\n") + 1]
             self._ids.update(whole.decode("ascii", "replace").split())
             self._read_to += len(whole)
-            if self._held >= 0 and size > self._compact_at:
-                self._compact(descriptor)
+        if self._held >= 0 and size > self._compact_at:  # also where all of it is this process's own
+            self._compact(descriptor)
         return self._ids
 
     def _compact(self, descriptor: int) -> None:
