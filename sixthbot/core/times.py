@@ -16,10 +16,15 @@ _LONGEST = timedelta(days=3660)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-@lru_cache(maxsize=64)  # a task's times are written in its name, its file and the journal
 def format_time(moment: datetime) -> str:
     """Return an aware time as RFC 3339 in UTC with milliseconds, `2026-11-20T19:30:00.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text_of(moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=64)  # a task's times are written in its name, its file and the journal
+def _text_of(moment: datetime) -> str:
+    # only of UTC: the two times that a clock set back shows twice count as equal
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,12 @@ def test_sortable_times_sort_as_times_do(one: datetime, other: datetime) -> None
 def test_times_are_written_in_utc() -> None:
     zone = timezone(timedelta(hours=2))
     assert format_time(datetime(2026, 11, 20, 21, 30, tzinfo=zone)) == "2026-11-20T19:30:00.000Z"
+
+
+def test_of_an_hour_that_comes_twice_each_is_told_apart() -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    told = [format_time(moment) for moment in (first, first.replace(fold=1))]
+    assert told == ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z"]
 
 
 @pytest.mark.parametrize(
