@@ -317,7 +317,7 @@ def _has_lost_its_issue(attempt: Attempt) -> bool:
 
 
 def _is_the_bots(attempt: Attempt, error: FileNotFoundError) -> bool:
-    return str(error.filename).startswith(f"{attempt.services.places.home}/")
+    return f"{error.filename}/".startswith(f"{attempt.services.places.home}/")
 
 
 def _is_taken_away(places: Places, home: tuple[int, int], *, missed: bool) -> bool:

@@ -13,6 +13,7 @@ from sixthbot.actions.base import Action, Args
 from sixthbot.core.errors import Locked, NeedsPerson, TryLater, UsageError, WorkFailed
 from sixthbot.core.events import make_event
 from sixthbot.core.tasks import Outcome
+from sixthbot.store.atomic import make_dirs
 from sixthbot.store.home import HOME_MARK
 from sixthbot.store.state.home import mark_home
 
@@ -52,9 +53,9 @@ def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
                 _at_item(ctx, Path(args.record), item)
                 items.keep(item.upper())
             return Outcome({"results": items.results, "resumed": items.resumed})
-        case "taken":
+        case "taken" | "emptied":
             (ctx.store.places.sixth / HOME_MARK).unlink()
-            return Outcome({"lost": (ctx.store.places.sixth / "lost").read_text()})
+            return Outcome({"lost": _missed(ctx.store.places.sixth, to_read=args.do == "taken")})
         case "replaced":
             (ctx.store.places.sixth / HOME_MARK).unlink()
             mark_home(ctx.store.places)
@@ -65,6 +66,13 @@ def _probe(ctx: Context, args: ProbeArgs) -> Outcome:
                 time.sleep(0.01)
         case other:
             raise AssertionError(f"the probe knows no {other!r}")
+
+
+def _missed(home: Path, *, to_read: bool) -> str:
+    if to_read:
+        return (home / "lost").read_text()
+    make_dirs(home / "new")
+    return ""
 
 
 def _at_item(ctx: Context, record: Path, item: str) -> None:

@@ -109,7 +109,7 @@ def test_what_needs_a_person_is_parked_with_reason_and_hint(repo: RepoDir) -> No
     assert scene.perform().state == Parked("subtask", "somebody has to look", "look")
 
 
-@pytest.mark.parametrize("way", ["taken", "replaced"])
+@pytest.mark.parametrize("way", ["taken", "emptied", "replaced"])
 def test_what_fails_while_all_of_sixth_is_taken_away_is_nobody_s_mistake(repo: RepoDir, way: str) -> None:
     scene = Scene(repo.path, rule(do=(probe(way),), retries=0))
     mark_home(scene.services.places)
