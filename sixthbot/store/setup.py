@@ -68,8 +68,11 @@ def make_folders(places: Places) -> bool:
     if missing:
         _begin_home(places)
     for name in missing:  # those above come first
-        with suppress(FileExistsError):
+        try:
             disk.make_dir(places.sixth / name, 0o777)
+        except FileExistsError:
+            if not (places.sixth / name).is_dir():
+                raise  # a file of that name: nobody could work with that
     return bool(missing)
 
 

@@ -49,6 +49,15 @@ def test_what_a_person_changed_is_never_overwritten(places: Places) -> None:
     assert not Trust(places.data_dir).is_trusted(".sixth/config.toml", b"# mine\n")
 
 
+@pytest.mark.parametrize("name", ["artifacts", "queue"])
+def test_a_file_where_a_folder_goes_is_said_and_stays(places: Places, name: str) -> None:
+    places.sixth.mkdir()
+    (places.sixth / name).write_text("mine")
+    with pytest.raises((FileExistsError, NotADirectoryError)):
+        initialise(places)
+    assert (places.sixth / name).read_text() == "mine"
+
+
 def test_only_what_init_itself_would_write_is_trusted(places: Places) -> None:
     places.sixth.mkdir()
     places.config_file.write_text("# came with the clone\n")
