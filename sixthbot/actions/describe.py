@@ -196,7 +196,7 @@ def _remove(ctx: Context, branch: IssueBranch) -> None:
 
 
 def _holds(store: Store, _issue_id: str, outputs: Mapping[str, Any]) -> bool:
-    name = outputs.get("draft")
+    name = str(outputs.get("draft") or "")  # from a file: it may be anything
     return not name or store.drafts.path(BranchName.parse(name)).exists()
 
 

@@ -33,7 +33,7 @@ from sixthbot.store.state.layout import Spot, is_setting, path_of, task_of
 from sixthbot.store.trust import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from threading import Event
 
     from sixthbot.core.names import Oid
@@ -173,12 +173,13 @@ class _Laying:
     def everything(self) -> list[Row]:
         """Lay the rest; return the rows of the index for all that is there as the state says."""
         rows: list[Row] = []
-        halves = self._halves()
-        wanted = self._wanted()
+        accepted = self._accepted()
+        wanted = self._wanted(accepted)
+        halves = self._halves(wanted)
         # nor are there tasks for what is no issue yet: they come with it
         rows += self._lay([one for one in wanted if not halves & {_issue_of(one), one.winner.group}])
         rows += [_unsaid(one) for one in wanted if halves & {_issue_of(one), one.winner.group}]
-        rows += self._drop_again([one for one in wanted if one.winner.key in _texts(halves)])
+        rows += self._drop_again(wanted, halves, accepted)
         self._drop_outdated()
         rows += self._grow()
         spent = self.folded.spent | {
@@ -189,8 +190,7 @@ class _Laying:
         self.store.queue.spend(*sorted(task for task in spent if not self.store.queue.knows(task)))
         return rows
 
-    def _wanted(self) -> list[Entity]:
-        accepted = self._accepted()
+    def _wanted(self, accepted: Collection[tuple[str, ...]]) -> list[Entity]:
         return [
             entity
             for key, entity in self.folded.entities.items()
@@ -198,13 +198,13 @@ class _Laying:
             and not (
                 key.startswith("inbox/")
                 and not key.startswith(_REJECTED)
-                and accepted & _names_of(entity.winner)
+                and any(name in accepted for name in _names_of(entity.winner))
             )
         ]
 
-    def _halves(self) -> set[str]:
+    def _halves(self, wanted: Iterable[Entity]) -> set[str]:
         """Return the issues of which something was saved, and no record: their files are dropped once more, or still are."""
-        found = {_issue_of(one) for one in self._wanted()} - {""}
+        found = {_issue_of(one) for one in wanted} - {""}
         records = {key for key, one in self.folded.entities.items() if one.winner.kind == PUT}
         return {
             one
@@ -213,15 +213,27 @@ class _Laying:
             and not (self.store.places.issues / one / "issue.toml").exists()
         }
 
-    def _drop_again(self, texts: Sequence[Entity]) -> Iterator[Row]:
-        """Lay the texts of such issues into the inbox, unless they lie there, to be accepted anew."""
-        dropped = {one.winner.hash for one in self._wanted() if one.winner.key.startswith("inbox/")}
-        for text in texts:
-            if text.winner.hash not in dropped:
-                data = self._contents([text.winner.hash]).get(text.winner.hash)
-                if data is not None:
-                    again = Content(Spot(f"inbox/{_issue_of(text)}.md"), data)
-                    yield from (row for row in Layer(self.store).put_all([again]) if isinstance(row, Row))
+    def _drop_again(
+        self, wanted: Sequence[Entity], halves: Collection[str], accepted: Iterable[tuple[str, ...]]
+    ) -> Iterator[Row]:
+        """Lay the texts of such issues into the inbox to be accepted anew, unless they lie there or once were."""
+        texts = {_issue_of(one): one.winner.hash for one in wanted if one.winner.key in _texts(halves)}
+        dropped = {one.winner.hash for one in wanted if one.winner.key.startswith("inbox/")}
+        # in the state they stay halves, also where what becomes of them has another id
+        again = {name[:2] for name in accepted}
+        for issue, digest in sorted(texts.items()):
+            name = f"{issue}-{digest[:8]}.md"  # which nothing else has: what is there would be written over
+            if digest in dropped or (name, digest) in again:
+                continue
+            data = self._contents([digest]).get(digest)
+            if data is None:
+                self.report.refused.append(f"issues/{issue}/issue.md: its content is not in the state")
+                continue
+            for row in Layer(self.store).put_all([Content(Spot(f"inbox/{name}"), data)]):
+                if isinstance(row, CannotLay):
+                    self.report.refused.append(row.message)
+                else:
+                    yield row
 
     def _accepted(self) -> set[tuple[str, ...]]:
         """Return names of inbox files that were accepted or rejected: one that was saved before that must not come again.

@@ -5,6 +5,7 @@ And lets tasks begin anew whose issue came back older than they are.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -87,7 +88,8 @@ def begin_again(store: Store, now: datetime) -> list[Task]:
 def give_reasons(store: Store) -> None:
     """Say beside a rejected file that came back without its reason what to do with it."""
     for path in sorted(store.places.rejected.glob("*")):
-        if not path.name.endswith(_REASON) and not path.with_name(path.name + _REASON).exists():
+        # a name too long to have a reason beside it becomes a shorter one, as that of any rejected file
+        if not path.name.endswith(_REASON) and not os.path.lexists(f"{path}{_REASON}"):
             store.issues.reject(path, _FORGOTTEN)
 
 

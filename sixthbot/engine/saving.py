@@ -169,6 +169,8 @@ class State:
                     return Saved(count, whole=False)
                 count += self.write(index, piece)
             index.put(collector.seen_again)
+            if collector.spent:
+                index.set(spent=collector.spent)
         keep_local(self.places, local, durability=self.repo.git.durability)
         return Saved(count, tuple(collector.left_out), tuple(collector.postponed))
 

@@ -24,6 +24,7 @@ from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
+from sixthbot.store.checkpoints import StepRecord
 from sixthbot.store.open import open_store
 from sixthbot.store.presence import Presence
 from sixthbot.store.state.index import Index, Row
@@ -521,6 +522,17 @@ def test_a_rejected_file_that_was_saved_without_its_reason_gets_one(home: Home) 
     assert said in {path.read_text() for path in home.places.rejected.glob("*.reason.txt")}
 
 
+def test_nor_does_a_name_that_leaves_no_room_for_one_keep_all_from_coming_back(home: Home) -> None:
+    (home.places.rejected / ("n" * 250)).write_text("x")
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert sorted(path.name for path in home.places.rejected.iterdir()) == [
+        "n" * 200,
+        f"{'n' * 200}.reason.txt",
+    ]
+
+
 def test_what_is_missed_while_all_goes_is_not_saved_as_gone(home: Home) -> None:
     """Somebody takes `.sixth` away file by file, the inbox first and the core last."""
     home.drop("a.md", ISSUE.format(id="a"))
@@ -553,6 +565,33 @@ def test_an_issue_of_which_no_record_was_saved_is_accepted_anew(home: Home, *, s
     assert not list(home.places.rejected.iterdir())
 
 
+def titles(home: Home, *, wanted: int) -> list[str]:
+    """Let what lies in the inbox be accepted until there are so many issues; return the titles of all."""
+    bot = home.bot()
+    until(lambda: [bot.tick(Woken()), len(home.store.issues.list()) >= wanted][1])
+    return sorted(record.title for record in home.store.issues.list())
+
+
+def test_an_issue_that_was_accepted_anew_is_so_once(home: Home) -> None:
+    """Its text names no id, so that it gets another one; half of it stays in the state under the old one."""
+    home.drop("a.md", "# Some work\n")
+    titles(home, wanted=1)
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    [half] = [record.id for record in home.store.issues.list()]
+    (home.places.issues / half / "issue.toml").unlink()
+    state.save({f"issues/{half}/issue.toml": True})
+    git_clean(home.repo)
+    home.places.inbox.mkdir(parents=True)
+    home.drop(f"{half}.md", "# Work in a file of that name\n")
+    for _ in range(2):
+        bring_back(home.places)
+        assert titles(home, wanted=2) == ["Some work", "Work in a file of that name"]
+        assert not list(home.places.inbox.glob("*.md"))
+        state.save()
+        git_clean(home.repo)
+
+
 class Taking(State):
     """A state whose issues go while it looks at them, and its core soon after."""
 
@@ -573,3 +612,34 @@ def test_what_went_right_after_it_was_read_is_not_saved(home: Home) -> None:
     home.store.issues.change_record("a", lambda now: replace(now, title="Another"))
     state = Taking(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
     assert not state.save().whole
+
+
+class Spending(State):
+    """A state under which all is taken away once it has seen everything."""
+
+    def _went(self, piece: Sequence[Change]) -> bool:
+        (self.places.sixth / ".home").rename(self.places.top / "stashed")
+        return super()._went(piece)
+
+
+def test_ids_that_were_used_up_are_saved_after_a_saving_that_was_broken_off(home: Home) -> None:
+    repo = home.bot().services().repo
+    state = State(home.places, repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    home.store.queue.spend("t0123456789ab")
+    assert not Spending(home.places, repo, clock=lambda: datetime.now(UTC)).save().whole
+    (home.repo.path / "stashed").rename(home.places.sixth / ".home")
+    state.save()
+    assert "t0123456789ab" in state.folded(state.ref.tip()).spent
+
+
+def test_a_checkpoint_with_something_else_in_it_keeps_nothing_from_coming_back(home: Home) -> None:
+    home.drop("a.md", ISSUE.format(id="a"))
+    titles(home, wanted=1)
+    [task] = home.tasks("ready")
+    record = StepRecord("describe", {"draft": ["x"]}, "2026-11-20T19:30:00.000Z")
+    home.store.checkpoints.save(task.id, 0, record)
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    git_clean(home.repo)
+    assert bring_back(home.places) is not None
+    assert home.tasks("ready") == [task]

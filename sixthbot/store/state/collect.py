@@ -53,7 +53,8 @@ class Collector:
 
     `tracked` are the paths below `.sixth` that git carries. `left_out` fills with files that are too long to travel,
     `seen_again` with rows of files whose content is as it was saved, `postponed` with paths to look at once more.
-    `missed` is true once something was not there that nobody of the bot's took away.
+    `missed` is true once something was not there that nobody of the bot's took away, `spent` is how far the used-up ids
+    were read, once they were.
     """
 
     home: str
@@ -64,6 +65,7 @@ class Collector:
     seen_again: list[Row] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
     missed: bool = False
+    spent: str = ""
     _issues: dict[str, str] = field(default_factory=dict)
     _there: set[str] = field(default_factory=set)
 
@@ -218,7 +220,7 @@ class Collector:
         data = data[: data.rfind(b"\n") + 1]
         for line in data.decode("ascii", "replace").split():
             yield Change(SPEND, Row(f"spent/{line}", ""))
-        self.index.set(spent=str(at + len(data)))
+        self.spent = str(at + len(data))
 
 
 def _state_of(path: str) -> os.stat_result | None:
