@@ -90,6 +90,9 @@ class Collector:
                 yield from self._look(path, status, sure=True)
         # what the bot wrote and somebody else took away: perhaps just now, and all of it; a later look tells
         taken = {spot.key for path, spot in spots.items() if not paths[path]} - there
+        taken = {
+            key for key in taken if found_elsewhere(self.home, key) is None
+        }  # a task goes from hand to hand
         self.missed |= bool(taken)
         doubtful = any(key.startswith(("issues/", "inbox/rejected/")) for key in taken)
         for path, spot in spots.items():
