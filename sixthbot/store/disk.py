@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Disk", "StrPath", "listen", "lock", "make_dir", "open_file", "remove", "remove_dir", "rename",
-    "rename_exclusive", "sync", "sync_many", "truncate", "unlisten", "use", "write",
+    "rename_exclusive", "sync", "sync_many", "tell_longer", "truncate", "unlisten", "use", "write",
 ]  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def use(disk: Disk | None) -> None:
 
 
 def listen(listener: _Listener) -> None:
-    """Tell `listener` of every name that this process gives to a file from now on, or takes away (True).
+    """Tell `listener` of every name that this process gives to a file from now on, or takes away (True), and of longer journals.
 
     It is called in the middle of everything: it must be quick and never raise.
     """
@@ -131,6 +131,11 @@ def unlisten(listener: _Listener) -> None:
     """Tell it no more."""
     with suppress(ValueError):
         _listeners.remove(listener)
+
+
+def tell_longer(path: StrPath) -> None:
+    """Tell whoever listens of a file that something was appended to, for who knows its name and not only its descriptor."""
+    _tell(path, gone=False)
 
 
 def _tell(path: StrPath, *, gone: bool) -> None:

@@ -136,6 +136,7 @@ class Journal:
                 disk.sync(descriptor)  # the rest says how work went; what was done is known from git
             if self._last[0] >= SEGMENT and self._durability == "power":
                 disk.sync(descriptor)  # so that `sync` has only one file to look after
+            disk.tell_longer(self._own or self.path)
         ring()
         told = {
             name: value

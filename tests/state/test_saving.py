@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sixthbot.engine.saving import Keeper, Saved, State
+from sixthbot.store.state.changes import Changes
+from sixthbot.store.state.collect import Collector
 from sixthbot.store.state.layout import Spot, spot_of
 from tests.bot.home import Home, make_home, until
 from tests.cli.support import sixthbot
+from tests.store.support import make_task
 from tests.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -226,3 +229,32 @@ def test_who_is_told_to_leave_does_not_wait_for_another_process_that_saves(home:
         leaving.set()
         began = time.monotonic()
     assert time.monotonic() - began < 3
+
+
+def test_who_saves_sleeps_until_something_was_written_be_it_a_line_of_the_journal(home: Home) -> None:
+    with Changes(home.places) as changes:
+        changes.give_back({})
+        assert not changes.wait(0), "nothing was given back"
+        for wakes in (
+            lambda: changes.give_back({"inbox/a.md": True}),
+            lambda: changes.give_back({}, everything=True),
+            lambda: home.store.journal.append("bot.trouble", "a line"),
+        ):
+            wakes()
+            assert changes.wait(0)
+            changes.take()
+        home.store.cursors.save("x", {})
+        assert not changes.wait(0), "what never travels is no news"
+
+
+def test_a_task_that_another_process_has_in_hand_by_now_is_not_missed(home: Home, state: State) -> None:
+    """A command that makes a task ready beside a bot would wait for whoever takes `.sixth` away."""
+    home.store.queue.put(make_task())
+    [put] = home.store.queue.paths_of(make_task().id)
+    assert home.store.queue.claim("w1") is not None
+    with state.index() as index:
+        collector = Collector(home.places.home, index, time.time())
+        list(collector.these({put.removeprefix(f"{home.places.home}/"): False}))
+        assert not collector.missed
+        list(collector.these({"drafts/a.md": False}))
+        assert collector.missed

@@ -45,7 +45,7 @@ class Changes:
         with self._guard:
             if len(self._paths) >= _LIMIT:
                 self.everything = True
-            else:
+            elif gone or not below.startswith("journal/"):  # what came to those is looked for at each saving
                 self._paths[below] = gone
         self._woken.set()
 
@@ -61,7 +61,8 @@ class Changes:
         with self._guard:
             self._paths = {**paths, **self._paths}
             self.everything |= everything
-        self._woken.set()
+        if paths or everything:  # else there is nothing to save, and whoever waits sleeps on
+            self._woken.set()
 
     def pending(self) -> list[str]:
         """Return the paths that changed and were not taken yet."""
