@@ -46,9 +46,12 @@ def until_told(
     heard = [*_STOPPING, signal.SIGHUP, *_ASKING]
     # under nohup a closed terminal is to be survived
     heard = [number for number in heard if number != signal.SIGHUP or not _ignored(number)]
-    before = {number: signal.signal(number, ears.hear) for number in heard}
+    # the pipe first: a handler without it hears a word and nobody does anything about it
     earlier = signal.set_wakeup_fd(ears.start(), warn_on_full_buffer=False)
+    before = {number: signal.getsignal(number) for number in heard}
     try:
+        for number in heard:
+            signal.signal(number, ears.hear)
         yield stop
     finally:
         signal.set_wakeup_fd(earlier)

@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from sixthbot.cli import signals
 from sixthbot.core.tasks import Failed, Lane
 from sixthbot.store.atomic import make_dirs
 from sixthbot.store.open import open_store
@@ -21,8 +24,6 @@ from tests.cli.support import sixthbot
 from tests.store.support import make_task
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.repos import RepoDir
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,29 @@ def test_a_second_ctrl_c_ends_watch_without_a_word(home: RepoDir, monkeypatch: p
     monkeypatch.setattr("sixthbot.cli.watch._watch_one", interrupt)
     said = sixthbot("watch", cwd=home.path)
     assert (said.code, said.out, said.err) == (130, "", "")
+
+
+@pytest.mark.parametrize("moment", ["start", "hear"])
+def test_no_ctrl_c_is_lost_while_the_bot_begins_to_listen(
+    monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It comes just before a handler is there, or just after: it interrupts at once, or it is heard."""
+    real = signals._Ears.start
+
+    def start(ears: signals._Ears) -> int:
+        if moment == "start":
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(ears)
+
+    monkeypatch.setattr(signals._Ears, "start", start)
+    try:
+        with signals.until_told() as stop:
+            if moment == "hear":
+                os.kill(os.getpid(), signal.SIGINT)
+            heard = stop.wait(5)
+    except KeyboardInterrupt:
+        heard = True
+    assert heard
 
 
 def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:
