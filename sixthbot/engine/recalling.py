@@ -15,6 +15,7 @@ from sixthbot.actions.moving import record_move
 from sixthbot.core.errors import ConfigError, SixthError
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.lifecycle import Retried, step
+from sixthbot.core.names import BranchName
 from sixthbot.core.reflog import own_moves
 from sixthbot.core.tasks import FOLLOWING, PAUSED, Parked, Waiting
 from sixthbot.core.times import format_time, parse_sortable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
+    from sixthbot.core.issues import IssueRecord
     from sixthbot.core.reflog import OwnMove
     from sixthbot.core.tasks import Task
     from sixthbot.git.run import Git
@@ -62,27 +64,42 @@ def recall_operations(git: Git, store: Store) -> list[Operation]:
 
 
 def begin_again(store: Store, now: datetime) -> list[Task]:
-    """Let tasks go on at a step that is done and has left nothing: their issues came back older than they are; return them.
+    """Let tasks go on that are ahead of their issues, which came back older; return those as they were.
 
-    A person would be waited for who finds no branch, or no draft. The steps find what they did in git.
+    A person would be waited for who finds no branch, no draft, or nothing that waits. The steps find what they did in git.
     """
+    records = {record.id: record for record in store.issues.list() if record.status not in _OVER}
     begun = []
-    for task in store.queue.about(
-        {record.id for record in store.issues.list() if record.status not in _OVER}
-    ):
+    for task in store.queue.about(set(records)):
         use = _without_trace(store, task)
-        if not use:
+        if use:
+            store.checkpoints.drop_from(task.id, use)
+        elif not _waits_unseen(store, task, records[task.issue]):
             continue
-        store.checkpoints.drop_from(task.id, use)
         if isinstance(task.state, Waiting) or (
             isinstance(task.state, Parked) and task.state.kind not in {PAUSED, FOLLOWING}
         ):
             after = step(task, Retried(), now)
             if store.queue.settle(task, after):
                 told = became("task.resumed", after, task)
-                store.journal.append("task.resumed", f"what the step {use} had left is not there", **told)
+                store.journal.append("task.resumed", "its issue came back older than it is", **told)
         begun.append(task)
     return begun
+
+
+def _waits_unseen(store: Store, task: Task, record: IssueRecord) -> bool:
+    """Tell whether a task waits for a person who sees nothing of it on its issue."""
+    kind = task.state.kind if isinstance(task.state, Parked) else ""
+    try:
+        if kind == "review":
+            seen = bool(record.branch) and store.drafts.path(BranchName.parse(record.branch)).exists()
+        elif kind == "subtask":
+            seen = bool(store.issues.plan(record.id).waiting())
+        else:
+            return False
+    except SixthError:
+        return False  # what is wrong there a person is told wherever it is looked at
+    return record.status is IssueStatus.OPEN or not seen
 
 
 def give_reasons(store: Store) -> None:

@@ -488,6 +488,31 @@ def test_a_finished_step_counts_only_while_what_it_left_is_there(
     assert subjects(home, "a") == done
 
 
+@pytest.mark.parametrize("kind", ["subtask", "review"])
+def test_a_task_that_waits_for_what_nobody_sees_goes_on(home: Home, kind: str) -> None:
+    accepted_only(home)
+    if kind == "review":
+        reviewed(home)
+        [task] = home.tasks("parked")
+        home.store.checkpoints.drop_from(task.id, "describe")
+    else:
+        home.store.issues.change_plan(
+            "a", lambda plan: plan.with_subtask(replace(plan.get(2), status=SubtaskStatus.OPEN, by=""))
+        )
+    before = home.tasks("parked")
+    drafts = drafts_of(home)
+    shutil.rmtree(home.places.drafts)
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    state.save(dict.fromkeys(drafts, True))
+    git_clean(home.repo)
+    assert sixthbot("status", cwd=home.repo.path).code == 0
+    assert sixthbot("run", cwd=home.repo.path).code == 0
+    assert home.tasks("parked") == before
+    assert drafts_of(home).keys() == drafts.keys()
+    assert [one.n for one in home.store.issues.plan("a").waiting()] == ([2] if kind == "subtask" else [])
+
+
 class Taken(State):
     """A state whose `.sixth` goes while it looks at it."""
 
