@@ -34,7 +34,7 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
-from sixthbot.store.home import home_stamp
+from sixthbot.store.home import home_is_gone, home_stamp
 from sixthbot.store.logs import write_report
 from sixthbot.store.records import about
 
@@ -321,12 +321,12 @@ def _is_the_bots(attempt: Attempt, error: FileNotFoundError) -> bool:
 
 
 def _is_taken_away(places: Places, home: tuple[int, int], *, missed: bool) -> bool:
-    """Tell whether `.sixth` is not any more what it was at `home`: nothing that failed in it then was the task's mistake.
+    """Tell whether `.sixth` is gone, or not any more what it was at `home`: what failed in it was not the task's mistake.
 
     Where something of it was `missed`, somebody may be at taking away all of it, which takes a moment.
     """
     until = time.monotonic() + (_REMOVAL if missed else 0.0)
-    while home_stamp(places) == home:
+    while home_stamp(places) == home and not home_is_gone(places):
         if time.monotonic() >= until:
             return False
         time.sleep(_LOOK)

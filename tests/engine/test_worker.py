@@ -16,6 +16,7 @@ from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
 from sixthbot.engine.admit import admit
 from sixthbot.engine.answers import resume_parked
 from sixthbot.engine.worker import Worker
+from sixthbot.store.home import HOME_MARK
 from sixthbot.store.state.home import mark_home
 from tests.engine.scene import SECOND, Scene, probe, rule
 from tests.support.clock import FixedClock
@@ -118,6 +119,14 @@ def test_what_fails_while_all_of_sixth_is_taken_away_is_nobody_s_mistake(repo: R
     assert isinstance(state, Waiting)
     assert state.reason == "`.sixth` was taken away"
     assert not list(scene.services.places.logs.glob("bug-*.txt"))
+
+
+def test_nor_is_what_fails_once_it_is_gone(repo: RepoDir) -> None:
+    scene = Scene(repo.path, rule(do=(probe("misuse"),)))
+    mark_home(scene.services.places)
+    scene.admit()
+    (scene.services.places.sixth / HOME_MARK).unlink()
+    assert isinstance(scene.perform().state, Waiting)
 
 
 def test_a_mistake_in_the_program_becomes_a_report_and_the_worker_lives_on(repo: RepoDir) -> None:
