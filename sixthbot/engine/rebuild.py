@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sixthbot.core.errors import SixthError
 from sixthbot.core.statefold import assemble
 from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
+from sixthbot.engine.halves import Halves, issue_of
 from sixthbot.engine.rebuilt import Rebuilt
 from sixthbot.engine.recalling import begin_again, give_reasons, recall_operations
 from sixthbot.engine.saving import State
@@ -175,11 +176,12 @@ class _Laying:
         rows: list[Row] = []
         accepted = self._accepted()
         wanted = self._wanted(accepted)
-        halves = self._halves(wanted)
+        found = Halves(self.store, wanted, self._contents, self.report.refused.append)
+        halves = found.ids()
         # nor are there tasks for what is no issue yet: they come with it
-        rows += self._lay([one for one in wanted if not halves & {_issue_of(one), one.winner.group}])
-        rows += [_unsaid(one) for one in wanted if halves & {_issue_of(one), one.winner.group}]
-        rows += self._drop_again(wanted, halves, accepted)
+        rows += self._lay([one for one in wanted if not halves & _issues_of(one)])
+        rows += [_unsaid(one) for one in wanted if halves & _issues_of(one)]
+        rows += found.drop_again(halves, accepted)
         self._drop_outdated()
         rows += self._grow()
         spent = self.folded.spent | {
@@ -201,39 +203,6 @@ class _Laying:
                 and any(name in accepted for name in _names_of(entity.winner))
             )
         ]
-
-    def _halves(self, wanted: Iterable[Entity]) -> set[str]:
-        """Return the issues of which something was saved, and no record: their files are dropped once more, or still are."""
-        found = {_issue_of(one) for one in wanted} - {""}
-        records = {key for key, one in self.folded.entities.items() if one.winner.kind == PUT}
-        return {
-            one
-            for one in found
-            if f"issues/{one}/issue.toml" not in records
-            and not (self.store.places.issues / one / "issue.toml").exists()
-        }
-
-    def _drop_again(
-        self, wanted: Sequence[Entity], halves: Collection[str], accepted: Iterable[tuple[str, ...]]
-    ) -> Iterator[Row]:
-        """Lay the texts of such issues into the inbox to be accepted anew, unless they lie there or once were."""
-        texts = {_issue_of(one): one.winner.hash for one in wanted if one.winner.key in _texts(halves)}
-        dropped = {one.winner.hash for one in wanted if one.winner.key.startswith("inbox/")}
-        # in the state they stay halves, also where what becomes of them has another id
-        again = {name[:2] for name in accepted}
-        for issue, digest in sorted(texts.items()):
-            name = f"{issue}-{digest[:8]}.md"  # which nothing else has: what is there would be written over
-            if digest in dropped or (name, digest) in again:
-                continue
-            data = self._contents([digest]).get(digest)
-            if data is None:
-                self.report.refused.append(f"issues/{issue}/issue.md: its content is not in the state")
-                continue
-            for row in Layer(self.store).put_all([Content(Spot(f"inbox/{name}"), data)]):
-                if isinstance(row, CannotLay):
-                    self.report.refused.append(row.message)
-                else:
-                    yield row
 
     def _accepted(self) -> set[tuple[str, ...]]:
         """Return names of inbox files that were accepted or rejected: one that was saved before that must not come again.
@@ -352,14 +321,9 @@ class _Laying:
         return {} if self.tip is None else self.state.contents(self.tip, hashes)
 
 
-def _issue_of(entity: Entity) -> str:
-    """Return the id of the issue whose folder a file belongs to, empty for other files."""
-    top, _, rest = entity.winner.key.partition("/")
-    return rest.partition("/")[0] if top == "issues" else ""
-
-
-def _texts(issues: Iterable[str]) -> set[str]:
-    return {f"issues/{one}/issue.md" for one in issues}
+def _issues_of(entity: Entity) -> set[str]:
+    """Return the issue whose folder a file is in, and the one that it belongs to."""
+    return {issue_of(entity.winner.key), entity.winner.group}
 
 
 def _unsaid(entity: Entity) -> Row:

@@ -617,6 +617,28 @@ def test_an_issue_that_was_accepted_anew_is_so_once(home: Home) -> None:
         git_clean(home.repo)
 
 
+def test_a_text_that_was_left_behind_without_its_record_is_accepted_anew(home: Home) -> None:
+    home.drop("a.md", ISSUE.format(id="a"))
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    home.drop("b.md", ISSUE.format(id="b"))
+    titles(home, wanted=2)
+    texts = {name: home.store.issues.issue_text(name) for name in "ab"}
+    git_clean(home.repo)
+    for name, text in texts.items():  # as of a bot that had not noticed yet
+        (home.places.issues / name).mkdir(parents=True)
+        (home.places.issues / name / "issue.md").write_bytes(text)
+    yours = home.repo.path.parent / "yours"
+    yours.mkdir()
+    (yours / "issue.md").write_text("# Yours\n")
+    (home.places.issues / "c").symlink_to(yours)
+    bring_back(home.places)
+    assert (yours / "issue.md").read_text() == "# Yours\n"
+    (home.places.issues / "c").unlink()
+    assert titles(home, wanted=2) == ["Issue a", "Issue b"]
+    assert {name: home.store.issues.issue_text(name) for name in "ab"} == texts
+    assert not [path for path in home.places.inbox.rglob("*") if path.is_file()]
+
+
 class Taking(State):
     """A state whose issues go while it looks at them, and its core soon after."""
 
