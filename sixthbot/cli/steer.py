@@ -268,7 +268,8 @@ def after(
         now_is = steering.put_after(store, task, waited, policy, now())
         if not now_is.after:
             return f"{task.id} is {now_is.state.name}: what it would wait for is over"
-        return f"{task.id} comes after {', '.join(now_is.after)}"
+        first = "; it is parked: it needs you first" if isinstance(now_is.state, Parked) else ""
+        return f"{task.id} comes after {', '.join(now_is.after)}{first}"
 
     said = f"would come after {', '.join(one.id for one in waited) or 'no other'}"
     _each(session, [task], do, said if dry_run else "")

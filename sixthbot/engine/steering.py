@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sixthbot.core.tasks import AfterFailed, Task
     from sixthbot.store.open import Store
 
+_WITH_AFTER = ("waiting", "parked")
+"""Where tasks lie that wait for others, or will once their time came or their person answered."""
+
 
 def told(store: Store, task: Task, fact: Fact, now: datetime, *, kind: str, message: str) -> Task:
     """Do what follows from a fact about a task that no worker has; return it as it is then.
@@ -96,7 +99,8 @@ def put_after(
     after = tuple(dict.fromkeys((*task.after, *wanted)))
     if after == task.after:
         return task
-    graph = {one.id: one.after for one in store.queue.followers.current() if one.after}
+    # what waits for a time or for a person has its `after` as well, and goes by it later
+    graph = {one.id: one.after for one in store.queue.all(states=_WITH_AFTER) if one.after}
     circle = find_circle({**graph, task.id: after}, task.id)
     if circle:
         raise UsageError(

@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sixthbot.core.events import EventKind, make_event
-from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, task_id
+from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, State, Task, Waiting, task_id
 from sixthbot.store.open import open_store
 from sixthbot.store.past import remember
 from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.repos import RepoDir
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -247,6 +247,22 @@ def test_a_task_waits_for_another_and_a_circle_is_refused(home: RepoDir) -> None
     assert state_of(home, third) == "ready"
     said = sixthbot("queue", "after", third.id, first.id, cwd=home.path)
     assert (said.code, "was cancelled" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "state", [Parked("input", "which base?"), Waiting(NOW.replace(year=2199), "a retry")]
+)
+def test_a_circle_is_refused_whatever_its_tasks_wait_for(home: RepoDir, state: State) -> None:
+    first, second, third = put(home, "a", Parked("review", "look")), put(home, "b", state), put(home, "c")
+    needs = "; it is parked: it needs you first"
+    said = sixthbot("queue", "after", first.id, second.id, cwd=home.path)
+    assert said.out == f"{first.id} comes after {second.id}{needs}\n"
+    sixthbot("queue", "after", second.id, third.id, cwd=home.path)
+    for task, other in ((second, first), (third, first)):
+        said = sixthbot("queue", "after", task.id, other.id, cwd=home.path)
+        assert (said.code, "would wait for itself" in said.err) == (2, True)
+    sixthbot("queue", "cancel", third.id, cwd=home.path)
+    assert [state_of(home, task) for task in (first, second)] == ["parked", state.name]
 
 
 def test_single_tasks_are_paused_and_resumed(home: RepoDir) -> None:
