@@ -163,17 +163,15 @@ def _perhaps(statuses: tuple[str, ...], named: Mapping[str, str]) -> list[str]:
 
 def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
     """Yield the lines of the people's text."""
+    rejected = status["rejected"]
     yield table(
         [
             (paint("watcher", "bold"), _watcher(status["watcher"], now)),
-            (paint("queue", "bold"), _queue(status["queue"])),
+            (paint("queue", "bold"), _queue(status["queue"], status["set_aside"])),
             *_paused(status["paused"]),
+            *_row("inbox", f"{plural(rejected, 'file')} rejected (sixthbot doctor)", told=bool(rejected)),
             (paint("rules", "bold"), f"{status['rules']['active']} active{_next(board.schedule)}"),
-            *(
-                [(paint("settings", "bold"), paint(one_line(board.note, 400), "yellow"))]
-                if board.note
-                else []
-            ),
+            *_row("settings", one_line(board.note, 400), told=bool(board.note)),
         ]
     )
     for rule in status["rules"]["disabled"]:
@@ -210,6 +208,10 @@ def story(status: Row, board: Board, now: datetime) -> Iterator[str]:
         yield "\nnothing waits for you; sixthbot new 'TITLE' puts an issue into the inbox"
 
 
+def _row(name: str, text: str, *, told: bool) -> list[tuple[str, str]]:
+    return [(paint(name, "bold"), paint(text, "yellow"))] if told else []
+
+
 def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
     """Tell which branches would conflict with their base or each other."""
     if conflicts:
@@ -233,9 +235,8 @@ def _health(jobs: Row) -> Iterator[str]:
 def _next(schedule: tuple[str, str] | None) -> str:
     if schedule is None:
         return ""
-    rule, moment = (
-        schedule  # as it was written, RFC 3339: reading it would cost more than all the rest of this line
-    )
+    rule, moment = schedule
+    # as it was written, RFC 3339: reading it would cost more than all the rest of this line
     return f"; next by the clock: {one_line(rule, 60)}, {one_line(moment[:16].replace('T', ' '))} UTC"
 
 
@@ -257,12 +258,14 @@ def _paused(lanes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield paint("paused", "yellow", "bold"), f"{told}: nothing of it is begun (go on: {resume})"
 
 
-def _queue(queue: Row) -> str:
+def _queue(queue: Row, aside: int) -> str:
     ready = {lane: count for lane, count in queue["ready"].items() if count}
     parts = [f"{queue[name]} {name}" for name in ("running", "waiting", "parked", "failed") if queue[name]]
     if ready:
         lanes = ", ".join(f"{lane} {count}" for lane, count in ready.items())
         parts.insert(0, f"{sum(ready.values())} ready ({lanes})")
+    if aside:
+        parts.append(f"{aside} {paint('set aside', 'yellow')} (sixthbot doctor)")
     return ", ".join(parts) or "empty"
 
 
@@ -286,7 +289,8 @@ def _issue(issue: Row, board: Board, now: datetime) -> Iterator[str]:
     for task in afoot:
         yield from _afoot(task, now, with_reason=not (broken and task["state"] == "failed"))
     if broken:
-        yield f"    {paint('or', 'green')}: sixthbot plan {issue['id']} --edit"
+        other = any(task["hint"] for task in (*parked, *afoot))
+        yield f"    {paint('or' if other else 'next', 'green')}: sixthbot plan {issue['id']} --edit"
     for draft in board.drafts:
         if draft["issue"] == issue["id"]:
             yield from (

@@ -43,6 +43,8 @@ class Chain:
     commits: Sequence[Record] = ()
     gone: Mapping[str, Told] = field(default_factory=dict)
     """How tasks were, by the journal, whose files somebody took away."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """The files, below the queue's folder, of tasks that cannot be read."""
 
 
 _MOST_WORDS = 64
@@ -211,7 +213,10 @@ def _chain_as_known(known: _Known, kind: str, name: str) -> Chain:
     tasks = [task for task in near if _belongs(known, task, kind, name, issue_id, records)]
     wanted = {event.id for task in tasks for event in task.events} | ({name} if kind == "event" else set())
     gone = _gone(known, kind, name, {task.id for task in tasks})
-    wanted |= {record.event or "" for task_id in gone for record in known.by_task.get(task_id, ())}
+    unread = _unread(known, kind, name, {task.id for task in tasks})
+    wanted |= {
+        record.event or "" for task_id in (*gone, *unread) for record in known.by_task.get(task_id, ())
+    }
     events = [record for key, record in known.events.items() if key in wanted or _tells(record, kind, name)]
     return Chain(
         kind=kind,
@@ -220,7 +225,8 @@ def _chain_as_known(known: _Known, kind: str, name: str) -> Chain:
         events=events,
         tasks=sorted(tasks, key=lambda task: task.created),
         records={
-            task_id: known.by_task.get(task_id, []) for task_id in (*(task.id for task in tasks), *gone)
+            task_id: known.by_task.get(task_id, [])
+            for task_id in (*(task.id for task in tasks), *gone, *unread)
         },
         issue=known.issues.get(issue_id or ""),
         plan=plan_of(known.store.issues, issue_id) if issue_id in known.issues else None,
@@ -230,6 +236,7 @@ def _chain_as_known(known: _Known, kind: str, name: str) -> Chain:
         ),
         commits=[record for record in records if record.kind != "event"],
         gone=gone,
+        unread=unread,
     )
 
 
@@ -249,11 +256,22 @@ def _load(known: _Known, task_ids: Iterable[str]) -> list[Task]:
 def _gone(known: _Known, kind: str, name: str, there: Collection[str]) -> dict[str, Told]:
     """Return how those tasks of a task's or an event's chain were that nothing is left of but their records."""
     asked = {"task": {name}, "event": known.by_event.get(name, set())}.get(kind, set())
+    asked = asked.difference(known.places)
     told = {
         task_id: fold((record.kind, record.data or {}) for record in known.by_task.get(task_id, ()))
         for task_id in sorted(asked.difference(there))
     }
     return {task_id: one for task_id, one in told.items() if one is not None}
+
+
+def _unread(known: _Known, kind: str, name: str, there: Collection[str]) -> dict[str, str]:
+    """Return where the files of those tasks lie that are there and cannot be read."""
+    asked = {"task": {name}, "event": known.by_event.get(name, set())}.get(kind, set())
+    root = known.store.queue.files.root
+    return {
+        task_id: known.places[task_id].removeprefix(f"{root}/")
+        for task_id in sorted(asked.difference(there).intersection(known.places))
+    }
 
 
 def _near(known: _Known, kind: str, name: str, issue_id: str | None, records: Sequence[Record]) -> list[Task]:
@@ -358,6 +376,7 @@ def chain_json(chain: Chain) -> dict[str, Any]:
             }
             for task_id, told in chain.gone.items()
         ],
+        "unread": [{"id": task_id, "file": f"queue/{path}"} for task_id, path in chain.unread.items()],
         "issue": chain.issue.id if chain.issue else None,
         "draft": chain.draft.branch.value if chain.draft else None,
     }

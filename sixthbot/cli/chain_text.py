@@ -43,6 +43,10 @@ def chain_lines(chain: Chain, now: datetime, *, everything: bool) -> Iterator[st
     for task_id, told in chain.gone.items():
         yield f"\n{paint('task', 'bold')} {task_id}  its file is gone; by the journal it was {told.result or told.state}"
         yield from _records(chain, task_id, now, everything=everything)
+    for task_id, path in chain.unread.items():
+        yield f"\n{paint('task', 'bold')} {task_id}  its file cannot be read: .sixth/queue/{one_line(path, 120)}"
+        yield from _records(chain, task_id, now, everything=everything)
+        yield f"{paint('next', 'green')}: sixthbot doctor says why, and what to do with it"
     if chain.plan is not None and chain.kind in {"issue", "branch"}:
         yield "\n" + paint("plan", "bold")
         yield from (f"  {line}" for line in plan_lines(chain.plan))

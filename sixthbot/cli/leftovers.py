@@ -12,6 +12,8 @@ from sixthbot.core.errors import SixthError
 from sixthbot.git.poolcare import USUAL
 from sixthbot.store.atomic import process_lives
 from sixthbot.store.leftovers import kept_aside as files_kept_aside
+from sixthbot.store.taskfile import id_in_name
+from sixthbot.store.taskfiles import SECOND_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,9 +215,19 @@ def kept_aside(places: Places) -> Iterator[Finding]:
 
 def _aside(path: Path, reason: Path) -> Finding:
     shown = f"queue/failed/{one_line(path.name, 80)}: {_first_line(reason)}"
+    if _first_line(reason) == SECOND_FILE:  # moved back, it would only be set aside again
+        hint = f"sixthbot queue show {task_id}" if (task_id := _id_of(path)) else "sixthbot queue list"
+        return Finding(
+            "warn", "set aside", shown, f"delete both files; the task itself is in the queue: {hint}"
+        )
     return Finding(
         "warn", "set aside", shown, "mend it and move it to .sixth/queue/ready/LANE, or delete both files"
     )
+
+
+def _id_of(path: Path) -> str:
+    """Return the id in the name that a second file had before it was set aside; empty where there is none."""
+    return id_in_name(path.name.partition(".second")[0]) or ""
 
 
 def _first_line(path: Path) -> str:

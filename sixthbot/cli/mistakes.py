@@ -21,6 +21,7 @@ _COLORS = {"error": "red", "warning": "yellow"}
 _HINTS = {
     "task.failed": "sixthbot why {task}, mend the cause, then: sixthbot queue retry {task}",
     "task.recovered": "sixthbot doctor",
+    "task.set-aside": "sixthbot doctor says what to do with it",
     "issue.rejected": "the reason stands beside the file in .sixth/inbox/rejected",
     "bot.trouble": "sixthbot doctor",
     "draft.push-failed": "sixthbot push again, once the remote can be reached",

@@ -87,7 +87,7 @@ def end_settling(services: Services, task: Task) -> None:
 
 def take_in_strays(services: Services) -> list[Task]:
     """Make ready what a person put into the queue's folder itself, or straight into `ready/`; return those tasks."""
-    taken = take_in(services.places.queue, services.loaded.config.bot.durability)
+    taken = take_in(services.store.queue.files)
     for task in taken:
         services.store.journal.append(
             "task.taken-in", "was put there by hand", **became("task.taken-in", task)

@@ -9,27 +9,24 @@ from sixthbot.core.tasks import Ready
 from sixthbot.store.atomic import point
 from sixthbot.store.counting import task_names
 from sixthbot.store.taskfile import in_folder
-from sixthbot.store.taskfiles import TaskFiles
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sixthbot.core.tasks import Task
-    from sixthbot.store.atomic import Durability
+    from sixthbot.store.taskfiles import TaskFiles
 
 _TAKE_IN = point("queue.take-in")
 _PLACES = ("", "/ready", "/running")
 
 
-def take_in(root: Path, durability: Durability) -> list[Task]:
+def take_in(files: TaskFiles) -> list[Task]:
     """Make ready what lies in the queue's own folder, in `ready/` or in `running/`; return those tasks.
 
     What is no task is set aside in `failed/` with its reason, as it is anywhere in the queue.
     """
-    files, taken = TaskFiles(root, durability), []
+    taken = []
     for place in _PLACES:
-        for name in sorted(task_names(f"{root}{place}")):
-            path = f"{root}{place}/{name}"
+        for name in sorted(task_names(f"{files.root}{place}")):
+            path = f"{files.root}{place}/{name}"
             content = files.content(path, quarantine=True)
             if content is None:
                 continue

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".json"
+REASON = ".reason.txt"
+"""What the name of a file's reason ends with, beside a file that could not be used."""
 LANES = ("critical", "high", "normal", "low")
 """The names of the members of `core.tasks.Lane`, in their order."""
 
@@ -58,11 +60,27 @@ def state_folders(root: Path | str, state: str) -> list[str]:
 
 
 def count_queue(root: Path | str) -> dict[str, dict[str, int] | int]:
-    """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`."""
+    """Return how many tasks there are: `ready` for each lane, `waiting`, `running`, `parked`, `failed`.
+
+    Files that were set aside in `failed/` are no tasks.
+    """
     ready = {lane: count_tasks(f"{root}/ready/{lane}") for lane in LANES}
     running = sum(count_tasks(f"{root}/running/{worker}") for worker in folder_names(f"{root}/running"))
     waiting, parked, failed = (count_tasks(f"{root}/{state}") for state in ("waiting", "parked", "failed"))
+    if failed:
+        aside = kept_with_reason(f"{root}/failed")
+        failed -= sum(name.endswith(SUFFIX) for name in aside)
     return {"ready": ready, "waiting": waiting, "running": running, "parked": parked, "failed": failed}
+
+
+def kept_with_reason(folder: Path | str) -> list[str]:
+    """Return the names of the files in a folder that could not be used: those with their reason beside them."""
+    try:
+        names = set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    noted = (name.removesuffix(REASON) for name in names if name.endswith(REASON))
+    return sorted(names.intersection(noted))
 
 
 def paused_lanes(root: Path | str) -> list[str]:

@@ -13,6 +13,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "event": "an event was let in; `data.verdicts` has what every rule said, `data.tasks` the ids of new tasks",
         "task.made": "a rule made a task; or, with `data.from`, a new one goes on with the issue of a task that is over",
         "task.taken-in": "a task file that a person put into the queue was taken for one of ours",
+        "task.set-aside": "a file in the queue that is no task, or a second one of the same task, was moved; `data` has `was`, `file` and `reason`",
         "task.claimed": "a worker has it in hand; `data.worker` says which",
         "task.given-back": "back to the queue, with its checkpoint: the bot was told to stop",
         "task.waiting": "it waits for another attempt or for a time, `data.until`",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sixthbot.store.approvals import Approvals
@@ -15,6 +17,7 @@ from sixthbot.store.journal import Journal
 from sixthbot.store.operations import Operations
 from sixthbot.store.queue import Queue
 from sixthbot.store.seenrefs import SeenRefs
+from sixthbot.store.taskfile import id_in_name
 from sixthbot.store.traces import Traces
 from sixthbot.store.trust import Trust
 
@@ -49,18 +52,32 @@ def open_store(
     places: Places, *, durability: Durability = "power", clock: Callable[[], datetime] = now
 ) -> Store:
     """Return the store at these places; `durability` says what must survive, `clock` dates the journal."""
+    journal = Journal(places.journal, places.beside, durability=durability, clock=clock)
     return Store(
         places=places,
         durability=durability,
-        queue=Queue(places.queue, durability),
+        queue=Queue(places.queue, durability, partial(_tell_set_aside, journal)),
         checkpoints=Checkpoints(places.checkpoints, durability),
         issues=Issues(places.issues, places.rejected, durability),
         drafts=Drafts(places.drafts, durability),
         approvals=Approvals(places.data_dir / "approvals", durability),
         trust=Trust(places.data_dir),
-        journal=Journal(places.journal, places.beside, durability=durability, clock=clock),
+        journal=journal,
         operations=Operations(places.operations, durability),
         cursors=Cursors(places.cursors, durability),
         traces=Traces(places.local / "traces"),
         seen_refs=SeenRefs(places.cursors, durability),
     )
+
+
+def _tell_set_aside(journal: Journal, was: str, place: str, reason: str) -> None:
+    with suppress(
+        OSError
+    ):  # on a full disk the queue goes on; the doctor names the file and its reason all the same
+        journal.append(
+            "task.set-aside",
+            f"queue/{was} was set aside as queue/{place}: {reason}",
+            level="warning",
+            task=id_in_name(was.rpartition("/")[2]),
+            data={"was": was, "file": place, "reason": reason},
+        )

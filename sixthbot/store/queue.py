@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sixthbot.store.taskfiles import Told
+
 _PUT = point("queue.put")
 _CLAIM = point("queue.claim")
 _CLAIM_REWRITE = point("queue.claim.rewrite")
@@ -44,12 +46,15 @@ def _never(_task: Task) -> bool:
 
 
 class Queue(Switches):
-    """The task files below one folder. Any number of processes and threads may use it at the same time."""
+    """The task files below one folder. Any number of processes and threads may use it at the same time.
 
-    def __init__(self, root: Path, durability: Durability) -> None:
+    `told` hears of each file that is set aside.
+    """
+
+    def __init__(self, root: Path, durability: Durability, told: Told | None = None) -> None:
         super().__init__(root)
         self.root = root
-        self.files = self._files = TaskFiles(root, durability)  # by the first name for looking only
+        self.files = self._files = TaskFiles(root, durability, told)  # by the first name for looking only
         self._guard = threading.RLock()
         self.order = ReadyOrder(root / "ready", self._files)
         self.groups = TaskGroups(self._files)

@@ -14,6 +14,7 @@ from sixthbot.store.counting import (
     OPEN_ISSUES,
     count_queue,
     folder_names,
+    kept_with_reason,
     paused_lanes,
     task_names,
 )
@@ -61,6 +62,8 @@ def figures(
         "health": _health(places),
         "conflicts": _conflicts(places),
         "paused": paused_lanes(f"{places.home}/queue"),
+        "set_aside": len(kept_with_reason(f"{places.home}/queue/failed")),
+        "rejected": len(kept_with_reason(f"{places.home}/inbox/rejected")),
     }
 
 

@@ -9,7 +9,6 @@ import logging
 import os
 import stat
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +31,13 @@ from sixthbot.store.counting import SUFFIX, folder_names, state_folders, task_na
 from sixthbot.store.taskfile import BadTaskFile, NewerTaskFile, file_name, id_in_name, in_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from typing import TypeAlias
 
     from sixthbot.core.tasks import State
+
+    Told: TypeAlias = Callable[[str, str, str], object]
+    """Takes what was set aside: where it was and where it is, both below the queue's folder, and the reason."""
 
 _SET_ASIDE = point("queue.set-aside")
 _REASON = point("queue.reason")
@@ -50,10 +53,11 @@ LEFT_BY_NEWER = "a newer sixthbot wrote it and its worker died: with that one, r
 
 
 class TaskFiles:
-    """The task files below one folder, each in the folder of its state."""
+    """The task files below one folder, each in the folder of its state. `told` hears of each that is set aside."""
 
-    def __init__(self, root: Path, durability: Durability) -> None:
+    def __init__(self, root: Path, durability: Durability, told: Told | None = None) -> None:
         self.root = str(root)
+        self._told = told
         self.durability: Durability = durability
         self._decoded: dict[tuple[int, int], Task] = {}
         self._newer: set[str] = set()
@@ -256,9 +260,16 @@ class TaskFiles:
         make_dirs(folder)
         stem = source.name + (".second" if reason == SECOND_FILE else "")
         target = source if source.parent == folder and stem == source.name else folder / stem
-        text = f"{reason}\nIt was {os.path.relpath(path, self.root)}.\n".encode("utf-8", "replace")
-        with suppress(FileNotFoundError):  # somebody took it meanwhile
-            put_aside(source, target, text, reason_point=_REASON, move_point=_SET_ASIDE, durability="process")
+        was = os.path.relpath(path, self.root)
+        text = f"{reason}\nIt was {was}.\n".encode("utf-8", "replace")
+        try:
+            place = put_aside(
+                source, target, text, reason_point=_REASON, move_point=_SET_ASIDE, durability="process"
+            )
+        except FileNotFoundError:
+            return  # somebody took it meanwhile
+        if self._told is not None:
+            self._told(was, f"failed/{place.name}", reason)
 
 
 def rename(source: str, target: str, *, point: str, durability: Durability) -> None:

@@ -168,6 +168,35 @@ def test_a_damaged_task_file_stops_nothing(home: RepoDir) -> None:
     assert len(sixthbot("queue", "--json", cwd=home.path).json["tasks"]) == 1
 
 
+def test_what_is_set_aside_is_told_wherever_somebody_looks(home: RepoDir) -> None:
+    parked, failed = put(home, "a", Parked("input", "which base?")), put(home, "b", Failed("it broke"))
+    queue, store = home.path / ".sixth/queue", open_store(locate(home.path))
+    [file] = queue.glob(f"parked/*-{parked.id}.json")
+    (queue / "ready/normal" / file.name).write_bytes(file.read_bytes())
+    for number, text in enumerate(("{", "", "[]")):
+        (queue / f"ready/high/20261120T120000000Z-t{number}.json").write_text(text)
+    assert store.queue.claim("w1") is None
+    records = list(store.journal.read(where=lambda record: record.kind == "task.set-aside"))
+    assert {record.task for record in records} == {"t0", "t1", "t2", parked.id}
+    assert len(records) == 4
+    said = sixthbot("log", "--errors", cwd=home.path).out
+    assert ("was set aside" in said, "sixthbot doctor says what" in said) == (True, True)
+    (home.path / ".sixth/inbox/rejected").mkdir(exist_ok=True)
+    for name in ("bad.md", "bad.md.reason.txt"):
+        (home.path / ".sixth/inbox/rejected" / name).write_text("the id is not usable\n")
+    said = sixthbot("status", cwd=home.path).out
+    assert "  1 parked, 1 failed, 4 set aside (sixthbot doctor)\n" in said
+    assert "  1 file rejected (sixthbot doctor)\n" in said
+    status = sixthbot("status", "--json", cwd=home.path).json
+    assert (status["queue"]["failed"], status["set_aside"], status["rejected"]) == (1, 4, 1)
+    said = sixthbot("why", "t1", cwd=home.path).out
+    assert "its file cannot be read: .sixth/queue/failed/20261120T120000000Z-t1.json\n" in said
+    assert sixthbot("why", "t1", "--json", cwd=home.path).json["unread"][0]["id"] == "t1"
+    assert "its file" not in sixthbot("why", failed.id, cwd=home.path).out
+    found = sixthbot("doctor", "--json", cwd=home.path).json["findings"]
+    assert any(parked.id in one["message"] and "delete both" in one["hint"] for one in found)
+
+
 # several at once, and only looking
 
 

@@ -55,6 +55,8 @@ def test_a_fresh_home_has_nothing_to_say(places: Places) -> None:
         "health",
         "conflicts",
         "paused",
+        "set_aside",
+        "rejected",
     ]
     assert found["schema"] == 1
     assert found["watcher"] == {"running": False, "pid": None, "since": None}
