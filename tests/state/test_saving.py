@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sixthbot.engine.saving import Keeper, Saved, State
+from sixthbot.sources.wake import Woken
 from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Collector
 from sixthbot.store.state.layout import Spot, spot_of
@@ -258,3 +259,15 @@ def test_a_task_that_another_process_has_in_hand_by_now_is_not_missed(home: Home
         assert not collector.missed
         list(collector.these({"drafts/a.md": False}))
         assert collector.missed
+
+
+def test_no_task_is_saved_without_its_issue_though_another_process_made_that_and_died(
+    home: Home, state: State
+) -> None:
+    home.drop("a.md", "---\nid: a\n---\n# A\n\n- [ ] By hand\n")
+    bot = home.bot()  # nobody saves what it does
+    until(lambda: [bot.tick(Woken()), home.tasks("ready")][1])
+    [task] = home.tasks("ready")
+    [path] = home.store.queue.paths_of(task.id)
+    assert state.save({path.removeprefix(f"{home.places.home}/"): False}).whole
+    assert {"issues/a/issue.md", "issues/a/issue.toml", "issues/a/plan.toml"} <= set(keys(state))

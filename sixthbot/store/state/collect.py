@@ -88,6 +88,7 @@ class Collector:
             if status is not None:
                 there.add(spot.key)
                 yield from self._look(path, status, sure=True)
+        yield from self._rest_of_issues(spots)
         # what the bot wrote and somebody else took away: perhaps just now, and all of it; a later look tells
         taken = {spot.key for path, spot in spots.items() if not paths[path]} - there
         taken = {
@@ -179,6 +180,17 @@ class Collector:
             end = saved + start + len(piece)
             new = Row(spot.key, path, "", "", end, status.st_mtime_ns, status.st_ino)
             yield Change(APPEND, new, piece, at=saved + start)
+
+    def _rest_of_issues(self, spots: Mapping[str, Spot]) -> Iterator[Change]:
+        """Yield what else is new in the folders of the issues that the paths are about.
+
+        Another process may have written it and died: a task must not be saved without the issue that it is for.
+        """
+        issues = {spot.key.split("/")[1] for spot in spots.values() if spot.key.startswith("issues/")}
+        issues |= {issue for issue in self._issues.values() if issue}
+        for path, status in files_below(self.home, [f"issues/{issue}" for issue in sorted(issues)]):
+            if path not in spots:
+                yield from self._look(path, status, sure=False)
 
     def _journals(self) -> Iterator[Change]:
         """Yield what came to the journals: lines are appended to them without a name being given to anything."""
