@@ -15,6 +15,7 @@ from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
 from sixthbot.engine.following import FollowerWatch
 from sixthbot.engine.foresight import Foresight
+from sixthbot.engine.givenup import GivenUpWatch
 from sixthbot.engine.recovery import RecoveryWatch, tidy_up
 from sixthbot.engine.replan import go_on_with_new_names
 from sixthbot.engine.retention import Retention
@@ -72,6 +73,7 @@ class Looks:
         self._duties = (
             Duty("recovery", RecoveryWatch().look),
             Duty("strays", _take_in_strays),
+            Duty("given-up", GivenUpWatch(services).look),
             Duty("tidying", self._tidy_up),
             Duty("settings", self._follow_settings),
             Duty("inbox", lambda services: self._intake.look_at_inbox(self._world(services))),

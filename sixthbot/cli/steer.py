@@ -13,8 +13,7 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import SixthError, UsageError, WorkFailed
-from sixthbot.core.events import EventKind
-from sixthbot.core.tasks import STATE_NAMES, AfterFailed, Done, Lane, Parked, Running
+from sixthbot.core.tasks import AfterFailed, Done, Lane, Parked, Running
 from sixthbot.core.times import format_time, parse_moment
 from sixthbot.engine import following, steering
 from sixthbot.store.clock import now
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 _LANES = [lane.value for lane in Lane]
 _LANE = click.Choice(_LANES)
-OPEN_STATES = tuple(name for name in STATE_NAMES if name != "done")
+OPEN_STATES = steering.OPEN_STATES
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _ids = click.argument("task_ids", metavar="ID...", nargs=-1)
 
@@ -62,7 +61,7 @@ def retry(session: Session, task_ids: tuple[str, ...], *, failed: bool, dry_run:
 
 
 def _retry(session: Session, store: Store, task: Task) -> str:
-    own = _is_of_issue(store, task)
+    own = steering.is_of_issue(store, task)
     if isinstance(task.state, Parked) and task.state.kind == "review" and own:
         from sixthbot.engine.reopening import redo_draft  # noqa: PLC0415 - lazy, see app
 
@@ -92,7 +91,7 @@ def cancel(session: Session, task_ids: tuple[str, ...], *, dry_run: bool) -> Non
 
 
 def _cancel(session: Session, store: Store, task: Task) -> str:
-    if _is_last_of_issue(store, task):
+    if not isinstance(task.state, Done) and steering.is_last_of_issue(store, task):
         from sixthbot.engine.reopening import cancel_issue  # noqa: PLC0415 - lazy, see app
 
         refuse_inside_task("cancelling an issue")
@@ -320,24 +319,3 @@ def _lane_of(what: Sequence[str]) -> str | None:
 
 def _lane_words(lane: str) -> str:
     return f"lane {lane}" if lane else "every lane"
-
-
-def _is_of_issue(store: Store, task: Task) -> bool:
-    """Tell whether a rule made the task of an issue itself, and the issue is there."""
-    if task.event.kind != EventKind.ISSUE_ADDED or not task.issue:
-        return False
-    try:
-        store.issues.record(task.issue)
-    except UsageError:
-        return False
-    return True
-
-
-def _is_last_of_issue(store: Store, task: Task) -> bool:
-    """Tell whether an issue has nobody left to work on it once the task is given up."""
-    if isinstance(task.state, Done) or not _is_of_issue(store, task):
-        return False
-    return not any(
-        other.issue == task.issue and other.id != task.id and other.event.kind == EventKind.ISSUE_ADDED
-        for other in store.queue.all(states=OPEN_STATES)
-    )

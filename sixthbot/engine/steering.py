@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError, WorkFailed
+from sixthbot.core.events import EventKind
 from sixthbot.core.following import Standing, find_circle
-from sixthbot.core.tasks import PAUSED, Parked, Running
+from sixthbot.core.tasks import PAUSED, STATE_NAMES, Parked, Running
 from sixthbot.core.times import format_time
 from sixthbot.engine.following import look_after
 from sixthbot.store.records import about, became
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sixthbot.core.tasks import AfterFailed, Task
     from sixthbot.store.open import Store
 
+OPEN_STATES = tuple(name for name in STATE_NAMES if name != "done")
 _WITH_AFTER = ("waiting", "parked")
 """Where tasks lie that wait for others, or will once their time came or their person answered."""
 
@@ -117,3 +119,24 @@ def put_free(store: Store, task: Task, now: datetime) -> Task:
     """Let a task wait for no other task any more."""
     fact = lifecycle.PutAfter((), task.after_failed)
     return told(store, task, fact, now, kind="task.put-after", message="comes after no other task any more")
+
+
+def is_of_issue(store: Store, task: Task) -> bool:
+    """Tell whether a rule made the task of an issue itself, and the issue is there."""
+    if task.event.kind != EventKind.ISSUE_ADDED or not task.issue:
+        return False
+    try:
+        store.issues.record(task.issue)
+    except UsageError:
+        return False
+    return True
+
+
+def is_last_of_issue(store: Store, task: Task) -> bool:
+    """Tell whether an issue has nobody left to work on it once the task is given up."""
+    if not is_of_issue(store, task):
+        return False
+    return not any(
+        other.issue == task.issue and other.id != task.id and other.event.kind == EventKind.ISSUE_ADDED
+        for other in store.queue.all(states=OPEN_STATES)
+    )

@@ -34,6 +34,7 @@ from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
+from sixthbot.engine.givenup import notice_given_up
 from sixthbot.store.home import home_is_gone, home_stamp
 from sixthbot.store.logs import write_report
 from sixthbot.store.records import about
@@ -162,10 +163,11 @@ class Worker:
         self._record(services, after)
         self._show_on_issue(services, after)
         put = services.store.queue.settle(task, after)
-        if put is None:
-            return (
-                services.store.queue.find(task.id) or after
-            )  # moved by hand meanwhile: where it is now counts
+        if put is None:  # moved by hand meanwhile: where it is now counts
+            for path in services.store.queue.paths_of(task.id):
+                if path.split("/")[-2] == "done":
+                    notice_given_up(services, path)
+            return services.store.queue.find(task.id) or after
         if put is not after:  # a person asked for it at the last moment
             after = put
             self._record(services, after)

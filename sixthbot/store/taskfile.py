@@ -141,7 +141,10 @@ def in_folder(task: Task, state: str, *, lane: str = "", worker: str = "") -> Ta
         "waiting": Waiting(task.deadline, MOVED_BY_HAND),
         "parked": Parked("input", MOVED_BY_HAND, retry_hint(task.id)),
         "failed": Failed(MOVED_BY_HAND),
-        "done": Done("succeeded"),
+        # what needed a person, or failed, is given a new content before it goes on and succeeds
+        "done": Done("cancelled", MOVED_BY_HAND)
+        if task.state.name in {"parked", "failed"}
+        else Done("succeeded"),
     }
     return replace(task, state=states[state])
 

@@ -135,6 +135,30 @@ def test_a_cancelled_task_takes_its_issue_with_it_and_names_the_way_back(waiting
     assert "hint: sixthbot issue reopen tidy\n" in said.err
 
 
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_task_moved_into_done_by_hand_takes_its_issue_with_it_as_cancelling_does(
+    waiting: RepoDir, *, ready: bool
+) -> None:
+    task, queue = task_of(waiting, "parked"), waiting.path / ".sixth/queue"
+    if ready:
+        sixthbot("queue", "retry", task, cwd=waiting.path)
+    [file] = queue.glob(f"ready/*/*-{task}.json" if ready else f"parked/*-{task}.json")
+    (queue / "done").mkdir(exist_ok=True)
+    file.rename(queue / "done" / file.name)
+    for _ in range(2):  # the second time there is nothing new
+        assert sixthbot("run", cwd=waiting.path).code == 0
+        assert shown(waiting) == "cancelled"
+    told = sixthbot("log", "--kind", "*.cancelled", "--json", cwd=waiting.path).json["records"]
+    assert [record["kind"] for record in told] == ["issue.cancelled", "task.cancelled"]
+    assert sixthbot("queue", "show", task, "--json", cwd=waiting.path).json["task"]["reason"] == (
+        "given up: its file was moved into done/ by hand"
+    )
+    assert "nothing waits for you" in sixthbot("status", cwd=waiting.path).out
+    sixthbot("issue", "reopen", "tidy", cwd=waiting.path)
+    sixthbot("run", cwd=waiting.path)
+    assert shown(waiting) == "waiting-for-person"
+
+
 def test_a_push_of_what_was_pushed_says_so(drafted: RepoDir, remote: RepoDir) -> None:
     sixthbot("approve", BRANCH, cwd=drafted.path)
     sixthbot("push", BRANCH, cwd=drafted.path)
