@@ -317,7 +317,11 @@ def _afoot(task: Row, now: datetime, *, with_reason: bool) -> Iterator[str]:
         return
     word, color = ("failed", "red") if task["state"] == "failed" else ("waits", "yellow")
     if with_reason:
-        yield f"    {paint(word, color)}: {one_line(task['reason'], 160)}"
+        if (reason := task["reason"]).startswith("not before "):
+            from sixthbot.cli.times import on_the_clock  # noqa: PLC0415 - as in `_running`
+
+            reason = on_the_clock(reason, now)
+        yield f"    {paint(word, color)}: {one_line(reason, 160)}"
     yield from next_lines(task["hint"], indent="    ")
 
 

@@ -14,13 +14,16 @@ from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
+from sixthbot.core.tasks import Lane
 from sixthbot.store.afoot import failed_checks
+from sixthbot.store.counting import count_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sixthbot.bot import RunReport
     from sixthbot.core.tasks import Task
+    from sixthbot.store.open import Store
     from sixthbot.store.paths import Places
 
 _FEW = 20
@@ -55,7 +58,7 @@ def command(session: Session, *, autostarted: bool) -> int:
     listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks, exit_code=ExitCode.INTERRUPTED)
     with listening as stop, told(session.out, bot.services().store):
         report = bot.run(stop)
-    for line in _summary(report, bot.services().places):
+    for line in (*_summary(report, bot.services().places), *_left_lying(bot.services().store)):
         session.out.say(line)
     if stop.is_set():
         back = sum(record.kind == "task.given-back" for record in follower.fresh())
@@ -89,6 +92,16 @@ def _summary(report: RunReport, places: Places) -> Iterator[str]:
         yield f"{paint('waits for you', 'yellow')} {task.issue or task.id}: {_reason(task)}{said}"
     if report.parked:
         yield f"{paint('next', 'green')}: sixthbot status says what waits for you"
+
+
+def _left_lying(store: Store) -> Iterator[str]:
+    """Tell of tasks that a run leaves alone: those that could be done, in lanes that somebody paused."""
+    paused = store.queue.paused()
+    every = len(paused) == len(Lane)
+    for lane in (lane for lane in Lane if lane in paused):
+        if count := count_tasks(f"{store.queue.root}/ready/{lane.value}"):
+            resume = f"sixthbot queue resume{'' if every else f' {lane.value}'}"
+            yield f"{paint('left lying', 'yellow')} {plural(count, 'task')}: lane {lane.value} is paused (go on: {resume})"
 
 
 def _reason(task: Task) -> str:

@@ -12,7 +12,7 @@ from sixthbot.cli.records import local_clock
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core import lifecycle
-from sixthbot.core.errors import SixthError, UsageError, WorkFailed
+from sixthbot.core.errors import ConfigError, SixthError, UsageError, WorkFailed
 from sixthbot.core.tasks import AfterFailed, Done, Lane, Parked, Running
 from sixthbot.core.times import format_time, parse_moment
 from sixthbot.engine import following, steering
@@ -219,7 +219,15 @@ def _resume(store: Store, task: Task) -> str:
 def defer(session: Session, task_ids: tuple[str, ...], when: str, *, dry_run: bool) -> None:
     """Let tasks not start before a time. Their lane's wait counts from then on. A failed task is tried again then."""
     store, moment = session.store(), now()
-    until = parse_moment(when, moment.astimezone())
+    try:
+        until = parse_moment(when, moment.astimezone())
+    except ConfigError:
+        if task_ids and not any(task_id.startswith(when) for task_id in store.queue.ids()):
+            raise
+        raise UsageError(
+            "the time is missing: not before when?",
+            hint=f"sixthbot queue defer {one_line(when, 40)} 14:00, or 2h",
+        ) from None
     said = local_clock(format_time(until), moment)
 
     def do(task: Task) -> str:

@@ -26,6 +26,14 @@ def ago(moment: datetime | str, now: datetime) -> str:
     return f"{span} ago" if seconds > 0 else f"in {span}"
 
 
+def on_the_clock(reason: str, now: datetime) -> str:
+    """Return the reason `not before TIME` of a task with its time as the person's clock shows it."""
+    from sixthbot.cli.records import local_clock  # noqa: PLC0415 - only where something was put off
+
+    words, _, time = reason.rpartition(" ")
+    return f"{words} {local_clock(time, now)}"
+
+
 def _span(seconds: float) -> str | None:
     for size, unit in _UNITS:
         if seconds >= size:

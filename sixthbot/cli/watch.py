@@ -15,7 +15,7 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
-from sixthbot.core.errors import ExitCode, SixthError
+from sixthbot.core.errors import ExitCode, Locked, SixthError
 from sixthbot.store.locks import held_by
 from sixthbot.store.paths import locate
 
@@ -216,6 +216,9 @@ class _Server(threading.Thread):
         """Serve until told to stop; keep what went wrong for the main thread to raise."""
         try:
             self.bot.watch(self._told_to_stop, turns=self._turns)
+        except Locked as error:
+            hint = "sixthbot status shows what that one does; sixthbot run and work share its queue"
+            self.failure = Locked(error.message, hint=error.hint or hint)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.failure = error
         finally:

@@ -211,7 +211,9 @@ def step(task: Task, fact: Fact, now: datetime) -> Task:
     """Return the task after `fact`, counts included; raise IllegalTransition for a pair that is not in the table."""
     allowed = TRANSITIONS[type(task.state)].get(type(fact))
     if allowed is None:
-        raise IllegalTransition(f"task {task.id} is {task.state.name}: it cannot be {_verb(fact)}")
+        raise IllegalTransition(
+            f"task {task.id} is {task.state.name}: it cannot be {_verb(fact)}", hint=_way_on(task)
+        )
     after = _apply(task, fact, now)
     if type(after.state) not in allowed:
         raise AssertionError(
@@ -309,6 +311,21 @@ def _after_crash(task: Task) -> Task:
     if crashes >= CRASH_LIMIT:
         return replace(task, crashes=crashes, state=Failed(f"its worker died {crashes} times while it ran"))
     return replace(task, crashes=crashes, state=Ready())
+
+
+def _way_on(task: Task) -> str:
+    """Return what a person can do with a task that something else cannot be done to."""
+    match task.state:
+        case Parked(kind) if kind == PAUSED:
+            return f"it is paused: sixthbot queue resume {task.id} lets it go on"
+        case Parked():
+            return f"it waits for you: sixthbot queue show {task.id} says for what; queue retry or cancel ends that"
+        case Failed():
+            return f"sixthbot queue retry {task.id} tries it again"
+        case Running():
+            return f"a worker has it in hand; sixthbot queue pause {task.id} takes it back"
+        case _:
+            return ""
 
 
 def _verb(fact: Fact) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _setting_changes(before: Services, after: Services) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             late = " (counts from the next start)" if key in _AT_START or key.startswith("lanes.") else ""
-            yield f"{key}: {_shown(key, old.get(key))} -> {_shown(key, new.get(key))}{late}"
+            yield f"setting {key} is {_shown(key, new.get(key))} now, it was {_shown(key, old.get(key))}{late}"
 
 
 def _trust_changes(before: Services, after: Services) -> Iterator[str]:
@@ -64,5 +65,5 @@ def _shown(key: str, value: Any) -> str:
         return "none"
     if ".env." in key:
         return "***"  # whatever it is for, it is not for the journal
-    text = str(value)
+    text = value if isinstance(value, str) and value else json.dumps(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -278,6 +278,23 @@ def test_a_task_waits_for_another_and_a_circle_is_refused(home: RepoDir) -> None
     assert (said.code, "was cancelled" in said.err) == (2, True)
 
 
+def test_what_cannot_be_done_to_a_task_says_what_can(home: RepoDir) -> None:
+    parked, task = put(home, "a", Parked("input", "which base?")), put(home, "b")
+    for words in (("defer", parked.id, "2h"), ("pause", parked.id)):
+        said = sixthbot("queue", *words, cwd=home.path)
+        assert (said.code, f"hint: it waits for you: sixthbot queue show {parked.id}" in said.err) == (
+            1,
+            True,
+        )
+    for ids in ((task.id,), (parked.id, task.id)):
+        said = sixthbot("queue", "defer", *ids, cwd=home.path)
+        assert (said.code, said.err.splitlines()[0]) == (2, "error: the time is missing: not before when?")
+    assert "not a time to wait for: 'noon'" in sixthbot("queue", "defer", task.id, "noon", cwd=home.path).err
+    sixthbot("queue", "pause", "normal", cwd=home.path)
+    said = sixthbot("run", cwd=home.path)
+    assert "left lying 1 task: lane normal is paused (go on: sixthbot queue resume normal)\n" in said.out
+
+
 @pytest.mark.parametrize(
     "state", [Parked("input", "which base?"), Waiting(NOW.replace(year=2199), "a retry")]
 )

@@ -233,6 +233,7 @@ def test_watch_works_until_it_is_told_to_stop_and_is_alone(home: RepoDir) -> Non
         again = sixthbot("watch", cwd=home.path)
         assert (again.code, again.out) == (5, "")
         assert again.err.startswith("error: watch is already running in this repository: ")
+        assert "hint: sixthbot status shows what that one does" in again.err
         assert f"process {child.pid}" in again.err
         sixthbot("new", "Think", cwd=home.path)
         said_until(child, "sixthbot done think-")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sixthbot.cli.liveline import LiveLine
+from sixthbot.core.times import parse_time
 from sixthbot.store.locks import hold
 from sixthbot.store.paths import locate
 from sixthbot.store.progressfile import write_progress
@@ -147,6 +148,13 @@ def test_a_task_that_waits_says_why_below_its_issue_and_what_to_do(waiting: Repo
     assert sixthbot("status", cwd=waiting.path).out.endswith(
         f"    waits: {reason}\n    next: leave the branch in /somewhere: switch to another one there\n"
     )
+
+
+def test_a_task_that_was_put_off_says_until_when_by_the_persons_clock(waiting: RepoDir) -> None:
+    time = "2026-01-02T03:04:05.927Z"
+    write_tasks(waiting, ("waiting", {"name": "waiting", "until": time, "reason": f"not before {time}"}))
+    shown = f"{parse_time(time).astimezone():%Y-%m-%d %H:%M:%S}"
+    assert f"    waits: not before {shown}\n" in sixthbot("status", cwd=waiting.path).out
 
 
 def test_a_task_that_failed_is_told_below_its_issue_with_what_to_do(waiting: RepoDir) -> None:

@@ -79,7 +79,7 @@ def test_reading_anew_says_what_changed(home: Home) -> None:
     steps = 'on = "commit"\ndo = [{ use = "report" }]\n'
     home.configure(text, f'[[rule]]\nname = "look"\n{steps}')
     assert bot.reload() == [
-        "rule look is new", "work.timeout: 15m -> 7m", "worktree.env.DEPLOY_TOKEN: none -> ***",
+        "rule look is new", "setting work.timeout is 7m now, it was 15m", "setting worktree.env.DEPLOY_TOKEN is *** now, it was none",
     ]  # fmt: skip
     home.configure(text, f'[[rule]]\nname = "look"\nlane = "low"\n{steps}[[rule]]\nname = "bad"\n')
     first, second = bot.reload()
