@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sixthbot.cli.astray import strangers
 from sixthbot.cli.findings import Finding
 from sixthbot.cli.ground import file_system, git_findings, locks_hold, loose_objects
 from sixthbot.cli.leftovers import (
@@ -56,6 +57,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield from _damaged(session)
     yield from kept_aside(places)
     yield from passed_by(places)
+    yield from strangers(places)
     yield torn_lines(places)
     yield from git_locks(places)
     try:

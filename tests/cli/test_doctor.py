@@ -63,6 +63,39 @@ def test_what_lies_aside_is_named_with_its_reason_and_kept(home: RepoDir) -> Non
     assert (home.git_dir / "index.lock").exists()
 
 
+def test_what_means_nothing_where_it_lies_is_named(home: RepoDir) -> None:
+    sixth = home.path / ".sixth"
+    assert told(findings(home), "queue") == []
+    for name in ("queue/ready/low/20261120T120000000Z-t1.json", "queue/ready/urgent", "inbox/k-folder.md"):
+        (sixth / name).mkdir(parents=True)
+    files = (
+        "ready/low/notes.txt",
+        "paused/lwo",
+        "paused/all",
+        "stray.txt",
+        "failed/x.json.second",
+        "failed/x.json.second.reason.txt",
+        "ready/y.json",
+        "parked/20261120T120000000Z-t2.json",
+    )
+    for name in files:
+        (sixth / "queue" / name).parent.mkdir(exist_ok=True)
+        (sixth / "queue" / name).write_text("x")
+    (sixth / "queue/waiting/link.json").symlink_to(sixth / "queue/stray.txt")
+    found = findings(home)
+    assert told(found, "queue") == [
+        "queue/stray.txt is no task but a file: it is passed over",
+        "queue/ready/urgent is a folder of no lane: nothing in it is done",
+        "queue/ready/low/20261120T120000000Z-t1.json is no task but a folder: it is passed over",
+        "queue/ready/low/notes.txt is no task but a file: it is passed over",
+        "queue/waiting/link.json is no task but a link: it is passed over",
+        "queue/paused/lwo pauses nothing: there is no such lane",
+        "queue/parked/20261120T120000000Z-t2.json cannot be read as a task: it is passed over",
+    ]
+    assert told(found, "inbox") == ["inbox/k-folder.md is a folder, and nothing in it is taken up"]
+    assert all(one["hint"] for one in found if one["what"] in {"queue", "inbox"})
+
+
 @pytest.mark.parametrize(
     ("version", "mended"),
     [((2, 39, 5), False), ((2, 43, 7), True), ((2, 45, 3), False), ((2, 50, 0), False), ((2, 50, 1), True), ((2, 51, 0), True), ((3, 0, 0), True)],
