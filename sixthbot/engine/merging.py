@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import ConfigError, Refused
 from sixthbot.core.names import clean_line
-from sixthbot.core.statefold import assemble, builds_on, fold
+from sixthbot.core.statefold import builds_on, fold
 from sixthbot.core.stateops import APPEND, DROP, JOIN, PUT, SIZE_LIMIT, Op, is_document, kept_key
 from sixthbot.core.text import is_branch_name
-from sixthbot.engine.saving import end_of
+from sixthbot.engine.growing import content_of, row_of
 from sixthbot.git.commits import is_ancestor
 from sixthbot.git.refs import all_refs
 from sixthbot.git.stateref import STATE
@@ -256,16 +256,9 @@ class Laying:
         layer, own = Layer(self.services.store), f"journal/{self.index.get('actor')}"
         for key, chunks in folded.chunks.items():
             row = self.index.row(key)
-            if key.startswith(own) or (row is not None and end_of(chunks) <= row.size):
+            if key.startswith(own) or (row is not None and row_of(key, chunks).size <= row.size):
                 continue
-            pieces = assemble(chunks)
-            contents = self.state.contents(self.tip, [op.hash for op, _ in pieces])
-            data = bytearray()
-            for op, skip in pieces:
-                if op.hash not in contents:
-                    break
-                data += contents[op.hash][skip:]
-            self.index.put([layer.grow(key, bytes(data))])
+            self.index.put([layer.grow(key, content_of(self.state, self.tip, chunks))])
 
     def _spend(self, folded: Folded) -> None:
         queue = self.services.store.queue

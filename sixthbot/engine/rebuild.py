@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import SixthError
-from sixthbot.core.statefold import assemble
 from sixthbot.core.stateops import DROP, PUT, SIZE_LIMIT
+from sixthbot.engine.growing import content_of
 from sixthbot.engine.halves import Halves, issue_of
 from sixthbot.engine.rebuilt import Rebuilt
 from sixthbot.engine.recalling import begin_again, give_reasons, recall_operations
@@ -307,14 +307,7 @@ class _Laying:
     def _grow(self) -> Iterator[Row]:
         layer = Layer(self.store)
         for key, chunks in self.folded.chunks.items():
-            pieces = assemble(chunks)
-            contents = self._contents(op.hash for op, _ in pieces)
-            data = bytearray()
-            for op, skip in pieces:
-                if op.hash not in contents:
-                    break
-                data += contents[op.hash][skip:]
-            yield layer.grow(key, bytes(data))
+            yield layer.grow(key, content_of(self.state, self.tip, chunks))
             self.report.restored[_counted(key)] += 1
 
     def _contents(self, hashes: Iterable[str]) -> dict[str, bytes]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import PUT, SIZE_LIMIT
-from sixthbot.engine.saving import NOTHING, State, end_of
+from sixthbot.engine.growing import row_of
+from sixthbot.engine.saving import NOTHING, State
 from sixthbot.git.stateref import blob_path
 from sixthbot.store.firstconfig import FIRST_CONFIG
 from sixthbot.store.reading import open_plain, read_small
+from sixthbot.store.state.grown import goes_on
 from sixthbot.store.state.layout import files_below, is_setting, spot_of
 
 if TYPE_CHECKING:
@@ -70,10 +72,13 @@ def _behind(services: Services, state: State, folded: Folded) -> Iterator[tuple[
     home, tracked = services.places.home, state.tracked(anew=True)
     for path, status in files_below(home):
         spot = spot_of(path)
-        if spot is None or status.st_size > SIZE_LIMIT or (is_setting(spot.key) and path in tracked):
+        if spot is None or (is_setting(spot.key) and path in tracked):
             continue
         if spot.key.startswith("journal/"):
-            saved = end_of(folded.chunks.get(spot.key, ())) >= _whole_lines(f"{home}/{path}")
+            row = row_of(spot.key, folded.chunks.get(spot.key, ()))
+            saved = row.size >= _whole_lines(f"{home}/{path}") and goes_on(f"{home}/{path}", row)
+        elif status.st_size > SIZE_LIMIT:
+            continue
         else:
             entity = folded.entities.get(spot.key)
             digest = _digest(f"{home}/{path}")

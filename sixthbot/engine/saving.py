@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, RefMoved, SixthError
 from sixthbot.core.names import clean_line, parse_oid
-from sixthbot.core.statefold import Folded, assemble, fold
+from sixthbot.core.statefold import Folded, fold
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, parse_batch
 from sixthbot.core.times import format_time
+from sixthbot.engine.growing import astray_in, bring_together, row_of
 from sixthbot.engine.savedchanges import op_of, slices
 from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
@@ -161,6 +162,9 @@ class State:
         with self.alone(), self.index() as index:
             if self.caught_up(index):
                 paths = None
+            mended = astray_in(self, index)
+            if mended and self._stays_whole(missed=True):
+                bring_together(self, index, mended)
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
@@ -275,12 +279,7 @@ def rows_of(state: Folded) -> Iterator[Row]:
             ids = " ".join(entity.ids)
             yield Row(key, path, op.place, op.hash, op.size, 0, 0, ids, op.group, task_of(key))
     for key, chunks in state.chunks.items():
-        yield Row(key, key, size=end_of(chunks))
-
-
-def end_of(chunks: Iterable[Op]) -> int:
-    """Return how many bytes the pieces of a growing file make up."""
-    return max((op.at + op.size for op, _ in assemble(tuple(chunks))), default=0)
+        yield row_of(key, chunks)
 
 
 def save_changes(places: Places, paths: Mapping[str, bool] | None, *, opened: Services | None) -> Saved:

@@ -148,6 +148,11 @@ class Journal:
         )
         return record
 
+    def go_on_after(self, number: int) -> None:
+        """Give the next record a number after this one, also where the last record there is has a smaller one."""
+        with self._guard:
+            self._last = (0, max(number, self._last[1]))
+
     def sync(self) -> None:
         """Make everything appended so far survive what `durability` says: before what it tells of is removed."""
         if self._durability == "power":
@@ -164,13 +169,13 @@ class Journal:
             try:
                 with exclusive(descriptor):
                     if not _is_there(descriptor, path):
-                        self._own = None
+                        self._own, self._last = None, (0, self._last[1])
                     elif (
                         os.fstat(descriptor).st_size >= SEGMENT
                     ):  # it is closed, whoever wrote its last record
                         number = max(self._next(descriptor), _place(path) + 1)
                         self._own = path.with_name(f"{self._own_actor()}.{number:09d}.jsonl")
-                        self._last = (0, 0)
+                        self._last = (0, self._last[1])
                     else:
                         yield descriptor
                         return
@@ -215,7 +220,9 @@ class Journal:
         size, number = self._last
         if size == 0 or os.fstat(descriptor).st_size != size:
             path = self._own or self.path
-            number = next((record.n for record in records(path, backwards=True)), max(_place(path) - 1, 0))
+            found = next((record.n for record in records(path, backwards=True)), 0)
+            # somebody may have taken the file away that has this process's own last record
+            number = max(found, _place(path) - 1, number)
         return number + 1
 
 

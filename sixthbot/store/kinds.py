@@ -85,6 +85,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "trust.given": "a person trusted files of this repository",
         "trust.revoked": "a person took trust back",
         "state.rebuilt": "`.sixth` was taken away and made anew from the state ref",
+        "journal.mended": "a file of the journal had lost what was saved of it, and has it again, with what it has beyond",
         "state.synced": "the state came together with that of a remote",
         "bot.started": "a bot began to watch; `data.pid` is its process",
         "bot.stopped": "it left in good order",
@@ -100,6 +101,7 @@ NO_FAILURES = frozenset(
         "task.cancelled",
         "issue.warning",
         "state.rebuilt",
+        "journal.mended",
         "schedule.corrected",
         "schedule.missed",
     }

@@ -46,7 +46,7 @@ class Record:
 MEANINGS: Mapping[str, str] = MappingProxyType({
     "time": "when, as RFC 3339 in UTC",
     "actor": "who wrote it: this clone, as bound to host, path and folder",
-    "n": "counts from 1 for each actor",
+    "n": "counts from 1 for each actor; two have the same one only where its file was taken away in between",
     "kind": "what happened, a dotted word such as `task.claimed`",
     "level": "`debug`, `info`, `warning` or `error`",
     "message": "the same in words, one line, without secrets",

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sixthbot.engine.growing import content_of
+from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import Keeper, Saved, State
 from sixthbot.sources.wake import Woken
+from sixthbot.store.open import open_store
 from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Collector
 from sixthbot.store.state.layout import Spot, spot_of
@@ -21,6 +24,9 @@ from tests.store.support import make_task
 from tests.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.support.repos import RepoDir
 
 
@@ -271,3 +277,104 @@ def test_no_task_is_saved_without_its_issue_though_another_process_made_that_and
     [path] = home.store.queue.paths_of(task.id)
     assert state.save({path.removeprefix(f"{home.places.home}/"): False}).whole
     assert {"issues/a/issue.md", "issues/a/issue.toml", "issues/a/plan.toml"} <= set(keys(state))
+
+
+def all_lines(home: Home) -> list[bytes]:
+    """Return the lines of all journals below `.sixth`."""
+    return [line for path in home.store.journal.paths() for line in path.read_bytes().splitlines()]
+
+
+def saved_lines(state: State) -> list[bytes]:
+    """Return the lines of all journals that the state has, as it would bring them back."""
+    tip = state.ref.tip()
+    chunks = state.folded(tip).chunks.values()
+    return [line for pieces in chunks for line in content_of(state, tip, pieces).splitlines()]
+
+
+def removed(path: Path, old: bytes) -> None:
+    del old
+    path.unlink()
+
+
+def put_back(path: Path, old: bytes) -> None:
+    path.unlink()
+    path.write_bytes(old)
+
+
+def written_over(path: Path, old: bytes) -> None:
+    path.write_bytes(old)
+
+
+def emptied(path: Path, old: bytes) -> None:
+    del old
+    os.truncate(path, 0)
+
+
+def edited(path: Path, old: bytes) -> None:
+    path.write_bytes(old[:100] + b'{"mine":1}\n' + old[100:])
+
+
+@pytest.mark.parametrize(
+    ("way", "who", "after"),
+    [
+        (removed, "another one", 1),
+        (removed, "the same process", 12),
+        (put_back, "another one", 12),
+        (written_over, "the same process", 1),
+        (emptied, "another one", 12),
+        (edited, "another one", 0),
+    ],
+)
+def test_whatever_is_done_to_a_journal_each_line_is_saved_and_there_once(
+    home: Home,
+    state: State,
+    monkeypatch: pytest.MonkeyPatch,
+    way: Callable[[Path, bytes], None],
+    who: str,
+    after: int,
+) -> None:
+    """Also where the file that was begun anew is shorter or longer than what was saved of the old one."""
+    monkeypatch.setattr("sixthbot.engine.saving._REMOVAL", 0.0)
+    journal = home.store.journal
+    journal.append("x", "before 0")
+    old = journal.path.read_bytes()
+    for number in range(1, 6):
+        journal.append("x", f"before {number}")
+    state.save()
+    way(journal.path, old)
+    if who == "another one":
+        journal = open_store(home.places).journal
+    for number in range(after):
+        journal.append("x", f"after {number}")
+    state.save()
+    journal.append("x", "last")
+    state.save()
+    told = [record.message for record in journal.read() if record.kind == "x"]
+    assert sorted(told) == sorted(
+        [
+            *(f"before {number}" for number in range(6)),
+            *(f"after {number}" for number in range(after)),
+            "last",
+        ]
+    )
+    here = all_lines(home)
+    assert saved_lines(state) == here
+    assert len(here) == len(set(here))
+    assert journal.path.read_bytes().startswith(old)
+    kinds = [record.kind for record in journal.read()]
+    assert kinds.count("journal.mended") == 1
+    numbers = [record.n for record in journal.read()]
+    assert numbers[-1] == max(numbers), "they go on from the greatest"
+    if who == "the same process" and way is not edited:
+        assert len(numbers) == len(set(numbers))
+    assert look_at_saved(home.bot().services()).behind == ()
+    assert state.save().ops == 0
+
+
+def test_a_journal_that_was_begun_anew_counts_as_unsaved_until_it_is(home: Home, state: State) -> None:
+    home.store.journal.append("x", "a line that was saved, and is long enough for the other one")
+    state.save()
+    home.store.journal.path.unlink()
+    home.store.journal.append("x", "another")
+    found = look_at_saved(home.bot().services())
+    assert found.behind == (f"journal/{home.store.journal.path.name}",)

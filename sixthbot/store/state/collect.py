@@ -12,6 +12,7 @@ from sixthbot.core.errors import Refused
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, SPEND
 from sixthbot.store.firstconfig import is_untouched
 from sixthbot.store.reading import open_plain, read_small
+from sixthbot.store.state.grown import CHUNK, goes_on
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.layout import (
     Spot,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from sixthbot.store.state.index import Index
 
-_CHUNK = 1 << 20
-"""Bytes of a growing file in one piece."""
 _MISSED_FOR = 60.0
 """Seconds for which a file must have been missing before that counts: whoever takes all of `.sixth` away is done by then."""
 
@@ -164,10 +163,15 @@ class Collector:
         return ""
 
     def _grown(self, spot: Spot, path: str, status: os.stat_result, row: Row | None) -> Iterator[Change]:
-        """Yield the whole lines that came to a file that only grows."""
+        """Yield the whole lines that came to a file that only grows; nothing of one that is `astray`."""
         saved = row.size if row else 0
-        if status.st_size <= saved:
-            return
+        if row is not None:
+            same = (status.st_size, status.st_mtime_ns, status.st_ino) == (row.size, row.mtime, row.inode)
+            if same or not goes_on(f"{self.home}/{path}", row):
+                return
+            if status.st_size == saved:
+                self.seen_again.append(row._replace(mtime=status.st_mtime_ns, inode=status.st_ino))
+                return
         try:
             with open_plain(f"{self.home}/{path}") as file:
                 file.seek(saved)
@@ -175,11 +179,12 @@ class Collector:
         except OSError:
             return
         data = data[: data.rfind(b"\n") + 1]
-        for start in range(0, len(data), _CHUNK):
-            piece = data[start : start + _CHUNK]
-            end = saved + start + len(piece)
-            new = Row(spot.key, path, "", "", end, status.st_mtime_ns, status.st_ino)
-            yield Change(APPEND, new, piece, at=saved + start)
+        for start in range(0, len(data), CHUNK):
+            piece = data[start : start + CHUNK]
+            at = saved + start
+            digest = hashlib.sha256(piece).hexdigest()
+            new = Row(spot.key, path, str(at), digest, at + len(piece), status.st_mtime_ns, status.st_ino)
+            yield Change(APPEND, new, piece, at=at)
 
     def _rest_of_issues(self, spots: Mapping[str, Spot]) -> Iterator[Change]:
         """Yield what else is new in the folders of the issues that the paths are about.

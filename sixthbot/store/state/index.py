@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sixthbot.store.atomic import Durability
 
-_VERSION = 1
+_VERSION = 2
 _NUMBERS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS, sqlite3.SQLITE_BUSY: errno.EBUSY,
     sqlite3.SQLITE_LOCKED: errno.EBUSY, sqlite3.SQLITE_NOMEM: errno.ENOMEM, sqlite3.SQLITE_PERM: errno.EACCES,
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 class Row(NamedTuple):
     """One file as it was saved last. `ids` are the operations that say so, `missed` is when it was first not there.
 
-    Of a file that only grows, `size` is how much of it was saved.
+    Of a file that only grows, `size` is how much of it was saved, `hash` that of the last piece, `place` where that begins.
     """
 
     key: str
@@ -89,6 +89,13 @@ class Index:
             if not found:
                 return
             last = found[-1][0]
+
+    def rows_under(self, prefix: str) -> list[Row]:
+        """Return the rows of the keys that begin so; `prefix` is the name of a folder with its slash."""
+        found = self._db.execute(
+            "SELECT * FROM files WHERE key >= ? AND key < ? ORDER BY key", (prefix, f"{prefix[:-1]}0")
+        ).fetchall()
+        return [Row(*row) for row in found]
 
     def group_of_task(self, task: str) -> str:
         """Return the issue of a task, as its file said."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sixthbot.core.errors import Refused, SixthError
 from sixthbot.core.tasks import Ready, Running, Task
-from sixthbot.store import taskfile
+from sixthbot.store import disk, taskfile
 from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file, write_files
 from sixthbot.store.locks import exclusive, is_free, lease_file
+from sixthbot.store.state.grown import grown_row
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.layout import path_of, spot_of, task_of
 from sixthbot.store.taskfile import BadTaskFile
@@ -152,19 +153,24 @@ class Layer:
         remove(self.store.places.sixth / path, point=_TAKE)
 
     def grow(self, key: str, data: bytes) -> Row:
-        """Make a growing file at least what `data` is; lines that it has beyond are kept behind it."""
+        """Let a growing file begin with `data`; lines that it has and `data` has not are kept behind it, each once.
+
+        Nobody appends to it meanwhile: who waits for it finds another file of its name.
+        """
         path = self.store.places.sixth / key
         make_dirs(path.parent)
-        here = self._read(key)
-        whole = data
-        if here and not data.startswith(here):
-            whole = here if here.startswith(data) else data + here
-        elif here == data:
-            whole = here
-        if whole != here:
-            write_file(path, whole, point=_LAY, durability=self.store.durability)
-        status = path.lstat()
-        return Row(key, key, "", "", len(data), status.st_mtime_ns, status.st_ino)
+        if path.is_symlink():
+            remove(path, point=_TAKE)  # a journal is nobody's while it is a link
+        descriptor = disk.open_file(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+        try:
+            with exclusive(descriptor):
+                here = read_small(path, _READ_LIMIT)
+                if not here.startswith(data):
+                    whole = data + _lines_beyond(here, data)
+                    write_file(path, whole, point=_LAY, durability=self.store.durability)
+        finally:
+            os.close(descriptor)
+        return grown_row(key, data, path.lstat())
 
     def digest(self, path: str) -> str:
         """Return the hash of a file as it is, empty when there is none."""
@@ -223,6 +229,15 @@ class Layer:
     def _require_free(self, task: Task) -> None:
         if isinstance(task.state, Running) and not is_free(lease_file(self.store.places, task.state.worker)):
             raise InHand(f"task {task.id} is being done here")
+
+
+def _lines_beyond(here: bytes, data: bytes) -> bytes:
+    """Return the lines that a journal has and another one has not, in order; each has its number and time in it."""
+    if data.startswith(here):
+        return b""
+    known = set(data.splitlines())
+    beyond = b"".join(line for line in here.splitlines(keepends=True) if line.rstrip(b"\n") not in known)
+    return b"\n" + beyond if beyond and data[-1:] not in {b"", b"\n"} else beyond
 
 
 def mark_of(op: Op) -> tuple[str, str]:
