@@ -114,6 +114,7 @@ def story(of: Draftable) -> Story:
         subjects=tuple(clean_line(commit.subject) for commit in own),
         files=tuple(clean_line(change.path) for change in of.files),
         base=of.branch.base.value,
+        more_commits=len(of.branch.commits) - len(own),
         facts=tuple(_facts(of)),
     )
 

@@ -31,6 +31,7 @@ Answer with the paragraph only: no heading, no list, no link, no markup, no sign
 class Story:
     """What there is to tell. `goal` is the issue's text; `done` what was asked for and done, with who did it.
 
+    `subjects` are those of the commits that do it, `more_commits` counts others of the branch, such as of a changelog.
     `facts` are lines from records, such as results of checks.
     """
 
@@ -40,6 +41,7 @@ class Story:
     subjects: tuple[str, ...]
     files: tuple[str, ...]
     base: str
+    more_commits: int = 0
     facts: tuple[str, ...] = ()
 
 
@@ -123,9 +125,9 @@ def _shortened(texts: list[str], *, limit: int = 60) -> str:
 
 
 def _how(story: Story) -> str:
-    commits = len(story.subjects)
-    if not commits:
+    if not story.subjects:
         return "Nothing had to be changed for it."
+    commits = len(story.subjects) + story.more_commits
     one = "in one commit" if commits == 1 else f"in {commits} commits"
     files = "one file" if len(story.files) == 1 else f"{len(story.files)} files"
     return f"It touches {files} {one}."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sixthbot.llm.ollama import OllamaWriter
 from sixthbot.llm.port import Budget, Completion, Prompt
 from sixthbot.llm.prose import WORD_LIMIT
@@ -30,6 +32,9 @@ def test_the_twin_tells_the_facts_the_same_way_every_time() -> None:
         "It touches 3 files in 2 commits."
     )
     assert tell(STORY) == tell(STORY)
+    assert tell(replace(STORY, more_commits=1)).endswith("It touches 3 files in 3 commits."), (
+        "the changelog's, too"
+    )
 
 
 def test_the_twin_keeps_to_the_limit_and_says_what_it_left_out() -> None:
