@@ -30,7 +30,7 @@ from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Change, Collector
 from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.state.index import Index, Row, open_index
-from sixthbot.store.state.keep import Local, keep_local, look_at_local
+from sixthbot.store.state.keep import Local, gone_for_good, gone_of, keep_local, look_at_local
 from sixthbot.store.state.layout import Spot, path_of, task_of
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class State:
         if standing(self.places) != "whole":
             return Saved(0, whole=False)
         local = look_at_local(self.places, cursors=paths is None) if local is None else local
+        taken, away = paths or {}, gone_of(self.places, local)
         with self.alone(), self.index() as index:
             if self.caught_up(index):
                 paths = None
@@ -175,7 +176,11 @@ class State:
             index.put(collector.seen_again)
             if collector.spent:
                 index.set(spent=collector.spent)
-        keep_local(self.places, local, durability=self.repo.git.durability)
+            before = index.get("gone")
+            for_good, note = gone_for_good(away, taken, before, now=time.time())
+            if note != (before or "{}"):
+                index.set(gone=note)
+        keep_local(self.places, local, for_good, durability=self.repo.git.durability)
         return Saved(count, tuple(collector.left_out), tuple(collector.postponed))
 
     def _stays_whole(self, *, missed: bool) -> bool:

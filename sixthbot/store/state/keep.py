@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from sixthbot.store.atomic import Durability
@@ -21,6 +22,7 @@ _KEEP = point("state.keep")
 _FORGET = point("state.keep.forget")
 _RESTORE = point("state.keep.restore")
 _LIMIT = 64 << 20
+_MISSED_FOR = 60.0  # seconds
 _CURSORS = "local/cursors/"
 _FOLDERS = ("local/cursors", "queue/paused")
 _FILES = ("local/config.toml",)
@@ -53,13 +55,34 @@ def look_at_local(places: Places, *, cursors: bool) -> Local:
     return Local(frozenset(names), new)
 
 
-def keep_local(places: Places, local: Local, *, durability: Durability) -> None:
-    """Copy what is new, and take away what is gone."""
+def gone_of(places: Places, local: Local) -> frozenset[str]:
+    """Return the names of what was kept and is not there any more."""
+    return frozenset(_names(places.beside / "keep")) - local.names
+
+
+def gone_for_good(
+    gone: Collection[str], taken: Mapping[str, bool], before: str, *, now: float
+) -> tuple[frozenset[str], str]:
+    """Return which names are not only gone but count as taken away, and a note of the others for the next time.
+
+    `taken` says what this process took away itself, `before` is the last note, `now` is in seconds. The rest counts
+    after a minute: whoever takes all of `.sixth` away is done by then.
+    """
+    try:
+        since: dict[str, float] = dict(json.loads(before or "{}"))
+    except (TypeError, ValueError):
+        since = {}
+    over = frozenset(one for one in gone if taken.get(one) or now - since.get(one, now) >= _MISSED_FOR)
+    return over, json.dumps({one: since.get(one, now) for one in sorted(set(gone) - over)})
+
+
+def keep_local(places: Places, local: Local, gone: Collection[str], *, durability: Durability) -> None:
+    """Copy what is new, and take away what is `gone` for good."""
     kept = places.beside / "keep"
     for name, data in sorted(local.new.items()):
         make_dirs((kept / name).parent)
         write_file(kept / name, data, point=_KEEP, durability=durability)
-    for name in set(_names(kept)) - local.names:
+    for name in sorted(gone):
         remove(kept / name, point=_FORGET)
 
 
