@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sixthbot.core.errors import HomeGone, Locked, SixthError
+from sixthbot.core.errors import HomeGone, Locked, NoRepository, Refused, SixthError
 from sixthbot.engine.live import LiveServices
 from sixthbot.engine.patience import Patience, work_is_left
 from sixthbot.engine.pool import WorkerPool
-from sixthbot.engine.rebuild import come_back
+from sixthbot.engine.rebuild import bring_back, come_back
 from sixthbot.engine.recovery import mend_rest
 from sixthbot.engine.reloading import changes
 from sixthbot.engine.saving import keeper
 from sixthbot.engine.stopping import told_of
-from sixthbot.looks import Looks
+from sixthbot.looks import Looks, lone_duties
 from sixthbot.sources.clock import Jumps
 from sixthbot.sources.rest import POLL, Rest
 from sixthbot.sources.timeset import TimeSet
@@ -26,10 +26,11 @@ from sixthbot.sources.wake import Reason, Waker, Woken
 from sixthbot.store import clock as store_clock
 from sixthbot.store.counting import task_names
 from sixthbot.store.home import home_stamp, refuse_links
-from sixthbot.store.locks import Held, hold
+from sixthbot.store.locks import Held, hold, leave_behind
 from sixthbot.store.logs import write_report
 from sixthbot.store.news import ring
-from sixthbot.store.presence import Presence
+from sixthbot.store.paths import locate
+from sixthbot.store.presence import Presence, is_taken_away
 from sixthbot.store.runlog import logged
 from sixthbot.store.setup import make_folders
 from sixthbot.store.state.home import mark_home, standing
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sixthbot.core.tasks import Task
+    from sixthbot.core.tasks import Lane, Task
     from sixthbot.engine.services import Services
     from sixthbot.engine.turns import Turns
 
@@ -47,6 +48,9 @@ _RUN_LOOK = 0.05
 """Seconds between two looks of a run that waits for its workers."""
 _RUN_PATIENCE = 60.0
 """Seconds for which a run waits for somebody to finish writing an inbox file."""
+_WORK_LOOK = 0.5
+"""Seconds between two looks of a lone worker at what is due, and at what one that died left: that goes on within a second."""
+_TRIES = 3
 _EVERYTHING = Woken(frozenset({Reason.LOST}))
 
 
@@ -75,6 +79,7 @@ class Bot:
         self._announced = services()
         self._stop = threading.Event()
         self._unsaved: list[str] = []
+        self._ended = True
         self._compose()
 
     def _compose(self) -> None:
@@ -86,6 +91,8 @@ class Bot:
             mark_home(places)
         self._presence = Presence(places)
         self._home = home_stamp(places)
+        if self._home == (0, 0):
+            raise HomeGone(f"{places.home} was taken away")
         self._trouble = ""
         self._looks = Looks(self._last, interrupted=self._interrupted)
         self._jumps = Jumps()
@@ -99,7 +106,14 @@ class Bot:
         env: Mapping[str, str] | None = None,
         flags: Mapping[str, str] | None = None,
     ) -> Bot:
-        """Open the bot of the repository around `start`; raise what `open_services` raises."""
+        """Open the bot of the repository around `start`; raise what `open_services` raises.
+
+        A `.sixth` that is taken away just then is brought back.
+        """
+        for _ in range(_TRIES):
+            with suppress(HomeGone):
+                return cls(LiveServices(start, clock=clock, env=env, flags=flags))
+            bring_back(locate(start), clock=clock)
         return cls(LiveServices(start, clock=clock, env=env, flags=flags))
 
     def watch(
@@ -174,6 +188,30 @@ class Bot:
             unsettled=self._looks.unsettled,
         )
 
+    def work(self, lane: Lane, stop: threading.Event, *, began: Callable[[], object]) -> bool:
+        """Do the tasks of one lane until `stop` is set; tell whether all was given back in time then.
+
+        `began` is called once it works. Raise NoRepository when the repository is gone meanwhile.
+        """
+        self._stop = stop
+        self._at_home(lambda: self._work_here(lane, began))
+        return self._ended
+
+    def _work_here(self, lane: Lane, began: Callable[[], object]) -> None:
+        with self._kept(), logged(self._last.places, self._last.loaded.config.log):
+            pool = WorkerPool(self.services, opened=self._last, workers=1, lanes={lane}, stop=self._stop)
+            duties = lone_duties()
+            pool.start()
+            try:
+                began()
+                while not self._stop.wait(_WORK_LOOK):
+                    services = self._fresh()
+                    for duty in duties:
+                        duty.attempt(services, tick=time.monotonic())
+                    pool.wake()
+            finally:
+                self._ended = pool.stop()
+
     def reload(self) -> list[str]:
         """Read settings, rules and trust anew and say in the journal what changed; return that.
 
@@ -238,13 +276,28 @@ class Bot:
         while True:
             try:
                 work()
-            except HomeGone:
-                if not come_back(self._last, self._stop, lost=self._unsaved, here=self._presence.require):
+            except (SixthError, OSError) as error:
+                if not self._is_away(error):
+                    raise
+                if not self._came_back():
                     return
-                self.services.reload()
-                self._compose()
             else:
                 return
+
+    def _is_away(self, error: SixthError | OSError) -> bool:
+        """Tell whether something failed because `.sixth` was taken away; raise Refused where it became a link."""
+        places = self._last.places
+        refuse_links(places)
+        missed = isinstance(error, FileNotFoundError | NoRepository | Refused) and not self._stop.is_set()
+        return isinstance(error, HomeGone) or is_taken_away(places, self._home, missed=missed)
+
+    def _came_back(self) -> bool:
+        def begin() -> None:
+            services = self.services.reload()
+            leave_behind(services.places, services.store.queue.workers())
+            self._compose()
+
+        return come_back(self._last, self._stop, lost=self._unsaved, here=self._presence.require, begin=begin)
 
     def _interrupted(self) -> bool:
         return self._stop.is_set()

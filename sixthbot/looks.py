@@ -13,6 +13,7 @@ from sixthbot.engine import housekeeping
 from sixthbot.engine.admit import admit, hasten, take_in_strays, wake_due
 from sixthbot.engine.answers import trust_resumed
 from sixthbot.engine.duties import Duty
+from sixthbot.engine.folders import FolderWatch
 from sixthbot.engine.following import FollowerWatch
 from sixthbot.engine.foresight import Foresight
 from sixthbot.engine.givenup import GivenUpWatch
@@ -72,6 +73,7 @@ class Looks:
         self._tidied_at = float("-inf")
         self._duties = (
             Duty("recovery", RecoveryWatch().look),
+            Duty("folders", FolderWatch().look),
             Duty("strays", _take_in_strays),
             Duty("given-up", GivenUpWatch(services).look),
             Duty("tidying", self._tidy_up),
@@ -216,6 +218,15 @@ class Looks:
         if self._retiring:
             self._retiring = self._retention.go_on(services)
         return _RETIRE_EVERY if self._retiring else None
+
+
+def lone_duties() -> tuple[Duty, ...]:
+    """Return what a worker beside no `watch` does: where that is gone, nobody else does it."""
+    return (
+        Duty("recovery", RecoveryWatch().look),
+        Duty("folders", FolderWatch().look),
+        Duty("waiting-tasks", _wake_due),
+    )
 
 
 def _take_in_strays(services: Services) -> float | None:

@@ -19,8 +19,9 @@ def bring_home_back(places: Places, out: Output, *, from_stash_too: bool) -> Non
     that once files of the same names are there.
     """
     from sixthbot.engine.rebuild import bring_back, in_stash  # noqa: PLC0415 - lazy, see app
+    from sixthbot.store.state.home import standing  # noqa: PLC0415 - lazy, see app
 
-    if not from_stash_too and in_stash(places):
+    if not from_stash_too and standing(places) == "gone" and in_stash(places):
         raise HomeGone(
             f"{places.home} is in the newest stash",
             hint="git stash pop brings it back as it was; sixthbot init makes it anew from the state ref",

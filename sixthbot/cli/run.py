@@ -54,11 +54,11 @@ def command(session: Session, *, autostarted: bool) -> int:
     tell_settings(session.out, session.services())  # before anything is done
     session.leave_saving()
     bot = Bot.open(session.start, env=os.environ)
-    follower = Follower(bot.services().store.journal)
+    follower = Follower(bot.services.last.store.journal)
     listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks, exit_code=ExitCode.INTERRUPTED)
-    with listening as stop, told(session.out, bot.services().store):
+    with listening as stop, told(session.out, bot.services.last.store):
         report = bot.run(stop)
-    for line in (*_summary(report, bot.services().places), *_left_lying(bot.services().store)):
+    for line in (*_summary(report, bot.services.last.places), *_left_lying(bot.services.last.store)):
         session.out.say(line)
     if stop.is_set():
         back = sum(record.kind == "task.given-back" for record in follower.fresh())
@@ -67,7 +67,7 @@ def command(session: Session, *, autostarted: bool) -> int:
     if report.failed:
         return ExitCode.FAILED
     # what could be done without them was; whoever wrote them must hear that they are no settings
-    return ExitCode.USAGE if bot.services().loaded.problems else ExitCode.OK
+    return ExitCode.USAGE if bot.services.last.loaded.problems else ExitCode.OK
 
 
 def _summary(report: RunReport, places: Places) -> Iterator[str]:

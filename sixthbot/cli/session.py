@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
     from sixthbot.store.state.changes import Changes
 
+_TRIES = 3
+"""How often `.sixth` is brought back where somebody takes it away as it is opened."""
+
 
 @dataclass
 class Session:
@@ -30,6 +34,7 @@ class Session:
     color: str | None = None
     _changes: Changes | None = field(default=None, init=False)
     _opened: Services | None = field(default=None, init=False)
+    _for_bot: bool = field(default=False, init=False)
 
     def places(self) -> Places:
         """Return where the repository and its `.sixth` are; raise NoRepository when not initialised."""
@@ -40,7 +45,7 @@ class Session:
         try:
             require_initialised(places)
         except HomeGone:
-            self.bring_home_back(places)
+            self.bring_home_back(places, from_stash_too=self._for_bot)
         except NoRepository:
             refuse_foreign(places)
             raise
@@ -61,7 +66,9 @@ class Session:
         from sixthbot.store.state.home import standing  # noqa: PLC0415 - lazy, see app
 
         places = locate(self.start if start is None else start)
-        if standing(places) in {"gone", "foreign"}:
+        self._for_bot = True
+        found = standing(places)
+        if found in {"gone", "foreign"} or (found == "whole" and not places.local.is_dir()):
             refuse_links(places)
             self.bring_home_back(places, from_stash_too=True)
 
@@ -101,19 +108,22 @@ class Session:
 
     def services(self) -> Services:
         """Open everything: repository, store, configuration, rules. Expensive; `status` does without."""
-        from sixthbot.engine.services import open_services  # noqa: PLC0415 - lazy, see app
-
-        try:
-            services = open_services(self.start, env=os.environ)
-        except HomeGone:
-            self.places()
-            services = open_services(self.start, env=os.environ)
+        services = self._open()
         setting = services.loaded.config.display.color
         if self.color is None and setting != "auto" and not _color_is_in_environment():
             self.out.color_out = self.out.color_err = setting == "always"
         self._opened = services
         self._remember_changes(services.places)
         return services
+
+    def _open(self) -> Services:
+        from sixthbot.engine.services import open_services  # noqa: PLC0415 - lazy, see app
+
+        for _ in range(_TRIES):
+            with suppress(HomeGone):
+                return open_services(self.start, env=os.environ)
+            self.places()
+        return open_services(self.start, env=os.environ)
 
     def looking(self) -> Services:
         """Open everything to look at only: nothing is written, and rule files count whether they are trusted or not."""

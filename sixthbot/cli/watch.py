@@ -91,12 +91,12 @@ def _watch_one(
     from sixthbot.engine.turns import Turns  # noqa: PLC0415 - lazy, see app
 
     bot = bots[start] = Bot.open(start, env=os.environ)
-    with told(session.out, bot.services().store):
+    with told(session.out, bot.services.last.store):
         server = _Server(bot, stop, None if limit is None else Turns(limit))
         server.start()
         if server.is_up():
-            tell_settings(session.out, bot.services())
-            session.out.talk(f"watching {bot.services().places.top}; Ctrl-C ends it")
+            tell_settings(session.out, bot.services.last)
+            session.out.talk(f"watching {bot.services.last.places.top}; Ctrl-C ends it")
         _wait_for(server, stop)
         if server.failure is None:
             session.out.talk("stopped")
@@ -145,7 +145,7 @@ class _Voices:
 
     def began(self, bot: Bot) -> None:
         """Follow the journal of a bot that begins to watch."""
-        services = bot.services()
+        services = bot.services.last
         top = services.places.top
         self._bots[top] = bot
         with self._guard:
@@ -207,7 +207,7 @@ class _Server(threading.Thread):
 
     def is_up(self) -> bool:
         """Wait until the bot has its lock and return true, or false when it could not begin."""
-        lock = self.bot.services().places.watch_lock
+        lock = self.bot.services.last.places.watch_lock
         while self.is_alive() and held_by(lock) != os.getpid():
             self.join(_LOOK_AGAIN)
         return self.is_alive()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,14 +10,8 @@ from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
-from sixthbot.core.errors import ExitCode, SixthError
+from sixthbot.core.errors import ExitCode
 from sixthbot.core.tasks import Lane
-
-if TYPE_CHECKING:
-    from sixthbot.engine.services import Services
-
-_LOOK = 0.5
-"""Seconds between two looks at what is due, and at what a worker that died left: that goes on within a second."""
 
 
 @verb(
@@ -38,39 +29,18 @@ def command(session: Session, lane: str) -> int:
     events are handled by `watch` or `run`, beside it or later.
     """
     from sixthbot.bot import Bot  # noqa: PLC0415 - lazy, see app
-    from sixthbot.engine.duties import Duty  # noqa: PLC0415 - lazy, see app
-    from sixthbot.engine.live import LiveServices  # noqa: PLC0415 - lazy, see app
-    from sixthbot.engine.pool import WorkerPool  # noqa: PLC0415 - lazy, see app
-    from sixthbot.engine.recovery import RecoveryWatch  # noqa: PLC0415 - lazy, see app
-    from sixthbot.engine.saving import keeper  # noqa: PLC0415 - lazy, see app
-    from sixthbot.store.runlog import logged  # noqa: PLC0415 - lazy, see app
 
     refuse_inside_task("starting a worker")
+    session.require_home()
     tell_settings(session.out, session.services())  # before anything starts
     session.leave_saving()
-    bot = Bot(LiveServices(session.start, env=os.environ))
-    live = bot.services
-    with ExitStack() as stack:
-        stop = stack.enter_context(until_told(on_hangup=bot.reload, on_ask=bot.say_stacks))
-        stack.enter_context(logged(live().places, live().loaded.config.log))
-        pool = WorkerPool(live, workers=1, lanes={Lane(lane)}, stop=stop)
-        stack.enter_context(told(session.out, live().store))
-        stack.enter_context(keeper(live(), stop))
-        pool.start()
-        session.out.talk(f"serving lane {lane} in {live().places.top}; Ctrl-C ends it")
-        # where no `watch` is left, nobody else does these
-        duties = (Duty("recovery", RecoveryWatch().look), Duty("waiting-tasks", _wake_due))
-        while not stop.wait(_LOOK):
-            with suppress(SixthError, OSError):  # the settings cannot be used: the pool tells
-                services = live()
-                for duty in duties:
-                    duty.attempt(services, tick=time.monotonic())
-            pool.wake()
-        ended = pool.stop()
+    bot = Bot.open(session.start, env=os.environ)
+    services = bot.services.last
+
+    def began() -> None:
+        session.out.talk(f"serving lane {lane} in {services.places.top}; Ctrl-C ends it")
+
+    listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks)
+    with listening as stop, told(session.out, services.store):
+        ended = bot.work(Lane(lane), stop, began=began)
     return ExitCode.OK if ended else ExitCode.FAILED
-
-
-def _wake_due(services: Services) -> None:
-    from sixthbot.engine.admit import wake_due  # noqa: PLC0415 - lazy, see app
-
-    wake_due(services)

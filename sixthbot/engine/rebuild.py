@@ -26,7 +26,7 @@ from sixthbot.store.open import open_store
 from sixthbot.store.reading import read_small
 from sixthbot.store.setup import check_tracked, initialise, make_folders
 from sixthbot.store.state.arrived import dropped_as, note_arrival
-from sixthbot.store.state.home import clear_the_way, mark_home, standing
+from sixthbot.store.state.home import clear_the_way, let_removal_end, mark_home, standing
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.keep import forget_cursors, restore_local
 from sixthbot.store.state.lay import CannotLay, Content, Layer, mark_of
@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 _SLICE = 500
 """Contents that are read at once, so that memory stays small."""
 _STASH_PATIENCE = 10.0
+_POPPING = 2.0
 _LOOK_AGAIN = 0.2
-_TRY_AGAIN = 2.0  # all three in seconds
+_TRY_AGAIN = 2.0  # all four in seconds
 _log = logging.getLogger("sixthbot.engine")
 _REJECTED = "inbox/rejected/"
 
@@ -69,9 +70,12 @@ def bring_back(
     repo = open_repository(places.top, places.git_dir)
     check_tracked(repo.tracked_under(".sixth"))
     state = State(places, repo, clock=clock, leaving=leaving)
+    if standing(places) == "gone":
+        let_removal_end(places)
     with state.alone():
         before = standing(places)
         if before == "whole" and places.queue.is_dir():
+            make_folders(places)
             return None
         tip = state.ref.tip()
         folded = state.folded(tip)
@@ -119,24 +123,38 @@ def in_stash(places: Places) -> bool:
     return stash_holds(open_repository(places.top, places.git_dir).git, ".sixth/queue")
 
 
-def come_back(services: Services, stop: Event, *, lost: Sequence[str], here: Callable[[], None]) -> bool:
+def come_back(
+    services: Services,
+    stop: Event,
+    *,
+    lost: Sequence[str],
+    here: Callable[[], None],
+    begin: Callable[[], None] = lambda: None,
+) -> bool:
     """Bring back the `.sixth` of a bot that works on it, trying again while that fails; return false when told to stop.
 
     `here` raises where not only `.sixth` but the repository is gone, in which nothing can come back; that is let out.
+    `begin` is called once all is back; where it fails, as when that is taken away again, everything is tried again.
 
     One that the newest stash holds is waited for a little: git does not pop it once files of the same names are there.
     """
     places = services.places
     until = time.monotonic() + _STASH_PATIENCE
-    told = ""
+    popped, told = 0.0, ""
     while not stop.is_set():
         here()
         try:
-            if standing(places) == "gone" and time.monotonic() < until and in_stash(places):
-                clear_the_way(places)
+            if time.monotonic() < until and in_stash(places):
+                if standing(places) == "gone":
+                    let_removal_end(places)
+                    clear_the_way(places)
+                else:  # git is popping it, and drops the stash once all is back; or it was applied, and stays
+                    popped = popped or time.monotonic() + _POPPING
+                    until = min(until, popped)
                 stop.wait(_LOOK_AGAIN)
                 continue
             bring_back(places, clock=services.clock, lost=lost, leaving=stop)
+            begin()
         except (SixthError, OSError) as error:
             if str(error) != told:
                 told = str(error)

@@ -28,6 +28,7 @@ from sixthbot.store.locks import is_free, lease_file, told_file, try_hold
 from sixthbot.store.operations import BACKUP
 from sixthbot.store.progressfile import sweep_progress
 from sixthbot.store.records import about, became
+from sixthbot.store.state.home import look_at_home, note_seen, was_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sixthbot.core.tasks import Task
     from sixthbot.engine.services import Services
     from sixthbot.store.operations import Operation
+    from sixthbot.store.state.home import Seen
 
 _SETTLED = timedelta(seconds=60)
 """An operation of no task, or a lease, that is younger than this may be of a process that has only just started."""
@@ -42,6 +44,8 @@ _LOCK_AGE = timedelta(seconds=5)
 """Git holds the lock of a ref for milliseconds. What seems to be made later than now was made before the clock was set."""
 _CLOCK_GRAIN = timedelta(seconds=1)
 _EVERY = 10.0  # seconds
+_ENDING = 5.0
+"""Seconds in which a process that noticed has given back what it had in hand, and leaves the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +151,13 @@ def tidy_up(services: Services) -> None:
 
 def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
     tasks = []
+    home, waits = look_at_home(services.places), False
+    away = was_away(services.places, home)
     for worker in services.store.queue.workers():
         path = lease_file(services.places, worker)
+        if away and _comes_back(services, home, worker):
+            waits = True
+            continue
         if not path.exists() and _process_lives(worker):
             continue  # somebody removed `.sixth/local`: the worker takes its lease anew within seconds
         lease = try_hold(path)
@@ -158,26 +167,37 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
         try:
             if orphans.end_named(worker):
                 continue  # a program that closed every file it inherited
-            told = told_file(path).exists()
+            told = away or told_file(path).exists()
             recovered = services.store.queue.recover_worker(worker, told_to_stop=told)
             told_file(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         finally:
             lease.release()
         for task in recovered:
-            kind, message, level = _story(task, told=told)
+            kind, message, level = _story(task, told=told, away=away)
             services.store.journal.append(kind, message, level=level, **became(kind, task, worker=worker))
         tasks += recovered
+    if not waits:
+        note_seen(services.places, home)
     return tasks
 
 
-def _story(task: Task, *, told: bool) -> tuple[str, str, str]:
+def _comes_back(services: Services, home: Seen, worker: str) -> bool:
+    """Tell whether the process of a worker may only just be finding out that `.sixth` was away, and still end its work."""
+    if worker.startswith(f"{os.getpid()}-") or not _process_lives(worker):
+        return False
+    return abs(services.clock().timestamp() - home["made"] / 1e9) < _ENDING
+
+
+def _story(task: Task, *, told: bool, away: bool) -> tuple[str, str, str]:
     """Kind, message and level of the record of a task that was taken from a worker that is gone."""
     match task.state:
         case Failed(reason):
             return "task.failed", f"set aside: {reason}", "error"
         case Done("cancelled"):
             return "task.cancelled", "cancelled", "info"
+        case _ if away:
+            return "task.recovered", "`.sixth` was away while its worker had it", "info"
         case _ if told:
             return "task.recovered", "its worker left before it could give it back", "info"
         case _:

@@ -35,8 +35,9 @@ from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
 from sixthbot.engine.givenup import notice_given_up
-from sixthbot.store.home import home_is_gone, home_stamp
+from sixthbot.store.home import home_stamp
 from sixthbot.store.logs import write_report
+from sixthbot.store.presence import is_taken_away
 from sixthbot.store.records import about
 
 if TYPE_CHECKING:
@@ -45,13 +46,11 @@ if TYPE_CHECKING:
     from sixthbot.core.lifecycle import Fact
     from sixthbot.core.tasks import State, Task
     from sixthbot.engine.services import Services
-    from sixthbot.store.paths import Places
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _DISK_WAIT = timedelta(seconds=30)
 _CONFIG_WAIT = timedelta(seconds=30)
 _LOCK_WAIT = timedelta(seconds=2)
-_REMOVAL = 2.0  # seconds
 _TAKEN_AWAY = lifecycle.Postponed("`.sixth` was taken away", _LOCK_WAIT)
 _REASON_LIMIT = 500
 _LOOK = 0.05  # seconds between two looks of a task that waits to be alone
@@ -116,15 +115,13 @@ class Worker:
             missed = isinstance(fact, lifecycle.AttemptFailed) and _has_lost_its_issue(attempt)
         except Exception as error:  # noqa: BLE001 - the worker boundary: one task's mistake must not end the others
             missed = isinstance(error, FileNotFoundError) and _is_the_bots(attempt, error)
-            if missed and _is_taken_away(attempt.services.places, home, missed=True):
+            if missed and is_taken_away(attempt.services.places, home, missed=True):
                 return _TAKEN_AWAY  # before a report is written
             return self._unexpected(attempt, error)
         else:
             return lifecycle.Succeeded()
         judges = isinstance(fact, lifecycle.AttemptFailed | lifecycle.PersonNeeded)
-        return (
-            _TAKEN_AWAY if judges and _is_taken_away(attempt.services.places, home, missed=missed) else fact
-        )
+        return _TAKEN_AWAY if judges and is_taken_away(attempt.services.places, home, missed=missed) else fact
 
     def hold_back(self, task: Task, free: Callable[[], bool]) -> Fact | None:
         """Wait with a claimed task until it is free to begin; return None then, or what became of it meanwhile."""
@@ -320,19 +317,6 @@ def _has_lost_its_issue(attempt: Attempt) -> bool:
 
 def _is_the_bots(attempt: Attempt, error: FileNotFoundError) -> bool:
     return f"{error.filename}/".startswith(f"{attempt.services.places.home}/")
-
-
-def _is_taken_away(places: Places, home: tuple[int, int], *, missed: bool) -> bool:
-    """Tell whether `.sixth` is gone, or not any more what it was at `home`: what failed in it was not the task's mistake.
-
-    Where something of it was `missed`, somebody may be at taking away all of it, which takes a moment.
-    """
-    until = time.monotonic() + (_REMOVAL if missed else 0.0)
-    while home_stamp(places) == home and not home_is_gone(places):
-        if time.monotonic() >= until:
-            return False
-        time.sleep(_LOOK)
-    return True
 
 
 def _stopped(error: Cancelled) -> Fact:

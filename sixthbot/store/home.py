@@ -34,7 +34,8 @@ HOME_MARK = ".home"
 def require_initialised(places: Places) -> None:
     """Check that `sixthbot init` was run here and that nothing of `.sixth` leads out of it.
 
-    Raises NoRepository when it was not, HomeGone when it was and `.sixth` has been taken away since, Refused when
+    Raises NoRepository when it was not, HomeGone when it was and `.sixth`, or a part without which nothing can be done,
+    has been taken away since (or comes back just now, as with `git stash pop`, which takes a moment), Refused when
     `.sixth` or one of its components is a symbolic link.
     """
     refuse_links(places)
@@ -43,6 +44,8 @@ def require_initialised(places: Places) -> None:
             f"{places.home} was taken away", hint="sixthbot init brings back what the state ref has of it"
         )
     if not (os.path.isdir(f"{places.home}/queue") and os.path.isdir(f"{places.home}/local")):
+        if os.path.exists(f"{places.git_home}/sixth/home"):
+            raise HomeGone(f"a part of {places.home} was taken away", hint="sixthbot init makes it anew")
         raise NoRepository(
             f"sixthbot is not initialised in {os.path.dirname(places.home)}", hint="sixthbot init"
         )

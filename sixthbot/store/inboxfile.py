@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import UsageError
-from sixthbot.store.atomic import move, point, write_temporary
+from sixthbot.store.atomic import make_dirs, move, point, write_temporary
 
 if TYPE_CHECKING:
     from sixthbot.store.paths import Places
@@ -16,6 +16,7 @@ _DROP = point("inbox.drop")
 
 def drop(places: Places, stem: str, data: bytes) -> Path:
     """Write the file beside its place and move it in; return its path. The inbox never shows half of it."""
+    make_dirs(places.inbox)  # git brings no empty folder back
     # under a name that nobody else has: two people, or a script, may say the same title at the same moment
     draft = write_temporary(places.inbox, data, point=_DROP, durability="power")
     try:

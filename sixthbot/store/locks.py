@@ -14,7 +14,7 @@ from sixthbot.store.atomic import make_dirs, point, remove, write_file
 from sixthbot.store.probe import held_by, is_free, pid_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from filelock import UnixFileLock
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sixthbot.store.paths import Places
 
 __all__ = [
-    "Held", "WorkerLease", "exclusive", "exclusive_folder", "held_by", "hold", "is_free", "lease_file", "pid_file",
+    "Held", "WorkerLease", "exclusive", "exclusive_folder", "held_by", "hold", "is_free", "lease_file", "leave_behind",
+    "pid_file",
     "told_file", "try_hold",
 ]  # fmt: skip
 
@@ -219,6 +220,17 @@ class WorkerLease:
         if self._held is None:
             raise Locked(f"{self.path.name} is not held")
         return self._held.fileno()
+
+
+def leave_behind(places: Places, workers: Iterable[str]) -> None:
+    """Give up what earlier workers of this process still have in hand as told to stop: `.sixth` went under them and is back."""
+    for worker in workers:
+        lease = WorkerLease(places, worker)
+        if worker.partition("-")[0] == str(os.getpid()):
+            with suppress(Locked):
+                lease.acquire()
+                lease.tell_to_stop()
+                lease.release(in_hand=True)
 
 
 def told_file(lease: Path) -> Path:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import NoRepository
 from sixthbot.core.names import clean_line
+from sixthbot.store.home import home_is_gone, home_stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sixthbot.store.paths import Places
+
+_REMOVAL = 2.0
+_LOOK = 0.05  # both in seconds
 
 
 class Presence:
@@ -32,6 +37,19 @@ class Presence:
                 raise NoRepository(
                     f"{clean_line(str(folder))} {what}", hint="sixthbot init, then sixthbot watch again"
                 )
+
+
+def is_taken_away(places: Places, home: tuple[int, int], *, missed: bool) -> bool:
+    """Tell whether `.sixth` is gone, or not any more what it was at `home`: what failed in it was not the task's mistake.
+
+    Where something of it was `missed`, somebody may be at taking away all of it, which takes a moment.
+    """
+    until = time.monotonic() + (_REMOVAL if missed else 0.0)
+    while home_stamp(places) == home and not home_is_gone(places):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_LOOK)
+    return True
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -62,9 +63,14 @@ def initialise(places: Places) -> list[str]:
     return made
 
 
+def missing_folders(places: Places) -> list[str]:
+    """Return the names of the folders of `.sixth` that are not there."""
+    return [name for name in FOLDERS if not os.path.isdir(f"{places.home}/{name}")]  # noqa: PTH112 - at every turn of a bot
+
+
 def make_folders(places: Places) -> bool:
     """Make the folders of `.sixth` that are missing, such as empty ones that git did not bring back; tell whether any was."""
-    missing = [name for name in FOLDERS if not (places.sixth / name).is_dir()]
+    missing = missing_folders(places)
     if missing:
         _begin_home(places)
     for name in missing:  # those above come first
