@@ -79,6 +79,33 @@ def test_a_long_file_is_closed_and_the_order_and_numbers_go_on(
     ]
 
 
+def test_who_follows_is_told_nothing_twice_when_a_file_comes_back(
+    journal: Journal, clock: FixedClock
+) -> None:
+    journal.append("x", "before it looked")
+    follower = Follower(journal)
+    told: list[str] = []
+
+    def tell(*messages: str) -> None:
+        for message in messages:
+            clock.advance(1)
+            journal.append("x", message)
+        told.extend(record.message for record in follower.fresh())
+
+    tell("a", "b")
+    for number in range(3):
+        whole, path = journal.path.read_bytes(), journal.path
+        path.rename(path.with_name("kept"))  # so that its inode is not that of the next one
+        tell(f"begun anew {number}")
+        begun = path.read_bytes()
+        path.rename(path.with_name("kept, too"))
+        path.write_bytes(whole + begun)
+        tell()
+        tell(f"after it came back {number}")
+    expected = [f"{what} {number}" for number in range(3) for what in ("begun anew", "after it came back")]
+    assert told == ["a", "b", *expected]
+
+
 def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
     journal: Journal, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
