@@ -28,4 +28,4 @@ def bring_home_back(places: Places, out: Output, *, from_stash_too: bool) -> Non
         )
     report = bring_back(places)
     for line in report.story() if report is not None else ():
-        out.talk(f"{paint('brought back', 'yellow')} {one_line(line, 900)}")
+        out.talk(f"{paint('state', 'yellow')} {one_line(line, 900)}")

@@ -97,6 +97,7 @@ def bring_back(
             index.clear()
             index.put(rows)
             state.remember(index, tip, folded, spent="")
+            report.refused = index.untold(report.refused)
         mark_home(places)
     for line in report.story():
         store.journal.append("state.rebuilt", line, level="warning", data={"restored": dict(report.restored)})

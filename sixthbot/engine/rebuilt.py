@@ -40,5 +40,8 @@ class Rebuilt:
         if self.lost:
             more = f" and {len(self.lost) - 10} more" if len(self.lost) > 10 else ""  # noqa: PLR2004 - a line's worth
             lines.append(f"not saved yet, and gone: {clean_line(', '.join(self.lost[:10]), limit=500)}{more}")
-        lines += [f"left out: {clean_line(reason, limit=300)}" for reason in self.refused[:10]]
+        lines += [
+            f"left out, which is said this once: {clean_line(reason, limit=300)}"
+            for reason in self.refused[:10]
+        ]
         return lines

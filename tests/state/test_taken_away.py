@@ -690,3 +690,18 @@ def test_a_checkpoint_with_something_else_in_it_keeps_nothing_from_coming_back(h
     git_clean(home.repo)
     assert bring_back(home.places) is not None
     assert home.tasks("ready") == [task]
+
+
+def test_what_cannot_come_back_is_told_of_once(home: Home) -> None:
+    bad = home.places.queue / "done/20200101T000000000Z-t0123456789ab.json"
+    bad.parent.mkdir(exist_ok=True)
+    bad.write_text("no JSON")
+    State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC)).save()
+    git_clean(home.repo)
+    said = sixthbot("status", cwd=home.repo.path).err
+    assert "state .sixth was taken away and is brought back as it was saved on" in said
+    assert said.count(f"state left out, which is said this once: queue/{bad.name}: it is not JSON") == 1
+    git_clean(home.repo)
+    again = sixthbot("status", cwd=home.repo.path).err
+    assert "is brought back as it was saved" in again
+    assert "left out" not in again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -122,9 +123,16 @@ class Index:
         )
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but what people were told."""
         self._db.execute("DELETE FROM files")
-        self._db.execute("DELETE FROM meta")
+        self._db.execute("DELETE FROM meta WHERE name <> 'told'")
+
+    def untold(self, messages: Iterable[str]) -> list[str]:
+        """Return those of the messages that were not among them the last time; these count as told from now on."""
+        told = self.get("told").split()
+        digests = {message: hashlib.sha256(_bytes(message)).hexdigest()[:32] for message in messages}
+        self.set(told=" ".join(digests.values()))
+        return [message for message, digest in digests.items() if digest not in told]
 
 
 def _bytes(text: str) -> bytes:
