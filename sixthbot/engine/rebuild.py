@@ -295,7 +295,7 @@ class _Laying:
             else:
                 self._note_arrival(entity.winner, data)
                 self.report.restored[_counted(entity.winner.key)] += 1
-                yield row
+                yield _as_saved(entity.winner, row)
 
     def _note_arrival(self, op: Op, data: bytes) -> None:
         """Let an inbox file become the same issue as it would have been, or was before it was saved."""
@@ -336,6 +336,17 @@ class _Laying:
 def _issues_of(entity: Entity) -> set[str]:
     """Return the issue whose folder a file is in, and the one that it belongs to."""
     return {issue_of(entity.winner.key), entity.winner.group}
+
+
+def _as_saved(op: Op, row: Row) -> Row:
+    """Return the row of what was laid as the state has it, for the next saving to see where that is not the same.
+
+    A task is written anew: what was saved while its content lagged behind its folder comes back in other bytes. One
+    that ran is ready here, which is for its next claim to say: another clone may have it in hand.
+    """
+    if op.place == "running" or (row.hash, row.place) == (op.hash, op.place):
+        return row
+    return row._replace(hash=op.hash, place=op.place, mtime=0, inode=0)
 
 
 def _unsaid(entity: Entity) -> Row:

@@ -86,7 +86,14 @@ def _behind(services: Services, state: State, folded: Folded) -> Iterator[tuple[
             saved = (
                 unsaid
                 or digest == ""
-                or (entity is not None and (entity.winner.hash, entity.winner.place) == (digest, spot.place))
+                or (
+                    entity is not None
+                    and (
+                        (entity.winner.hash, entity.winner.place) == (digest, spot.place)
+                        # one that ran is laid as ready: that is what would come back, and its next claim is saved
+                        or (entity.winner.place == "running" and spot.place.startswith("ready/"))
+                    )
+                )
             )
         if not saved:
             # a rename leaves the time of the content as it was: when it was put where it is counts

@@ -169,11 +169,14 @@ class State:
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))
             changes = collector.everything() if paths is None else collector.these(paths)
             count = 0
+            written: set[str] = set()
             for piece in chain(slices(changes), ([],)):
                 if not self._stays_whole(missed=collector.missed or self._went(piece)):
                     return Saved(count, whole=False)
                 count += self.write(index, piece)
-            index.put(collector.seen_again)
+                written.update(change.row.key for change in piece)
+            # a task that went on while folders were looked at is where it was seen last
+            index.put(row for row in collector.seen_again if row.key not in written)
             if collector.spent:
                 index.set(spent=collector.spent)
             before = index.get("gone")

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,15 +18,14 @@ from sixthbot.sources.wake import Woken
 from sixthbot.store.open import open_store
 from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Collector
-from sixthbot.store.state.layout import Spot, spot_of
+from sixthbot.store.state.layout import TOPS, Spot, files_below, spot_of
 from tests.bot.home import Home, make_home, until
 from tests.cli.support import sixthbot
 from tests.store.support import make_task
 from tests.support.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.support.repos import RepoDir
 
@@ -378,3 +378,25 @@ def test_a_journal_that_was_begun_anew_counts_as_unsaved_until_it_is(home: Home,
     home.store.journal.append("x", "another")
     found = look_at_saved(home.bot().services())
     assert found.behind == (f"journal/{home.store.journal.path.name}",)
+
+
+def test_of_a_task_that_moves_while_all_are_looked_at_the_last_place_is_known(
+    home: Home, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task()
+    home.store.queue.put(task)
+    path = Path(*home.store.queue.paths_of(task.id))
+    state.save()
+    done = home.places.queue / "done" / path.name
+
+    def look(home_path: str, tops: Sequence[str] = TOPS) -> Iterator[tuple[str, os.stat_result]]:
+        yield from files_below(home_path, ("queue",))
+        done.parent.mkdir(exist_ok=True)
+        path.rename(done)
+        yield from files_below(home_path, tops)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sixthbot.store.state.collect.files_below", look)
+        assert state.save().ops == 1
+    assert state.save().ops == 0
+    assert keys(state)[f"queue/{done.name}"] == "done"

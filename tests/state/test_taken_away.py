@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -705,3 +706,17 @@ def test_what_cannot_come_back_is_told_of_once(home: Home) -> None:
     again = sixthbot("status", cwd=home.repo.path).err
     assert "is brought back as it was saved" in again
     assert "left out" not in again
+
+
+def test_what_comes_back_in_other_bytes_is_saved_so(home: Home) -> None:
+    work_on(home, "a")
+    [path] = [path for one in home.tasks() if one.issue == "a" for path in home.store.queue.paths_of(one.id)]
+    task = json.loads(Path(path).read_bytes())
+    Path(path).write_text(json.dumps(task, indent=1))
+    state = State(home.places, home.bot().services().repo, clock=lambda: datetime.now(UTC))
+    state.save()
+    git_clean(home.repo)
+    assert bring_back(home.places) is not None
+    assert json.loads(Path(path).read_bytes()) == task
+    assert state.save().ops > 0
+    assert look_at_saved(home.bot().services()).behind == ()
