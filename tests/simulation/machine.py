@@ -46,8 +46,11 @@ class Process:
 class Machine:
     """Runs processes. `chaos` is asked at every call, told what it is, and may raise; None once all is to be calm."""
 
-    def __init__(self, dice: random.Random, *, trace: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, dice: random.Random, *, seed: int = 0, trace: Callable[[str], None] | None = None
+    ) -> None:
         self.dice = dice
+        self.seed = seed
         self.chaos: Callable[[str], None] | None = None
         self.steps = 0
         self.now = 0.0  # seconds of the monotonic clock

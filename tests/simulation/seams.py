@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import secrets
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
@@ -26,6 +28,8 @@ _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 def installed(machine: Machine, simulated: SimDisk) -> Iterator[None]:
     """Let the store's calls, the folder syncs of `git/`, and every look at a clock go to the simulation.
 
+    Names that are made by chance are made by the seed, since folders are read in their order.
+
     Simulated processes have one thread each: what keeps the threads of a real one apart keeps nobody from anything.
     """
     actions, fsync, locks, queues = registry._ACTIONS, os.fsync, _module_locks(), admit._LOCKS
@@ -35,11 +39,16 @@ def installed(machine: Machine, simulated: SimDisk) -> Iterator[None]:
     for module, name in locks:
         setattr(sys.modules[module], name, nullcontext())
     disk.use(simulated)
+    names = random.Random(machine.seed)  # noqa: S311 - not a secret
+    urandom, token_hex = os.urandom, secrets.token_hex
+    os.urandom = names.randbytes
+    secrets.token_hex = lambda nbytes=None: names.randbytes(nbytes or 32).hex()
     try:
         with virtual_time(machine):
             yield
     finally:
         disk.use(None)
+        os.urandom, secrets.token_hex = urandom, token_hex
         registry._ACTIONS, os.fsync, admit._LOCKS = actions, fsync, queues
         for (module, name), lock in locks.items():
             setattr(sys.modules[module], name, lock)

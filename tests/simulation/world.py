@@ -141,7 +141,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - not a secret
-        self.machine = Machine(self.dice, trace=self.trace)
+        self.machine = Machine(self.dice, seed=self.seed, trace=self.trace)
         self.durability: Durability = "power" if self.dice.random() < 0.75 else "process"
         self.steps = self.steps or self.dice.randint(60, 300)
         self.events = [self._event(number) for number in range(self.dice.randint(1, 3))]
