@@ -80,7 +80,7 @@ def was_away(places: Places, now: Seen) -> bool:
 def note_seen(places: Places, now: Seen) -> None:
     """Note that `.sixth` is known as it is: from now on who leaves its lease with work in hand has died."""
     if now["made"] and load_json(places.beside / _SEEN) != now:
-        save_json(places.beside / _SEEN, now, point=_NOTED, durability="process")
+        save_json(places.beside / _SEEN, now, point=_NOTED, durability="power")
 
 
 def let_removal_end(places: Places) -> None:
