@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from sixthbot.core.tasks import Ready, Running
 from sixthbot.store.atomic import make_dirs, move, point
 from sixthbot.store.counting import task_names
+from sixthbot.store.taskfile import id_in_name
+from sixthbot.store.taskfiles import MOVING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ class Between:
     def __init__(
         self, root: Path, files: TaskFiles, alone: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        self._folder = root / ".moving"
+        self._folder = root / MOVING
         self._path = str(self._folder)
         self._files = files
         self._alone = alone
@@ -57,6 +59,12 @@ class Between:
         if os.access(self._path, os.F_OK) and any(task_names(self._path)):
             with self._alone():
                 self._move_on()
+
+    def holds(self, task_id: str) -> bool:
+        """Tell whether a task is in it."""
+        return os.access(self._path, os.F_OK) and any(
+            id_in_name(name) == task_id for name in task_names(self._path)
+        )
 
     def _move_on(self) -> None:
         for name in tuple(task_names(self._path)):

@@ -85,6 +85,7 @@ class Queue(Switches):
             if not is_task_id(task.id):
                 raise UsageError(f"not a usable task id: {task.id[:80]!r}")
             first.setdefault(task.id, task)
+        self._between.finish()
         with self._alone():
             if new := [task for task in first.values() if not self._is_here(task.id)]:
                 # known first: if this process dies in between, others look for the task, find none and put it
@@ -102,7 +103,9 @@ class Queue(Switches):
             return False
         found = self._files.search(task_id)
         if found is None:
-            return any(id_in_name(os.path.basename(path)) == task_id for path in self._files.newer())
+            return self._between.holds(task_id) or any(
+                id_in_name(os.path.basename(path)) == task_id for path in self._files.newer()
+            )
         if self._files.durability == "power":
             sync_folder(self._files.folder(found.state, found.lane))  # whoever put it may have failed to
         return True

@@ -48,6 +48,9 @@ _TICK = 0.05
 
 _log = logging.getLogger("sixthbot.store")
 
+MOVING = ".moving"
+"""The folder for files between two states, see `store.between`."""
+
 SECOND_FILE = "it is a second file of the same task"
 LEFT_BY_NEWER = "a newer sixthbot wrote it and its worker died: with that one, retry it"
 
@@ -99,10 +102,10 @@ class TaskFiles:
                     yield f"{folder}/{name}"
 
     def ids_present(self) -> Iterator[str]:
-        """Yield the ids that the names of files carry, in any state, in no order."""
-        for state in STATE_NAMES:
-            for folder in state_folders(self.root, state):
-                yield from (found for name in task_names(folder) if (found := id_in_name(name)) is not None)
+        """Yield the ids that the names of files carry, in any state or between two, in no order."""
+        folders = [folder for state in STATE_NAMES for folder in state_folders(self.root, state)]
+        for folder in (*folders, f"{self.root}/{MOVING}"):
+            yield from (found for name in task_names(folder) if (found := id_in_name(name)) is not None)
 
     def places(self) -> dict[str, str]:
         """Return where the file of each task is, told from the names alone."""

@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +24,6 @@ from sixthbot.store.reading import read_small
 from tests.store.support import SEARCH, START, make_task
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sixthbot.core.lifecycle import Fact
 
 
@@ -676,3 +675,20 @@ def test_a_copy_of_a_task_in_another_lane_is_set_aside_and_not_done_a_second_tim
     assert queue.claim("w1") is None
     assert [task.state for task in queue.all()] == [Failed("it broke")]
     assert (queue.root / "failed" / f"{path.name}.second").exists()
+
+
+def test_a_task_that_somebody_died_over_while_moving_it_is_not_put_again(root: Path) -> None:
+    """After a power cut that took the log of ids with it."""
+    task = make_task(1)
+    queue = Queue(root, "process")
+    queue.put(task)
+    [place] = queue.paths_of(task.id)
+    path, taken = Path(place), root / ".moving" / Path(place).name
+    taken.parent.mkdir()
+    path.rename(taken)
+    (root / ".ids").unlink()
+    fresh = Queue(root, "process")
+    assert not fresh.put(replace(task, deadline=task.deadline + timedelta(seconds=1)))
+    assert fresh.paths_of(task.id) == [place]
+    path.rename(taken)  # as one that is being moved at this moment
+    assert fresh.knows(task.id)
