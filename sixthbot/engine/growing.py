@@ -65,6 +65,6 @@ def bring_together(state: State, index: Index, keys: Iterable[str]) -> None:
     names = ", ".join(keys)
     store.journal.go_on_after(number)
     store.journal.append(
-        "journal.mended", f"was taken away, begun anew or put back; what was saved of it is back: {names}",
+        "journal.mended", f"{names}: taken away, begun anew or put back; what was saved is back",
         level="warning",
     )  # fmt: skip

@@ -43,12 +43,15 @@ def installed(machine: Machine, simulated: SimDisk) -> Iterator[None]:
     urandom, token_hex = os.urandom, secrets.token_hex
     os.urandom = names.randbytes
     secrets.token_hex = lambda nbytes=None: names.randbytes(nbytes or 32).hex()
+    jitter = random.getstate()
+    random.seed(machine.seed)  # how long a failed attempt waits
     try:
         with virtual_time(machine):
             yield
     finally:
         disk.use(None)
         os.urandom, secrets.token_hex = urandom, token_hex
+        random.setstate(jitter)
         registry._ACTIONS, os.fsync, admit._LOCKS = actions, fsync, queues
         for (module, name), lock in locks.items():
             setattr(sys.modules[module], name, lock)
