@@ -167,6 +167,7 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
         try:
             if orphans.end_named(worker):
                 continue  # a program that closed every file it inherited
+            _make_moves_safe(services)
             told = away or told_file(path).exists()
             recovered = services.store.queue.recover_worker(worker, told_to_stop=told)
             told_file(path).unlink(missing_ok=True)
@@ -247,10 +248,22 @@ def _begun_operations(services: Services, locks: list[str]) -> tuple[list[str], 
     return finished, reverted
 
 
+def _make_moves_safe(services: Services) -> None:
+    """Let what a killed process's git has moved survive a power cut: the process would have done that.
+
+    Before its task is given back, or somebody builds on a commit that may go.
+    """
+    begun = [one for one in services.store.operations.list() if one.state == "begun"]
+    for operation in begun:
+        names = [ref for ref, _, _ in (*operation.refs, *operation.backups()) if ref.startswith("refs/")]
+        refs.make_safe(services.repo.git, names, gone=True)
+
+
 def _settled(services: Services, operation: Operation) -> bool:
     """Finish an operation, or revert it where none of its refs was moved; tell whether it is finished."""
     _mend_torn_refs(services, operation)
     moved = _moved(services, operation)
+    _make_moves_safe(services)
     complete_moves(services.repo.git, operation)
     if moved:
         _journal_moves(services, operation)

@@ -125,8 +125,7 @@ def move_refs(git: Git, moves: Sequence[RefMove], *, message: str) -> None:
     )  # fmt: skip
     if done.status:
         raise _why_not(git, moves, done.complaint, done.stderr.decode("utf-8", "replace"))
-    if git.durability == "power":
-        _sync_folders(git.git_dir, moves)
+    make_safe(git, [move.ref for move in moves], gone=any(move.new is None for move in moves))
 
 
 def _command(move: RefMove) -> str:
@@ -163,11 +162,17 @@ def _why_not(git: Git, moves: Sequence[RefMove], complaint: str, stderr: str) ->
     return GitFailed(f"git update-ref failed: {complaint}", stderr=stderr)
 
 
-def _sync_folders(git_dir: Path, moves: Sequence[RefMove]) -> None:
-    """Sync the folders of moved refs up to `refs`: git renames a ref into place and never syncs the folder."""
-    folders = {git_dir} if any(move.new is None for move in moves) else set()
-    for move in moves:
-        folder = (git_dir / move.ref).parent
+def make_safe(git: Git, names: Sequence[str], *, gone: bool = False) -> None:
+    """Let refs as they are survive what durability says; `gone` where one may have been deleted.
+
+    Git renames a ref into place and never syncs the folder: so the folders are synced here, up to `refs`.
+    """
+    if git.durability != "power":
+        return
+    git_dir = git.git_dir
+    folders = {git_dir} if gone else set()
+    for name in names:
+        folder = (git_dir / name).parent
         while folder != git_dir:
             folders.add(folder)
             folder = folder.parent

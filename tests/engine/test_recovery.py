@@ -299,3 +299,30 @@ def test_at_its_end_a_run_settles_what_came_back_begun(repo: RepoDir) -> None:
     clock.advance(61)
     assert mend_rest(scene.services)
     assert not mend_rest(scene.services)
+
+
+def test_what_a_killed_bot_s_git_moved_is_safe_before_its_task_goes_on(
+    repo: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot would have synced the folder of the ref; a power cut must not take what somebody builds on by then."""
+    scene = Scene(repo.path, rule())
+    [task] = scene.admit()
+    scene.claim(f"{2**22 - 3}-dead")
+    commit = repo.commit("feat: x", {"x.txt": "x"})
+    change = ("refs/heads/sixth/x", None, commit)
+    scene.services.store.operations.begin(
+        Operation(id="op-1", time=format_time(scene.clock()), task=task.id, reason="x", refs=(change,))
+    )
+    repo.git("update-ref", "refs/heads/sixth/x", commit)
+    seen: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        ready = any((scene.services.places.queue / "ready").glob("*/*.json"))
+        seen.append(f"{path.relative_to(repo.path)}{' late' if ready else ''}")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert [one.id for one in recover(scene.services).tasks] == [task.id]
+    assert ".git/refs/heads/sixth" in seen
