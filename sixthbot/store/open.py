@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sixthbot.core.text import clean_line
 from sixthbot.store.approvals import Approvals
 from sixthbot.store.checkpoints import Checkpoints
 from sixthbot.store.clock import now
@@ -71,6 +72,9 @@ def open_store(
 
 
 def _tell_set_aside(journal: Journal, was: str, place: str, reason: str) -> None:
+    task = id_in_name(was.rpartition("/")[2])
+    # names of files may be in no encoding, and what is wrong with a file may quote it
+    was, place, reason = (clean_line(text, limit=300) for text in (was, place, reason))
     with suppress(
         OSError
     ):  # on a full disk the queue goes on; the doctor names the file and its reason all the same
@@ -78,6 +82,6 @@ def _tell_set_aside(journal: Journal, was: str, place: str, reason: str) -> None
             "task.set-aside",
             f"queue/{was} was set aside as queue/{place}: {reason}",
             level="warning",
-            task=id_in_name(was.rpartition("/")[2]),
+            task=task,
             data={"was": was, "file": place, "reason": reason},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -357,3 +358,14 @@ def test_a_task_that_has_left_the_queue_is_still_shown(home: RepoDir) -> None:
     assert (shown["id"], shown["state"], shown["issue"]) == (task.id, "done", "it")
     assert sixthbot("why", task.id, cwd=home.path).code == 0
     assert sixthbot("queue", "retry", task.id, cwd=home.path).code == 2
+
+
+def test_a_name_in_no_encoding_is_told_of_in_letters(home: RepoDir) -> None:
+    store = open_store(locate(home.path))
+    odd = os.fsencode(store.places.queue / "ready/normal/20260101T000000000Z-t0") + b"\xff\n.json"
+    os.close(os.open(odd, os.O_CREAT))
+    assert store.queue.claim("w") is None
+    [record] = store.journal.read(where=lambda one: one.kind == "task.set-aside")
+    assert record.message.encode().isascii()
+    assert "\n" not in record.message
+    assert sixthbot("log", "--errors", cwd=home.path).code == 0

@@ -175,7 +175,7 @@ def test_the_recorded_story_folded_is_the_state_of_the_file(repo: RepoDir) -> No
 def test_every_kind_that_tells_a_state_is_a_kind_of_the_journal() -> None:
     assert set(TOLD_STATES) <= set(KINDS)
     assert {kind for kind in KINDS if kind.startswith("task.")} - set(TOLD_STATES) == {
-        "task.moved", "task.alone", "task.cancel.requested", "task.pause.requested",
+        "task.moved", "task.alone", "task.cancel.requested", "task.pause.requested", "task.set-aside",
     }  # fmt: skip
 
 

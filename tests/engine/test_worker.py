@@ -226,7 +226,13 @@ def test_a_stop_gives_the_task_back_with_its_checkpoint(repo: RepoDir, record: P
     scene = Scene(repo.path, rule(do=do))
     [task] = scene.admit()
     stopping = threading.Event()
-    threading.Timer(0.3, stopping.set).start()
+
+    def stop_at_the_second_step() -> None:
+        while not scene.services.store.checkpoints.load(task.id):
+            time.sleep(0.01)
+        stopping.set()
+
+    threading.Thread(target=stop_at_the_second_step, daemon=True).start()
     after = scene.worker(stopping=stopping).perform(scene.claim())
     assert (after.state, after.attempts, after.crashes) == (Ready(), 0, 0)
     assert list(scene.services.store.checkpoints.load(task.id)) == [0]
