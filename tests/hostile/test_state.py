@@ -52,6 +52,7 @@ def drafted(stages: Stages, ground: Ground) -> RepoDir:
     return RepoDir(ground.folder / "repo")
 
 
+@pytest.mark.timeout(400)  # a task without its issue waits 2 s for whoever may be taking everything away
 @pytest.mark.parametrize("kind", FORGERIES)
 def test_forged_state_ends_in_words_and_touches_nothing_of_the_users(
     drafted: RepoDir, tmp_path: Path, kind: str
