@@ -12,7 +12,7 @@ from sixthbot.store.state.index import Row
 from sixthbot.store.state.lay import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sixthbot.core.names import Oid
     from sixthbot.core.stateops import Op
@@ -46,7 +46,7 @@ def astray_in(state: State, index: Index) -> list[str]:
     return list(astray(state.places.home, index))
 
 
-def bring_together(state: State, index: Index, keys: Iterable[str]) -> None:
+def bring_together(state: State, index: Index, keys: Sequence[str]) -> None:
     """Let each of these journals have what was saved of it, and behind that what it has beyond; write down that it is so.
 
     The record that says so has a number after all others, for the next ones to go on from: a process that found no file

@@ -167,7 +167,8 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
         try:
             if orphans.end_named(worker):
                 continue  # a program that closed every file it inherited
-            _make_moves_safe(services)
+            for operation in services.store.operations.list():
+                _make_moves_safe(services, operation)
             told = away or told_file(path).exists()
             recovered = services.store.queue.recover_worker(worker, told_to_stop=told)
             told_file(path).unlink(missing_ok=True)
@@ -248,13 +249,12 @@ def _begun_operations(services: Services, locks: list[str]) -> tuple[list[str], 
     return finished, reverted
 
 
-def _make_moves_safe(services: Services) -> None:
+def _make_moves_safe(services: Services, operation: Operation) -> None:
     """Let what a killed process's git has moved survive a power cut: the process would have done that.
 
     Before its task is given back, or somebody builds on a commit that may go.
     """
-    begun = [one for one in services.store.operations.list() if one.state == "begun"]
-    for operation in begun:
+    if operation.state == "begun":
         names = [ref for ref, _, _ in (*operation.refs, *operation.backups()) if ref.startswith("refs/")]
         refs.make_safe(services.repo.git, names, gone=True)
 
@@ -263,7 +263,7 @@ def _settled(services: Services, operation: Operation) -> bool:
     """Finish an operation, or revert it where none of its refs was moved; tell whether it is finished."""
     _mend_torn_refs(services, operation)
     moved = _moved(services, operation)
-    _make_moves_safe(services)
+    _make_moves_safe(services, operation)
     complete_moves(services.repo.git, operation)
     if moved:
         _journal_moves(services, operation)
