@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Locked, Refused
 from sixthbot.store import disk
-from sixthbot.store.atomic import make_dirs, point, remove, write_file
+from sixthbot.store.atomic import HOME, make_dirs, point, remove, write_file
 from sixthbot.store.probe import held_by, is_free, pid_file
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ __all__ = [
 _PATIENCE = 0.2
 """Seconds that a claim on a lock goes on: one that only looks whether it is free holds it for microseconds."""
 
-_NOT_ABOUT_LOCKS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_NOT_ABOUT_LOCKS = frozenset(
+    {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOENT}
+)
 """What makes a lock file impossible that has nothing to do with locking."""
 
 _PID_FILE = point("lock.pid")
@@ -61,6 +63,7 @@ class Held:
         from filelock import Timeout, UnixFileLock  # noqa: PLC0415 - slow to load, and most commands take no lock
 
         make_dirs(self.path.parent)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         lock = UnixFileLock(
             self.path,
             thread_local=False,
@@ -70,6 +73,11 @@ class Held:
         )
         try:
             lock.acquire(timeout=patience, poll_interval=0.01)
+            if not _same_file(folder, self.path.parent):
+                # it went in this moment, and the library made all folders anew, up to a repository that is gone
+                lock.release()
+                _unmake(self.path)
+                raise FileNotFoundError(errno.ENOENT, "was taken away", str(self.path.parent))
         except Timeout:
             raise Locked(f"{self.path.name} is held by {_holder(self.path)}") from None
         except OSError as error:
@@ -78,6 +86,8 @@ class Held:
             raise Refused(
                 f"cannot lock {self.path}: {error.strerror}", hint="the file system must support flock"
             ) from None
+        finally:
+            os.close(folder)
         if is_free(self.path):
             lock.release()
             raise Refused(
@@ -117,6 +127,16 @@ class Held:
                     disk.remove(pid_file(self.path))
             finally:
                 self._lock.release()  # also when Ctrl-C comes in between
+
+
+def _unmake(path: Path) -> None:
+    """Remove a lock file and the folders that were made for it, as far as they are empty, up to the repository's own."""
+    names = path.parts
+    above = max((at for at, name in enumerate(names) if name in {HOME, ".git"}), default=len(names))
+    with suppress(OSError):
+        disk.remove(path)
+        for folder in path.parents[: len(names) - above]:
+            disk.remove_dir(folder)
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

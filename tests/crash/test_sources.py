@@ -50,7 +50,10 @@ ALLOWED = {
     "store/inboxfile.py": (".unlink", "the file that it has just written beside its place"),
     "store/journal.py": ("os.open", "an appended line, see append_to"),
     "store/known.py": ("disk.truncate os.open", "an appended line, see append_to"),
-    "store/locks.py": ("disk.remove", "a lease in hand, and a pid that is for error messages only"),
+    "store/locks.py": (
+        "disk.remove disk.remove_dir",
+        "a lease in hand, a pid that is for error messages only, and empty folders that nobody wanted",
+    ),
     "store/logs.py": ("os.open os.unlink", "what programs print, which may be lost"),
     "store/queue.py": ("disk.remove_dir", "the empty folder of a worker that is gone"),
     "store/rename.py": ("os.rename", _POINTS),

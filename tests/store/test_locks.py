@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import filelock
 import pytest
 
 from sixthbot.core.errors import Locked
-from sixthbot.store.locks import WorkerLease, held_by, hold, is_free, lease_file, pid_file, try_hold
+from sixthbot.store.locks import Held, WorkerLease, held_by, hold, is_free, lease_file, pid_file, try_hold
 from tests.store.support import home
 
 if TYPE_CHECKING:
@@ -146,3 +147,20 @@ def test_a_lock_whose_file_was_removed_is_taken_anew_and_the_old_one_held_on_to(
         with hold(path, what="another"), pytest.raises(Locked):
             held.keep()
     assert is_free(path)
+
+
+def test_a_repository_that_is_moved_as_a_lock_is_taken_is_not_half_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = tmp_path / "one/.sixth/local/locks"
+    locks.mkdir(parents=True)
+    real = filelock.UnixFileLock.acquire
+
+    def acquire(lock: filelock.UnixFileLock, **more: Any) -> object:
+        (tmp_path / "one").rename(tmp_path / "away")
+        return real(lock, **more)
+
+    monkeypatch.setattr(filelock.UnixFileLock, "acquire", acquire)
+    with pytest.raises(FileNotFoundError, match="was taken away"):
+        Held(locks / "x.lock")
+    assert [path.name for path in tmp_path.iterdir()] == ["away"]
