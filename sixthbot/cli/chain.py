@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ class _Known:
     drafts: dict[str, Draft] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
     """The issue that each commit of a plan was made for."""
+    mentions: dict[frozenset[str], list[str]] = field(default_factory=dict)
+    """The tasks whose files have one of some words in them: reading all files of a long queue once is enough."""
 
     @classmethod
     def read(cls, store: Store) -> _Known:
@@ -124,6 +127,26 @@ class _Known:
             self.by_event.setdefault(record.event, set()).add(task)
         if record.kind == KIND:
             self.retired[task] = record
+
+    def load(self, task_id: str) -> Task | None:
+        """Return the task in a file of the queue, also where a bot moved that while the journal was read."""
+        path = self.places.get(task_id)
+        task = self.store.queue.files.load(path) if path else None
+        if task is None and path and not os.path.lexists(path):
+            task = self.store.queue.find(task_id)
+            if task is None:
+                del self.places[task_id]
+        return task
+
+    def mentioning(self, named: frozenset[str]) -> list[str]:
+        """Return the tasks whose files have one of these words in them, or are not where they were any more."""
+        if named not in self.mentions:
+            words = [json.dumps(word).encode() for word in named]
+            files = self.store.queue.files
+            self.mentions[named] = [
+                task_id for task_id, path in self.places.items() if files.mentions(path, words)
+            ]
+        return self.mentions[named]
 
     def of_issue(self, issue: str) -> Iterator[str]:
         """Yield the tasks that records name together with an issue."""
@@ -244,9 +267,7 @@ def _load(known: _Known, task_ids: Iterable[str]) -> list[Task]:
     """Return tasks from their files, and those that left the queue from the journal."""
     loaded = []
     for task_id in dict.fromkeys(task_ids):
-        task = None
-        if task_id in known.places:
-            task = known.store.queue.files.load(known.places[task_id])
+        task = known.load(task_id)
         if task is None and task_id in known.retired:
             task = past_task(known.retired[task_id])
         loaded += [] if task is None else [task]
@@ -278,10 +299,8 @@ def _near(known: _Known, kind: str, name: str, issue_id: str | None, records: Se
     """Return the tasks that may belong to a thing: an event's as the journal names them, else those that name it."""
     if kind == "event":
         return _load(known, known.by_event.get(name, ()))
-    files = known.store.queue.files
-    named = {word for word in (name, issue_id, *(record.task for record in records)) if word}
-    words = [json.dumps(word).encode() for word in named]
-    ids = [task_id for task_id, path in known.places.items() if files.mentions(path, words)]
+    named = frozenset(word for word in (name, issue_id, *(record.task for record in records)) if word)
+    ids = known.mentioning(named)
     told = {record.task or "" for record in records} | set(known.of_issue(issue_id) if issue_id else ())
     return _load(known, [*ids, *sorted(told)])
 

@@ -123,9 +123,11 @@ class TaskFiles:
         return None
 
     def mentions(self, path: str, words: Collection[bytes]) -> bool:
-        """Tell whether a file has one of some words in it; costs a fraction of parsing it."""
+        """Tell whether a file has one of some words in it, or is gone and may have; costs a fraction of parsing it."""
         try:
             data = read_small(path, taskfile.SIZE_LIMIT)
+        except FileNotFoundError:
+            return True  # somebody moved it meanwhile: it is to be looked for elsewhere
         except (OSError, Refused):
             return False
         return any(word in data for word in words)

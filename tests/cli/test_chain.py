@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,12 +21,12 @@ from sixthbot.store.open import open_store
 from sixthbot.store.past import remember
 from sixthbot.store.records import about
 from sixthbot.store.taskfile import encode, file_name
+from sixthbot.store.taskfiles import TaskFiles
 from tests.store.support import SEARCH, START, home, make_task
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
-
-    import pytest
 
     from sixthbot.core.tasks import Task
     from sixthbot.store.open import Store
@@ -134,3 +135,29 @@ def test_lines_about_other_things_are_not_parsed(tmp_path: Path, monkeypatch: py
     found = chain.find_chain(Asking(store), TASKS[0].id)
     assert [record.kind for record in found.events] == ["event"]
     assert len(parsed) == 2
+
+
+@pytest.mark.parametrize("wanted", [TASKS[1].id, "sixth/x1"])
+def test_a_task_that_moves_while_the_journal_is_read_is_told_where_it_is_and_each_file_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    store = open_store(home(tmp_path), durability="process")
+    store.queue.put(TASKS[1])
+    tell(store, "event", EVENTS[1], [TASKS[1]])
+    tell(store, "task.made", TASKS[1], "")
+    plain, mentions = records.parse_line, TaskFiles.mentions
+    read: list[tuple[str, frozenset[bytes]]] = []
+
+    def parse(line: bytes) -> records.Record | None:
+        store.queue.claim("w1")
+        return plain(line)
+
+    def look(files: TaskFiles, path: str, words: Collection[bytes]) -> bool:
+        read.append((path, frozenset(words)))
+        return mentions(files, path, words)
+
+    monkeypatch.setattr(records, "parse_line", parse)
+    monkeypatch.setattr(TaskFiles, "mentions", look)
+    found = chain.find_chain(Asking(store), wanted)
+    assert ([task.state.name for task in found.tasks], found.unread) == (["running"], {})
+    assert len(read) == len(set(read))
