@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from sixthbot.cli.output import one_line
+from sixthbot.cli.output import next_lines, one_line
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.verbs import verb
 from sixthbot.core.errors import UsageError
@@ -54,9 +54,9 @@ def command(session: Session, operation: str | None, *, last: bool, dry_run: boo
         return
     done = undo(services, plan)
     session.out.say("\n".join([f"undone: {what}", *lines]))
-    session.out.talk(f"to have it again: sixthbot undo {done.id}")
-    for issue in plan.issues:
-        session.out.talk(f"its issue waits as it is; to work on it again: sixthbot issue reopen {issue}")
+    ways = [f"sixthbot undo {done.id} has it again"]
+    ways += [f"sixthbot issue reopen {issue} works on its issue again" for issue in plan.issues]
+    session.out.talk("\n".join(next_lines("; ".join(ways))))
 
 
 def _name_some(session: Session, services: Services) -> NoReturn:

@@ -154,9 +154,7 @@ def _require_whole(operations: list[Operation], operation: Operation) -> None:
         raise Refused(f"operation {operation.id} was never made", hint="sixthbot operations")
     by = undone_by(operations).get(operation.id)
     if by is not None:
-        raise Refused(
-            f"operation {operation.id} is undone already", hint=f"to have it again: sixthbot undo {by}"
-        )
+        raise Refused(f"operation {operation.id} is undone already", hint=f"sixthbot undo {by} has it again")
 
 
 def _require_unpublished(services: Services, name: str, new: Oid) -> None:

@@ -40,10 +40,15 @@ def test_the_last_operation_is_taken_back_and_had_again(drafted: RepoDir) -> Non
     assert str(last["id"]) in told.out
     assert (drafted.tip(branch), listed(drafted)) == (tip, rows)
 
-    assert sixthbot("undo", "--last", cwd=drafted.path).code == 0
+    said = sixthbot("undo", "--last", cwd=drafted.path)
+    assert said.code == 0
     assert drafted.tip(branch) == last["refs"][0]["old"]
-    assert [row["state"] for row in listed(drafted)[:2]] == ["done", "undone"]
-    assert sixthbot("undo", str(last["id"]), cwd=drafted.path).code == 4
+    now = listed(drafted)
+    assert [row["state"] for row in now[:2]] == ["done", "undone"]
+    again = f"sixthbot undo {now[0]['id']} has it again"
+    assert said.err == f"next: {again}; sixthbot issue reopen tidy works on its issue again\n"
+    said = sixthbot("undo", str(last["id"]), cwd=drafted.path)
+    assert (said.code, f"hint: {again}\n" in said.err) == (4, True)
 
     assert sixthbot("undo", "--last", cwd=drafted.path).code == 0
     assert drafted.tip(branch) == tip
