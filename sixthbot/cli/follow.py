@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sixthbot.store.reading import open_plain
@@ -28,9 +29,10 @@ class Follower:
         self._read: dict[tuple[int, int], int] = {}
         self._told: dict[str, tuple[str, int]] = {}
         for path in journal.paths():
-            found = path.stat()
-            self._read[_identity(found)] = found.st_size
-            self._note(next(records(path, backwards=True), None))
+            with suppress(FileNotFoundError):  # somebody takes it away
+                found = path.stat()
+                self._read[_identity(found)] = found.st_size
+                self._note(next(records(path, backwards=True), None))
 
     def fresh(self) -> list[Record]:
         """Return the records that were added since the last call, in order of time."""

@@ -106,6 +106,18 @@ def test_who_follows_is_told_nothing_twice_when_a_file_comes_back(
     assert told == ["a", "b", *expected]
 
 
+def test_who_begins_to_follow_does_without_a_file_that_goes_at_that_moment(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append("x", "before it looked")
+    gone = journal.path.with_name("gone.jsonl")
+    there = [journal.path, gone]
+    monkeypatch.setattr(journal, "paths", lambda: there)
+    follower = Follower(journal)
+    journal.append("x", "after")
+    assert [record.message for record in follower.fresh()] == ["after"]
+
+
 def test_closed_files_are_compressed_but_for_the_newest_and_read_as_before(
     journal: Journal, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
