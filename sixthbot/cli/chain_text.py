@@ -144,6 +144,8 @@ def _ending(chain: Chain, now: datetime) -> Iterator[str]:
         elif isinstance(state, Blocked):
             yield f"\n{task.id} {one_line(state.reason, 300)}, which it comes after"
         elif state.name == "waiting":
-            yield f"\nwaits until {local_clock(format_time(state.until), now)}: {one_line(state.reason, 300)}"
+            until = f"\nwaits until {local_clock(format_time(state.until), now)}"
+            said = state.reason.startswith("not before ")  # the same once more, by another clock
+            yield until if said else f"{until}: {one_line(state.reason, 300)}"
         elif state.name in {"ready", "running"}:
             yield f"\n{task.id} is {state.name}; sixthbot status says whether anybody works on it"

@@ -11,11 +11,13 @@ from sixthbot.cli.follow import Follower
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
+from sixthbot.cli.times import on_the_clock
 from sixthbot.cli.verbs import verb
 from sixthbot.cli.watching import tell_settings, told
 from sixthbot.core.errors import ExitCode
 from sixthbot.core.tasks import Lane
 from sixthbot.store.afoot import failed_checks
+from sixthbot.store.clock import now
 from sixthbot.store.counting import count_tasks
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ def _summary(report: RunReport, places: Places) -> Iterator[str]:
         yield f"{paint('failed', 'red')} {task.id}: {_reason(task)}"
         yield f"  {paint('next', 'green')}: sixthbot why {task.id}"
     for task in report.waiting[:_FEW]:
-        yield f"{paint('waits', 'yellow')} {task.issue or task.id}: {_reason(task)}"
+        reason = on_the_clock(_reason(task), now())
+        yield f"{paint('waits', 'yellow')} {task.issue or task.id}: {reason}"
     for task in report.parked[:_FEW]:
         checks = failed_checks(places, task.id)
         said = f"; failed checks: {one_line(', '.join(checks), 120)}" if checks else ""

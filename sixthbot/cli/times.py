@@ -27,7 +27,9 @@ def ago(moment: datetime | str, now: datetime) -> str:
 
 
 def on_the_clock(reason: str, now: datetime) -> str:
-    """Return the reason `not before TIME` of a task with its time as the person's clock shows it."""
+    """Return a task's reason; `not before TIME` with its time as the person's clock shows it."""
+    if not reason.startswith("not before "):
+        return reason
     from sixthbot.cli.records import local_clock  # noqa: PLC0415 - only where something was put off
 
     words, _, time = reason.rpartition(" ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from tests.cli.support import sixthbot
 if TYPE_CHECKING:
     from tests.support.repos import RepoDir
 
+CLOCK = r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -246,6 +248,7 @@ def test_a_task_is_put_off_and_brought_back(home: RepoDir) -> None:
     )
     [shown] = sixthbot("queue", "list", "--json", cwd=home.path).json["tasks"]
     assert shown["reason"].startswith("not before ")
+    assert re.search(f"\nwaits until {CLOCK}\n$", sixthbot("why", task.id, cwd=home.path).out)
     found = open_store(locate(home.path)).queue.find(task.id)
     assert found is not None
     assert found.not_before is not None
@@ -291,8 +294,10 @@ def test_what_cannot_be_done_to_a_task_says_what_can(home: RepoDir) -> None:
         said = sixthbot("queue", "defer", *ids, cwd=home.path)
         assert (said.code, said.err.splitlines()[0]) == (2, "error: the time is missing: not before when?")
     assert "not a time to wait for: 'noon'" in sixthbot("queue", "defer", task.id, "noon", cwd=home.path).err
+    sixthbot("queue", "defer", put(home, "c", lane=Lane.LOW).id, "2h", cwd=home.path)
     sixthbot("queue", "pause", "normal", cwd=home.path)
     said = sixthbot("run", cwd=home.path)
+    assert re.search(f"\nwaits c: not before {CLOCK}\n", said.out)
     assert "left lying 1 task: lane normal is paused (go on: sixthbot queue resume normal)\n" in said.out
 
 
