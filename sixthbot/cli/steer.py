@@ -133,9 +133,7 @@ def _move(store: Store, task: Task, lane: Lane) -> str:
     if task.state.name in {"running", "done"}:
         raise UsageError(f"task {task.id} is {task.state.name}: it has no lane to change any more")
     if not store.queue.settle(task, task.in_lane(lane)):
-        raise WorkFailed(
-            f"{task.id} moved on at this moment", hint=f"sixthbot queue show {task.id}, then again"
-        )
+        raise steering.moved_on(task)
     store.journal.append("task.moved", f"{task.id} moved to lane {lane.value}", **about(task))
     return f"{task.id} is in lane {lane.value} now"
 

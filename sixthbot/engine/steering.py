@@ -33,17 +33,20 @@ def told(store: Store, task: Task, fact: Fact, now: datetime, *, kind: str, mess
     """
     after = lifecycle.step(task, fact, now)
     if not store.queue.settle(task, after):
-        raise WorkFailed(
-            f"{task.id} moved on at this moment", hint=f"sixthbot queue show {task.id}, then again"
-        )
+        raise moved_on(task)
     store.journal.append(kind, message, **became(kind, after, task))
     return after
+
+
+def moved_on(task: Task) -> WorkFailed:
+    """Return what is said where somebody else moves a task as something is to be done to it."""
+    return WorkFailed(f"{task.id} moved on at this moment", hint=f"sixthbot queue show {task.id}, then again")
 
 
 def pause(store: Store, task: Task, now: datetime) -> Task:
     """Let a task wait until a person resumes it; one that comes back as running was asked to stop, and will be parked.
 
-    Raise IllegalTransition for one that waits for a person already, failed or is over.
+    Raise IllegalTransition for one that waits for a person already, failed or is over, WorkFailed for one that is gone.
     """
     while True:
         if isinstance(task.state, Running):
@@ -55,6 +58,8 @@ def pause(store: Store, task: Task, now: datetime) -> Task:
                 store.journal.append("task.paused", "paused by hand", **about(task))
                 return after
         found = store.queue.find(task.id)
+        if found is None and not isinstance(task.state, Running):
+            raise moved_on(task)
         if found is None or (isinstance(task.state, Running) and isinstance(found.state, Running)):
             store.journal.append("task.pause.requested", "asked to give it back", **about(task))
             return task

@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from sixthbot.core.tasks import Done, Failed, Lane, Parked, Ready, Running, Stat
 from sixthbot.store.open import open_store
 from sixthbot.store.past import remember
 from sixthbot.store.paths import locate
+from sixthbot.store.queue import Queue
 from tests.cli.support import sixthbot
 
 if TYPE_CHECKING:
@@ -198,6 +200,20 @@ def test_what_is_set_aside_is_told_wherever_somebody_looks(home: RepoDir) -> Non
     assert "its file" not in sixthbot("why", failed.id, cwd=home.path).out
     found = sixthbot("doctor", "--json", cwd=home.path).json["findings"]
     assert any(parked.id in one["message"] and "delete both" in one["hint"] for one in found)
+
+
+def test_what_is_gone_before_it_could_be_paused_is_not_said_to_be(
+    home: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = put(home, "a")
+
+    def settle(queue: Queue, before: Task, _after: Task) -> None:
+        Path(queue.files.path_for(before)).unlink()
+
+    monkeypatch.setattr(Queue, "settle", settle)
+    said = sixthbot("queue", "pause", task.id, cwd=home.path)
+    assert (said.code, said.out, "moved on at this moment" in said.err) == (1, "", True)
+    assert sixthbot("log", "--kind", "task.pause.*", "--json", cwd=home.path).json["records"] == []
 
 
 # several at once, and only looking
