@@ -47,7 +47,7 @@ def _in_queue(queue: str) -> Iterator[tuple[str, str, str]]:
         elif entry.name not in LANES and not _is_task(entry):
             yield _stranger(entry, f"ready/{entry.name}", _AWAY)
     for home in _HOMES:
-        aside = kept_with_reason(f"{queue}/failed") if home == "failed" else ()
+        aside = frozenset(kept_with_reason(f"{queue}/failed") if home == "failed" else ())
         for entry in _entries(f"{queue}/{home}"):
             noted = home == "failed" and (entry.name in aside or entry.name.endswith(REASON))
             if not noted and not _is_task(entry):
@@ -62,7 +62,7 @@ def _in_queue(queue: str) -> Iterator[tuple[str, str, str]]:
 def _unreadable(places: Places) -> Iterator[tuple[str, str, str]]:
     """Name files of tasks that need a person and cannot be read: nobody claims them, so nobody sets them aside."""
     files = TaskFiles(places.queue, "process")
-    aside = kept_with_reason(f"{files.root}/failed")
+    aside = frozenset(kept_with_reason(f"{files.root}/failed"))
     for path in files.paths(("parked", "failed")):
         shown = path.removeprefix(f"{files.root}/")
         if shown.removeprefix("failed/") not in aside and files.content(path, quarantine=False) is None:

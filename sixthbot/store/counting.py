@@ -66,10 +66,10 @@ def count_queue(root: Path | str) -> dict[str, dict[str, int] | int]:
     """
     ready = {lane: count_tasks(f"{root}/ready/{lane}") for lane in LANES}
     running = sum(count_tasks(f"{root}/running/{worker}") for worker in folder_names(f"{root}/running"))
-    waiting, parked, failed = (count_tasks(f"{root}/{state}") for state in ("waiting", "parked", "failed"))
-    if failed:
-        aside = kept_with_reason(f"{root}/failed")
-        failed -= sum(name.endswith(SUFFIX) for name in aside)
+    waiting, parked = (count_tasks(f"{root}/{state}") for state in ("waiting", "parked"))
+    lying = list(task_names(f"{root}/failed"))
+    aside = frozenset(kept_with_reason(f"{root}/failed") if lying else ())
+    failed = sum(name not in aside for name in lying)
     return {"ready": ready, "waiting": waiting, "running": running, "parked": parked, "failed": failed}
 
 

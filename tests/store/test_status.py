@@ -134,7 +134,11 @@ def test_damage_does_not_stop_it(places: Places) -> None:
     (places.issues / "x").mkdir()
     (places.issues / "file").write_text("")
     (places.drafts / "folder.md").mkdir()
+    (places.queue / "failed/folder.json").mkdir()
+    for name in ("folder.json.reason.txt", "x.json"):
+        (places.queue / "failed" / name).write_text("{")
     found = status(places)
+    assert found["queue"]["failed"] == 1, "a folder is no task that failed, with a reason beside it or not"
     assert found["issues"]["open"] == 0
     assert sum(found["drafts"].values()) == 0
 
