@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from sixthbot.engine.turns import Turns
 
 _LOOK = 60.0  # seconds between two looks at the queue without being woken; whoever keeps a pool wakes it more often
-_TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again
+_TROUBLE_WAIT = 1.0  # seconds before a queue that failed is tried again, ...
+_LONGEST_WAIT = 30.0  # ... up to these where it goes on failing: each try tells the journal
 _log = logging.getLogger("sixthbot.engine")
 
 
@@ -186,6 +187,7 @@ class WorkerPool:
 
     def _settle(self, worker: Worker, task: Task, fact: Fact) -> None:
         """Put the task away, trying again as long as the disk refuses and until the stop."""
+        wait = _TROUBLE_WAIT
         while True:
             try:
                 worker.settle(task, fact)
@@ -193,8 +195,9 @@ class WorkerPool:
                 _log.error("cannot put task %s away: %s", task.id, error)
                 if not self._still_held(worker, task):
                     return  # it got there after all, or a person moved its file
-                if self._stopping.wait(_TROUBLE_WAIT):
+                if self._stopping.wait(wait):
                     return
+                wait = min(2 * wait, _LONGEST_WAIT)
             else:
                 return
 

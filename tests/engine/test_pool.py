@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sixthbot.core.rules import Mode
 from sixthbot.core.tasks import Done, Lane, Parked, Ready
+from sixthbot.engine import pool as pool_module
 from sixthbot.engine import steering
 from sixthbot.engine.admit import admit
 from sixthbot.engine.pool import WorkerPool
@@ -186,6 +188,35 @@ def test_a_claim_that_the_disk_broke_off_is_made_up_for(repo: RepoDir, where: tu
         pool.stop()
     assert refused
     assert scene.task(task.id).state == Done("succeeded")
+
+
+def test_a_disk_that_refuses_for_long_is_asked_less_and_less(
+    repo: RepoDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(repo.path, rule())
+    scene.admit()
+    monkeypatch.setattr(pool_module, "_TROUBLE_WAIT", 0.02)
+    monkeypatch.setattr(pool_module, "_LONGEST_WAIT", 0.16)
+    tries: list[float] = []
+
+    def full(point: str, moment: str) -> None:
+        if (point, moment) == ("queue.settle", "before") and len(tries) < 6:
+            tries.append(time.monotonic())
+            raise OSError(28, "No space left on device")
+
+    observe(full)
+    pool = WorkerPool(lambda: scene.services, workers=1)
+    try:
+        pool.start()
+        assert until(lambda: done(scene) == 1)
+    finally:
+        observe(None)
+        pool.stop()
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert [
+        pause >= wanted for pause, wanted in zip(pauses, (0.02, 0.04, 0.08, 0.16, 0.16), strict=True)
+    ] == [True] * 5
+    assert len(scene.journal("task.succeeded")) == 7  # one line a try: why they must become rare
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
