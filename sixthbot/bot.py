@@ -125,15 +125,17 @@ class Bot:
         Raise Locked when another `watch` runs on this repository, NoRepository when it is gone meanwhile.
         """
         self._stop = stop
-        self._at_home(lambda: self._watch_here(turns, began))
+        since = self._last.clock().timestamp()
+        self._at_home(lambda: self._watch_here(turns, began, since))
 
-    def _watch_here(self, turns: Turns | None, began: Callable[[], object]) -> None:
+    def _watch_here(self, turns: Turns | None, began: Callable[[], object], since: float) -> None:
         places = self._last.places
         with (
             hold(places.watch_lock, what="watch") as held,
             logged(places, self._last.loaded.config.log),
             self._kept(),
         ):
+            held.begun_at(since)
             self._looks.begin(self._last, announce=True)
             waker, pool = Waker(places), self._pool(turns)
             self._say("bot.started", f"watches, process {os.getpid()}")

@@ -45,6 +45,7 @@ class Held:
     def __init__(self, path: Path, *, patience: float = _PATIENCE) -> None:
         self.path = path
         self._descriptor = -1
+        self._begun: float | None = None
         self._lock = self._take(patience)
         self._outlived: list[UnixFileLock] = []
         try:
@@ -58,6 +59,17 @@ class Held:
             write_file(
                 pid_file(self.path), f"{os.getpid()}\n".encode(), point=_PID_FILE, durability="process"
             )
+            self._date_pid()
+
+    def _date_pid(self) -> None:
+        if self._begun is not None:
+            os.utime(pid_file(self.path), (self._begun, self._begun))
+
+    def begun_at(self, moment: float) -> None:
+        """Let `status` say that its holder began then, in seconds since 1970, however often it takes the lock anew."""
+        self._begun = moment
+        with suppress(OSError):
+            self._date_pid()
 
     def _take(self, patience: float) -> UnixFileLock:
         from filelock import Timeout, UnixFileLock  # noqa: PLC0415 - slow to load, and most commands take no lock

@@ -51,8 +51,8 @@ ALLOWED = {
     "store/journal.py": ("os.open", "an appended line, see append_to"),
     "store/known.py": ("disk.truncate os.open", "an appended line, see append_to"),
     "store/locks.py": (
-        "disk.remove disk.remove_dir",
-        "a lease in hand, a pid that is for error messages only, and empty folders that nobody wanted",
+        "disk.remove disk.remove_dir os.utime",
+        "a lease in hand, a pid that is for messages only, with its time, and empty folders that nobody wanted",
     ),
     "store/logs.py": ("os.open os.unlink", "what programs print, which may be lost"),
     "store/queue.py": ("disk.remove_dir", "the empty folder of a worker that is gone"),

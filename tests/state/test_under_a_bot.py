@@ -57,11 +57,14 @@ def test_where_a_part_is_missing_it_was_taken_away_and_not_never_there(home: Hom
 
 def test_a_bot_that_comes_back_while_git_still_pops_goes_on(home: Home) -> None:
     with Watching(home.bot()) as watching:
+        until(lambda: "bot.started" in home.kinds())
+        before = sixthbot("status", "--json", cwd=home.repo.path).json["watcher"]
         popped(home, "local", "inbox")
         until(lambda: home.places.inbox.is_dir() and home.places.watch_lock.exists())
         assert not watching.stop.is_set()
         assert sixthbot("new", "Work", cwd=home.repo.path).code == 0
         until(lambda: home.tasks("parked"))
+        assert sixthbot("status", "--json", cwd=home.repo.path).json["watcher"] == before, "it runs on"
 
 
 def test_what_fails_because_all_goes_is_begun_again(home: Home) -> None:
