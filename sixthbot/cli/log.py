@@ -92,7 +92,7 @@ def command(
     begin = format_time(_moment(since)) if since else ""
     closely = as_json or verbose or session.out.verbosity > 0 or bool(kinds)
     wanted = _filter(issue=issue, task=task, kinds=kinds, level=level, closely=closely)
-    least = level or ("warning" if errors else None)
+    least = level if not errors or level == "error" else "warning"  # nothing of a lower level failed
     worth = _worth(issue=issue, task=task, kinds=kinds, level=least)
     back = takewhile(lambda record: record.time >= begin, store.journal.read(newest_first=True, worth=worth))
     if errors:

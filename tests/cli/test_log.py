@@ -92,6 +92,7 @@ def test_errors_are_put_together_by_their_sort(told: RepoDir) -> None:
     said = sixthbot("log", "--errors", cwd=told.path).out
     assert "task.failed  2 times, first 2 d ago, last 2 h ago" in said
     assert "next: sixthbot why t1" in said
+    assert sixthbot("log", "--errors", "--level", "debug", cwd=told.path).out == said
     (only,) = sixthbot("log", "--errors", "--since", "1d", "--level", "error", "--json", cwd=told.path).json[
         "errors"
     ]
