@@ -15,6 +15,8 @@ from sixthbot.store.setup import initialise
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sixthbot.store.queue import Queue
+
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 # the seal of the environment is the same for all examples of a test
@@ -36,6 +38,24 @@ def make_task(number: int = 0, *, lane: Lane = Lane.NORMAL, **changes: Any) -> T
         "created": START, "deadline": START + timedelta(seconds=number),
     }  # fmt: skip
     return Task(**{**values, **changes})
+
+
+def claimed(queue: Queue, worker: str = "w1") -> Task:
+    """Claim the next task, of which there is one."""
+    task = queue.claim(worker)
+    assert task is not None
+    return task
+
+
+def files(root: Path) -> list[str]:
+    """Return the task files of a queue, and those beside them, below its folder."""
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.json*"))
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """Return a folder of a queue, which is made where it is missing."""
+    (root / name).mkdir(parents=True, exist_ok=True)
+    return root / name
 
 
 def home(folder: Path) -> Places:
