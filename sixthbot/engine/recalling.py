@@ -21,6 +21,7 @@ from sixthbot.core.tasks import FOLLOWING, PAUSED, Parked, Waiting
 from sixthbot.core.times import format_time, parse_sortable
 from sixthbot.git.reflogs import branch_logs
 from sixthbot.git.refs import list_refs
+from sixthbot.store.counting import REASON
 from sixthbot.store.operations import BACKUP, Operation, operation_id
 from sixthbot.store.records import became
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from sixthbot.store.open import Store
 
 
-_REASON = ".reason.txt"
 _FORGOTTEN = "why it was rejected is not known any more: move it into the inbox, and it is looked at again"
 _OVER = {IssueStatus.ENDED, IssueStatus.CANCELLED, IssueStatus.REJECTED}
 
@@ -106,7 +106,7 @@ def give_reasons(store: Store) -> None:
     """Say beside a rejected file that came back without its reason what to do with it."""
     for path in sorted(store.places.rejected.glob("*")):
         # a name too long to have a reason beside it becomes a shorter one, as that of any rejected file
-        if not path.name.endswith(_REASON) and not os.path.lexists(f"{path}{_REASON}"):
+        if not path.name.endswith(REASON) and not os.path.lexists(f"{path}{REASON}"):
             store.issues.reject(path, _FORGOTTEN)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import Durability, move, read_small, remove, sync_folders, write_file, write_files
+from sixthbot.store.counting import REASON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 16
 _TOGETHER = 2
+_NAME_LIMIT = 200
+"""Bytes of a file's name that are kept, so that a number and `.reason.txt` fit behind."""
 
 
 def put_aside(
@@ -23,13 +26,14 @@ def put_aside(
     """Move a file of any kind to `target`, or `target.1` and so on where that is taken; return where it is then.
 
     The reason goes to a file of that name with `.reason.txt` behind it, and is written first: no file ever lies there
-    without one, and after a crash the same call goes on. Raises FileNotFoundError when `source` is gone.
+    without one, and after a crash the same call goes on. A name too long for that is cut off. Raises FileNotFoundError
+    when `source` is gone.
     """
-    number = 0
+    target, number = _with_room(target), 0
     while True:
         place = target.with_name(f"{target.name}.{number}") if number else target
         number += 1
-        note = place.with_name(place.name + ".reason.txt")
+        note = place.with_name(place.name + REASON)
         # a reason without its file is that of an attempt that was cut off
         if place != source and (os.path.lexists(place) or not _may_say(note, reason)):
             continue
@@ -56,9 +60,9 @@ def put_many_aside(
     """
     free = {
         target: (source, note, reason)
-        for source, target, reason in files
-        if not os.path.lexists(target)
-        and not os.path.lexists(note := target.with_name(target.name + ".reason.txt"))
+        for source, wanted, reason in files
+        if not os.path.lexists(target := _with_room(wanted))
+        and not os.path.lexists(note := target.with_name(target.name + REASON))
     }
     if len(free) < _TOGETHER:
         return {}
@@ -79,11 +83,20 @@ def put_many_aside(
     return moved
 
 
+def _with_room(target: Path) -> Path:
+    name = os.fsencode(target.name)
+    return target if len(name) <= _NAME_LIMIT else target.with_name(os.fsdecode(name[:_NAME_LIMIT]))
+
+
 def _may_say(note: Path, reason: bytes) -> bool:
     """Tell whether there is no such file yet, or one with just this text."""
     try:
         return read_small(note, _LIMIT) == reason
     except FileNotFoundError:
         return True
-    except (Refused, OSError):
+    except Refused:
         return False
+    except OSError:
+        if os.path.lexists(note):
+            return False
+        raise  # of the folder, and so of every other name in it: the next ones would go on for ever

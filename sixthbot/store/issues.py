@@ -50,9 +50,6 @@ _TAKE = point("issue.take")
 _REJECT = point("issue.reject")
 _REASON = point("issue.reason")
 
-_NAME_LIMIT = 200
-"""Bytes of a rejected file's name that are kept, so that `.reason.txt` fits behind."""
-
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -227,11 +224,10 @@ class Issues:
     def reject(self, source_file: Path, reason: str) -> Path:
         """Move a file of any kind to the rejected ones, with a file beside it that says why; return its new path."""
         make_dirs(self._rejected)
-        name = os.fsdecode(os.fsencode(source_file.name)[:_NAME_LIMIT])
         text = f"{reason.rstrip()}\n".encode("utf-8", "replace")
         return put_aside(
             source_file,
-            self._rejected / name,
+            self._rejected / source_file.name,
             text,
             reason_point=_REASON,
             move_point=_REJECT,
@@ -244,10 +240,9 @@ class Issues:
         Returns for each the new path, or what `reject` would have raised.
         """
         make_dirs(self._rejected)
-        names = [os.fsdecode(os.fsencode(path.name)[:_NAME_LIMIT]) for path, _ in files]
         asked = [
-            (path, self._rejected / name, f"{reason.rstrip()}\n".encode("utf-8", "replace"))
-            for (path, reason), name in zip(files, names, strict=True)
+            (path, self._rejected / path.name, f"{reason.rstrip()}\n".encode("utf-8", "replace"))
+            for path, reason in files
         ]
         moved = put_many_aside(asked, reason_point=_REASON, move_point=_REJECT, durability=self._durability)
         outcomes: list[Path | SixthError | OSError] = []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,28 @@ def test_a_name_that_is_taken_or_explained_otherwise_is_left(tmp_path: Path) -> 
     (tmp_path / "aside/file.1.reason.txt").write_text("another reason")
     (tmp_path / "file").write_text("x")
     assert aside(tmp_path / "file", tmp_path / "aside/file").name == "file.2"
+
+
+def test_a_name_without_room_for_a_reason_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "aside").mkdir()
+    for number in range(2):
+        source = tmp_path / f"{'x' * 250}{number}"
+        source.write_text("x")
+        place = aside(source, tmp_path / "aside" / source.name)
+        assert place.name == "x" * 200 + (".1" if number else "")
+        assert place.with_name(place.name + ".reason.txt").exists()
+
+
+def test_in_a_folder_that_cannot_be_read_no_name_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EIO, "the disk")
+
+    monkeypatch.setattr("sixthbot.store.aside.read_small", fails)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="the disk"):
+        aside(tmp_path / "file", tmp_path / "file.aside")
 
 
 def test_a_file_that_is_gone_leaves_no_reason(tmp_path: Path) -> None:

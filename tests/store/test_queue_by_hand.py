@@ -231,3 +231,10 @@ def test_a_copy_of_a_task_in_another_lane_is_set_aside_and_not_done_a_second_tim
     assert queue.claim("w1") is None
     assert [task.state for task in queue.all()] == [Failed("it broke")]
     assert (queue.root / "failed" / f"{path.name}.second").exists()
+
+
+def test_a_file_of_the_longest_name_is_set_aside_and_stops_nobody(queue: Queue, root: Path) -> None:
+    queue.put(make_task())
+    (root / "ready/normal" / ("0" * 250 + ".json")).write_text("no task")
+    assert claimed(queue).id == make_task().id
+    assert sorted(path.name for path in (root / "failed").iterdir()) == ["0" * 200, "0" * 200 + ".reason.txt"]
