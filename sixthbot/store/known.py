@@ -23,6 +23,10 @@ _LOG = point("queue.ids")
 _SPENT = point("queue.spent")
 _SPENT_COMPACT = point("queue.spent.compact")
 _COMPACT_AT = 1 << 20
+_BEGUN = "begun-"
+"""What the first line of a log that was begun anew starts with, before a number by chance: no id of a task."""
+_HEAD = 32
+"""Bytes by which one log is told from another: longer than that line."""
 
 SPENT_LIMIT = 32 << 20
 """So long the file of spent ids may grow, in bytes: some two million ids."""
@@ -32,17 +36,18 @@ class KnownIds:
     """The ids in the folders when this was made, and those that any process put since.
 
     An id that is not known is nowhere in the queue (unless a person moved a file in by hand); one that is known may
-    be gone. `present` lists the ids in the folders now; it is asked once, and again when the log has grown long or became
-    shorter.
+    be gone. `present` lists the ids in the folders now; it is asked once, and again when the log has grown long or was begun
+    anew.
 
-    The others' ids come from a log, one line for each put. It is not synced: what a power cut takes from it, the
-    listing at the next start knows. Not for use by two threads at once.
+    The others' ids come from a log, one line for each put; one that was begun anew says so in a first line of its own. It
+    is not synced: what a power cut takes from it, the listing at the next start knows. Not for use by two threads at once.
     """
 
     def __init__(self, log: Path, present: Callable[[], Iterable[str]]) -> None:
         self._log = log
         self._present = present
         self._ids: IdSet | None = None
+        self._head = b""
         self._read_to = self._size = 0
         self._held = -1
         self._compact_at = _COMPACT_AT
@@ -70,6 +75,7 @@ class KnownIds:
         if whole:  # nobody else writes meanwhile: no need to read what was just written
             ids.update(task_ids)
             self._read_to = self._size = self._size + len(lines) + 1
+            self._head = self._head or os.pread(self._held, _HEAD, 0)
 
     def _open(self) -> int:
         descriptor = _open_log(self._log)
@@ -90,16 +96,22 @@ class KnownIds:
             os.close(descriptor)
 
     def _read(self, descriptor: int) -> IdSet:
-        if self._ids is None:
-            self._ids = IdSet(self._present())
-        self._size = size = os.fstat(descriptor).st_size
-        if size < self._read_to:  # another process made it shorter, and may have died over it
-            self._ids, self._read_to = IdSet(self._present()), 0
-        if size > self._read_to:
+        while True:
+            head = os.pread(descriptor, _HEAD, 0)
+            self._size = size = os.fstat(descriptor).st_size
+            # begun anew by another process, which may have died over it, and may be longer again by now
+            if self._ids is None or size < self._read_to or not head.startswith(self._head):
+                self._ids, self._read_to = IdSet(self._present()), 0
+            self._head = head
+            if size == self._read_to:
+                break
             data = os.pread(descriptor, size - self._read_to, self._read_to)
+            if not os.pread(descriptor, _HEAD, 0).startswith(head):
+                continue  # in this moment, by somebody who need not wait for who only looks
             whole = data[: data.rfind(b"\n") + 1]
             self._ids.update(whole.decode("ascii", "replace").split())
             self._read_to += len(whole)
+            break
         if self._held >= 0 and size > self._compact_at:  # also where all of it is this process's own
             self._compact(descriptor)
         return self._ids
@@ -108,9 +120,10 @@ class KnownIds:
         """Drop ids that are in no folder any more, or else the log, and what is kept in memory, would grow for ever."""
         present = sorted(set(self._present()))
         disk.truncate(descriptor, 0)
-        append_to(descriptor, "\n".join(present).encode(), point=_LOG)
+        begun = f"{_BEGUN}{os.urandom(8).hex()}"
+        append_to(descriptor, "\n".join((begun, *present)).encode(), point=_LOG)
         self._ids, self._read_to = IdSet(present), os.fstat(descriptor).st_size
-        self._size = self._read_to
+        self._head, self._size = os.pread(descriptor, _HEAD, 0), self._read_to
         # where that many tasks are there, each put would compact again
         self._compact_at = max(_COMPACT_AT, 2 * self._read_to)
 

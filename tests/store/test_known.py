@@ -88,3 +88,22 @@ def test_what_is_present_is_known_also_after_somebody_died_over_making_the_log_s
     with known.alone():
         known.add(["t_new"])
     assert [one in known for one in ("t_present", "t_over", "t_new")] == [True, False, True]
+
+
+def test_what_is_put_is_known_also_where_the_log_was_begun_anew_and_is_as_long_again_since_it_was_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, putting = (KnownIds(root / ".ids", list) for _ in range(2))
+    for number in range(20):
+        with putting.alone():
+            putting.add([f"t{number:012x}"])
+    assert "t000000000000" in looking
+    long = (root / ".ids").stat().st_size
+    monkeypatch.setattr(putting, "_compact_at", 100)
+    for number in range(20, 60):
+        with putting.alone():
+            putting.add([f"t{number:012x}"])
+        monkeypatch.setattr(putting, "_compact_at", 10_000)
+        if (root / ".ids").stat().st_size >= long:
+            break
+    assert [f"t{one:012x}" in looking for one in range(20, number + 1)] == [True] * (number - 19)
