@@ -108,17 +108,23 @@ def test_what_never_travels_stays(home: Home, state: State) -> None:
     assert "config.toml" not in keys(state), "git carries it"
 
 
-def test_a_file_that_somebody_takes_away_counts_only_after_a_while(home: Home, state: State) -> None:
-    home.drop("a.md", "# A\n")
+def test_a_file_that_somebody_takes_away_counts_only_after_a_while_or_when_the_clock_was_set_back(
+    home: Home, state: State
+) -> None:
+    since = {"inbox/a.md": -120.0, "inbox/b.md": 9000.0}
+    for name in since:
+        home.drop(name.removeprefix("inbox/"), f"# {name}\n")
     state.save()
-    (home.places.inbox / "a.md").unlink()
+    for name in since:
+        (home.places.sixth / name).unlink()
     assert state.save().ops == 0
     with state.alone(), state.index() as index:
-        row = index.row("inbox/a.md")
-        assert row is not None
-        index.put([row._replace(missed=row.missed - 120)])
-    assert state.save().ops == 1
-    assert keys(state)["inbox/a.md"] == "drop"
+        for name, seconds in since.items():
+            row = index.row(name)
+            assert row is not None
+            index.put([row._replace(missed=row.missed + seconds)])
+    assert state.save().ops == 2
+    assert {keys(state)[name] for name in since} == {"drop"}
 
 
 @pytest.mark.parametrize("damage", ["garbage", "gone", "another state"])

@@ -20,7 +20,7 @@ from sixthbot.store.atomic import make_dirs
 from sixthbot.store.home import require_initialised
 from sixthbot.store.locks import lease_file, leave_behind
 from sixthbot.store.state.home import clear_the_way, let_removal_end, mark_home, standing
-from sixthbot.store.state.keep import gone_for_good
+from sixthbot.store.state.keep import gone_for_good, keep_local, look_at_local
 from tests.bot.home import Home, Watching, make_home, until
 from tests.cli.support import sixthbot
 from tests.store.support import make_task
@@ -185,6 +185,23 @@ def test_what_is_gone_for_a_minute_was_taken_away_by_hand() -> None:
     assert gone_for_good({"a"}, {}, note, now=160.0) == (frozenset({"a"}), "{}")
     assert gone_for_good(set(), {}, note, now=130.0) == (frozenset(), "{}")
     assert gone_for_good({"a"}, {}, "[[1]", now=160.0)[0] == frozenset()
+    assert gone_for_good({"a"}, {}, note, now=-9000.0)[0] == {"a"}, "the clock was set back"
+
+
+@pytest.mark.parametrize("set_back", [False, True])
+def test_what_was_changed_as_its_copy_was_written_is_copied_again(home: Home, *, set_back: bool) -> None:
+    places, settings = home.places, home.places.local_config_file
+    settings.write_text("one")
+    seen = look_at_local(places, cursors=True)
+    settings.write_text("two")
+    if set_back:
+        os.utime(settings, (1, 1))
+    keep_local(places, seen, (), durability="process")
+    for _ in range(2):
+        seen = look_at_local(places, cursors=True)
+        keep_local(places, seen, (), durability="process")
+    assert (places.beside / "keep/local/config.toml").read_text() == "two"
+    assert seen.new == {}
 
 
 def test_nothing_is_laid_while_files_still_go(home: Home) -> None:

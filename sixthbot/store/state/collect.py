@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sixthbot.store.state.index import Index
 
-_MISSED_FOR = 60.0
+MISSED_FOR = 60.0
 """Seconds for which a file must have been missing before that counts: whoever takes all of `.sixth` away is done by then."""
 
 
@@ -220,7 +220,7 @@ class Collector:
                 continue  # never seen here, never taken away, or there
             if os.path.lexists(f"{self.home}/{row.path}"):
                 continue
-            if row.missed and self.now - row.missed >= _MISSED_FOR:
+            if row.missed and abs(self.now - row.missed) >= MISSED_FOR:  # or the clock was set back since
                 yield Change(DROP, row)
             elif not row.missed:
                 self.missed = True

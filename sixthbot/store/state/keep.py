@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.core.errors import Refused
 from sixthbot.store.atomic import make_dirs, point, read_small, remove, write_file
+from sixthbot.store.state.collect import MISSED_FOR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +23,6 @@ _KEEP = point("state.keep")
 _FORGET = point("state.keep.forget")
 _RESTORE = point("state.keep.restore")
 _LIMIT = 64 << 20
-_MISSED_FOR = 60.0  # seconds
 _CURSORS = "local/cursors/"
 _FOLDERS = ("local/cursors", "queue/paused")
 _FILES = ("local/config.toml",)
@@ -30,10 +30,13 @@ _FILES = ("local/config.toml",)
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What belongs to this clone alone, as it was at one moment: the names of all of it, and what is new of it."""
+    """What belongs to this clone alone, as it was at one moment: the names of all of it, and what is new of it.
+
+    Of what is new the bytes, and when they were written, in nanoseconds: by that a copy is told from what it is no more.
+    """
 
     names: frozenset[str]
-    new: Mapping[str, bytes]
+    new: Mapping[str, tuple[bytes, int]]
 
 
 def look_at_local(places: Places, *, cursors: bool) -> Local:
@@ -49,9 +52,11 @@ def look_at_local(places: Places, *, cursors: bool) -> Local:
         names |= {name for name in _names(kept) if name.startswith(_CURSORS)}
     new = {}
     for name in names:
-        if _time(here / name) > _time(kept / name) and (cursors or not name.startswith(_CURSORS)):
+        # before the reading: what is changed in between is newer than its copy, also after the clock was set back
+        written = _time(here / name)
+        if written != _time(kept / name) and (cursors or not name.startswith(_CURSORS)):
             with suppress(OSError, Refused):
-                new[name] = read_small(here / name, _LIMIT)
+                new[name] = read_small(here / name, _LIMIT), written
     return Local(frozenset(names), new)
 
 
@@ -66,22 +71,23 @@ def gone_for_good(
     """Return which names are not only gone but count as taken away, and a note of the others for the next time.
 
     `taken` says what this process took away itself, `before` is the last note, `now` is in seconds. The rest counts
-    after a minute: whoever takes all of `.sixth` away is done by then.
+    after a minute, by whatever clock: whoever takes all of `.sixth` away is done by then.
     """
     try:
         since: dict[str, float] = dict(json.loads(before or "{}"))
     except (TypeError, ValueError):
         since = {}
-    over = frozenset(one for one in gone if taken.get(one) or now - since.get(one, now) >= _MISSED_FOR)
+    over = frozenset(one for one in gone if taken.get(one) or abs(now - since.get(one, now)) >= MISSED_FOR)
     return over, json.dumps({one: since.get(one, now) for one in sorted(set(gone) - over)})
 
 
 def keep_local(places: Places, local: Local, gone: Collection[str], *, durability: Durability) -> None:
     """Copy what is new, and take away what is `gone` for good."""
     kept = places.beside / "keep"
-    for name, data in sorted(local.new.items()):
+    for name, (data, written) in sorted(local.new.items()):
         make_dirs((kept / name).parent)
         write_file(kept / name, data, point=_KEEP, durability=durability)
+        os.utime(kept / name, ns=(written, written))
     for name in sorted(gone):
         remove(kept / name, point=_FORGET)
 
