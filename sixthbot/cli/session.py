@@ -89,13 +89,13 @@ class Session:
         if self._changes is None:
             return
         self._changes.__exit__(None, None, None)
-        paths = self._changes.take()
-        if not paths:
+        paths, more = self._changes.take()
+        if not (paths or more):
             return
         from sixthbot.engine.saving import save_changes  # noqa: PLC0415 - lazy, see app
 
         try:
-            save_changes(self.places(), paths, opened=self._opened)
+            save_changes(self.places(), None if more else paths, opened=self._opened)
         except (SixthError, OSError) as error:
             self.out.talk(f"the state is not saved yet: {error}; the bot does that when it runs")
 

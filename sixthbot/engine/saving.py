@@ -353,12 +353,12 @@ class Keeper:
         return max(_LOOK_AT_ALL, 100 * self._all_took)
 
     def _save(self, *, everything: bool) -> None:
-        everything |= self.changes.everything
         paths: dict[str, bool] = {}
         began = time.monotonic()
         try:
             local = look_at_local(self._state.places, cursors=True)
-            paths = self.changes.take()
+            paths, more = self.changes.take()
+            everything |= more
             saved = self._state.save(None if everything else paths, local=local)
         except RefMoved:
             self.changes.give_back(paths, everything=everything)

@@ -137,7 +137,8 @@ def _bring_together(
         # a record for each sync would be news for the other clones, and theirs for this one, without end
         message = f"synced with {remote.name}: {result.merged.came} came"
         services.store.journal.append("state.synced", message, data={"remote": remote.name})
-    state.save(changes.take())
+    paths, more = changes.take()
+    state.save(None if more else paths)
     moves = _to_send(services, state, there, theirs, result)
     if not branches:
         return moves

@@ -260,6 +260,23 @@ def test_who_saves_sleeps_until_something_was_written_be_it_a_line_of_the_journa
         assert not changes.wait(0), "what never travels is no news"
 
 
+def test_more_changes_than_are_remembered_are_all_saved(
+    home: Home, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sixthbot.store.state.changes._LIMIT", 1)
+    with Changes(home.places) as changes:
+        home.store.queue.put_many([make_task(number) for number in range(3)])
+        paths, more = changes.take()
+        assert (len(paths), more) == (1, True)
+        assert changes.take() == ({}, False)
+    said = sixthbot(
+        "queue", "move", *(make_task(number).id for number in range(3)), "low", cwd=home.repo.path
+    )
+    assert said.code == 0
+    there = keys(state)
+    assert [place for key, place in there.items() if key.startswith("queue/")] == ["ready/low"] * 3
+
+
 def test_a_task_that_another_process_has_in_hand_by_now_is_not_missed(home: Home, state: State) -> None:
     """A command that makes a task ready beside a bot would wait for whoever takes `.sixth` away."""
     home.store.queue.put(make_task())

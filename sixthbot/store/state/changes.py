@@ -18,14 +18,14 @@ _LIMIT = 50_000
 
 
 class Changes:
-    """The changes of a block. `everything` is true when too many came to remember each."""
+    """The changes of a block, each remembered, or, when too many came, only that they did."""
 
     def __init__(self, places: Places) -> None:
         self._prefix = f"{places.home}/"
         self._guard = threading.Lock()
         self._paths: dict[str, bool] = {}
         self._woken = threading.Event()
-        self.everything = False
+        self._everything = False
 
     def __enter__(self) -> Self:
         disk.listen(self._note)
@@ -44,15 +44,19 @@ class Changes:
             return
         with self._guard:
             if len(self._paths) >= _LIMIT:
-                self.everything = True
+                self._everything = True
             elif gone or not below.startswith("journal/"):  # what came to those is looked for at each saving
                 self._paths[below] = gone
         self._woken.set()
 
-    def take(self) -> dict[str, bool]:
-        """Return the paths below `.sixth` that changed since the last time, with whether this process took them away."""
+    def take(self) -> tuple[dict[str, bool], bool]:
+        """Return the paths below `.sixth` that changed since the last time, with whether this process took them away.
+
+        Return also whether more changed than these, so that only a look at everything finds all.
+        """
         with self._guard:
-            taken, self._paths, self.everything = self._paths, {}, False
+            taken = self._paths, self._everything
+            self._paths, self._everything = {}, False
             self._woken.clear()
         return taken
 
@@ -60,7 +64,7 @@ class Changes:
         """Take changes for not saved after all; what came since counts."""
         with self._guard:
             self._paths = {**paths, **self._paths}
-            self.everything |= everything
+            self._everything |= everything
         if paths or everything:  # else there is nothing to save, and whoever waits sleeps on
             self._woken.set()
 
