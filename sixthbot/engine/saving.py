@@ -173,6 +173,7 @@ class State:
             for piece in chain(slices(changes), ([],)):
                 if not self._stays_whole(missed=collector.missed or self._went(piece)):
                     return Saved(count, whole=False)
+                collector.missed = False  # that was waited for
                 count += self.write(index, piece)
                 written.update(change.row.key for change in piece)
             # a task that went on while folders were looked at is where it was seen last

@@ -277,6 +277,24 @@ def test_more_changes_than_are_remembered_are_all_saved(
     assert [place for key, place in there.items() if key.startswith("queue/")] == ["ready/low"] * 3
 
 
+def test_what_is_missed_is_waited_for_once(home: Home, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = []
+
+    def stays_whole(_state: State, *, missed: bool) -> bool:
+        waits.append(missed)
+        return True
+
+    monkeypatch.setattr(State, "_stays_whole", stays_whole)
+    for name in ("a.md", "b.md"):
+        home.drop(name, "# A\n")
+    state.save()
+    waits.clear()
+    (home.places.inbox / "a.md").unlink()
+    home.drop("b.md", "# B\n")
+    assert state.save().ops == 1
+    assert waits == [True, False]
+
+
 def test_a_task_that_another_process_has_in_hand_by_now_is_not_missed(home: Home, state: State) -> None:
     """A command that makes a task ready beside a bot would wait for whoever takes `.sixth` away."""
     home.store.queue.put(make_task())

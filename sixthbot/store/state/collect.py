@@ -52,8 +52,8 @@ class Collector:
 
     `tracked` are the paths below `.sixth` that git carries. `left_out` fills with files that are too long to travel,
     `seen_again` with rows of files whose content is as it was saved, `postponed` with paths to look at once more.
-    `missed` is true once something was not there that nobody of the bot's took away, `spent` is how far the used-up ids
-    were read, once they were.
+    `missed` is true once something was not there that nobody of the bot's took away, until that was waited for; `spent`
+    is how far the used-up ids were read, once they were.
     """
 
     home: str
