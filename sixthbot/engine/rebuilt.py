@@ -11,6 +11,9 @@ from sixthbot.core.names import clean_line
 if TYPE_CHECKING:
     from datetime import datetime
 
+_NAMED = 10
+"""So many of each kind are named: what is more is counted."""
+
 
 @dataclass(slots=True)
 class Rebuilt:
@@ -38,10 +41,14 @@ class Rebuilt:
         if self.recalled:
             lines.append(f"not saved yet, and known from git's own notes: operations {self.recalled}")
         if self.lost:
-            more = f" and {len(self.lost) - 10} more" if len(self.lost) > 10 else ""  # noqa: PLR2004 - a line's worth
-            lines.append(f"not saved yet, and gone: {clean_line(', '.join(self.lost[:10]), limit=500)}{more}")
+            more = f" and {len(self.lost) - _NAMED} more" if len(self.lost) > _NAMED else ""
+            lines.append(
+                f"not saved yet, and gone: {clean_line(', '.join(self.lost[:_NAMED]), limit=500)}{more}"
+            )
         lines += [
             f"left out, which is said this once: {clean_line(reason, limit=300)}"
-            for reason in self.refused[:10]
+            for reason in self.refused[:_NAMED]
         ]
+        if len(self.refused) > _NAMED:
+            lines.append(f"left out, which is said this once: {len(self.refused) - _NAMED} more")
         return lines

@@ -21,6 +21,7 @@ from sixthbot.core.errors import NoRepository
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.lifecycle import Answered, step
 from sixthbot.engine.rebuild import bring_back, come_back
+from sixthbot.engine.rebuilt import Rebuilt
 from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.saving import State
 from sixthbot.sources.wake import Woken
@@ -706,6 +707,11 @@ def test_what_cannot_come_back_is_told_of_once(home: Home) -> None:
     again = sixthbot("status", cwd=home.repo.path).err
     assert "is brought back as it was saved" in again
     assert "left out" not in again
+
+
+def test_of_what_cannot_come_back_the_rest_is_counted() -> None:
+    told = Rebuilt(datetime.now(UTC), refused=[f"no {number}" for number in range(12)]).story()
+    assert told[-2:] == [f"left out, which is said this once: {what}" for what in ("no 9", "2 more")]
 
 
 def test_what_comes_back_in_other_bytes_is_saved_so(home: Home) -> None:
