@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sixthbot.core.statefold import assemble
 from sixthbot.store.open import open_store
 from sixthbot.store.records import records
-from sixthbot.store.state.grown import astray
 from sixthbot.store.state.index import Row
 from sixthbot.store.state.lay import Layer
 
@@ -39,11 +38,6 @@ def content_of(state: State, tip: Oid | None, chunks: Iterable[Op]) -> bytes:
             break
         data += contents[op.hash][skip:]
     return bytes(data)
-
-
-def astray_in(state: State, index: Index) -> list[str]:
-    """Return the keys of journals that lack something of what was saved."""
-    return list(astray(state.places.home, index))
 
 
 def bring_together(state: State, index: Index, keys: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from sixthbot.core.names import clean_line, parse_oid
 from sixthbot.core.statefold import Folded, fold
 from sixthbot.core.stateops import APPEND, DROP, PUT, SIZE_LIMIT, Op, batch_of, parse_batch
 from sixthbot.core.times import format_time
-from sixthbot.engine.growing import astray_in, bring_together, row_of
+from sixthbot.engine.growing import bring_together, row_of
 from sixthbot.engine.savedchanges import op_of, slices
 from sixthbot.git.held import sharing
 from sixthbot.git.repository import open_repository
@@ -28,6 +28,7 @@ from sixthbot.store.atomic import make_dirs
 from sixthbot.store.locks import Held
 from sixthbot.store.state.changes import Changes
 from sixthbot.store.state.collect import Change, Collector
+from sixthbot.store.state.grown import astray
 from sixthbot.store.state.home import mark_home, standing
 from sixthbot.store.state.index import Index, Row, open_index
 from sixthbot.store.state.keep import Local, gone_for_good, gone_of, keep_local, look_at_local
@@ -49,14 +50,13 @@ _PATIENCE = 30.0  # seconds to wait for another process that saves, ...
 _PIECE = 0.2  # ... asking so often whether to leave
 _REMOVAL = 2.0  # seconds that removing a folder of many files takes, generously, ...
 _HURRY = 0.5  # ... and those that it gets of who was told to leave
-_STAYING = ("issues/", "inbox/rejected/", "operations/")
 _EVERY = 1.0  # seconds between two savings, at least
 _SHARE = 5.0  # at least so many times as long as a saving took
 _LONGEST = 30.0
-_LAST = (
-    2.0  # seconds that the last saving of who was told to leave may take; what it misses the next bot saves
-)
+_LAST = 2.0  # seconds for the last saving of who was told to leave; what it misses the next bot saves
 _LOOK_AT_ALL = 60.0  # seconds between two looks at every file, or a hundred times as long as one took
+_STAYING = ("issues/", "inbox/rejected/", "operations/")
+"""Where nobody of the bot's takes anything away that has just been written."""
 NOTHING = hashlib.sha256().hexdigest()
 """The hash of an empty content."""
 _FORMAT = b"The state of sixthbot, format 1. See docs/state.md.\n"
@@ -163,7 +163,7 @@ class State:
         with self.alone(), self.index() as index:
             if self.caught_up(index):
                 paths = None
-            mended = astray_in(self, index)
+            mended = [*astray(self.places.home, index)]
             if mended and self._stays_whole(missed=True):
                 bring_together(self, index, mended)
             collector = Collector(self.places.home, index, time.time(), self.tracked(anew=paths is None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +20,7 @@ from sixthbot.store.state.layout import (
     group_of,
     is_setting,
     spot_of,
+    state_of,
     task_of,
 )
 
@@ -83,7 +83,7 @@ class Collector:
         spots = {path: spot for path in order if (spot := spot_of(path)) is not None}
         there = set()
         for path, spot in spots.items():
-            status = _state_of(f"{self.home}/{path}")
+            status = state_of(f"{self.home}/{path}")
             if status is not None:
                 there.add(spot.key)
                 yield from self._look(path, status, sure=True)
@@ -102,7 +102,9 @@ class Collector:
                 self.postponed.append(path)  # it became what is not there: without either it would be lost
             elif spot.key not in taken:
                 yield from self._gone(spot, path)
-        if "queue/.spent" in paths or any(path.startswith("queue/") for path in paths):
+        if any(
+            path.startswith("queue/") for path in paths
+        ):  # an id is used up where a task's file goes or changes
             yield from self._spent()
         yield from self._journals()
 
@@ -241,11 +243,3 @@ class Collector:
         for line in data.decode("ascii", "replace").split():
             yield Change(SPEND, Row(f"spent/{line}", ""))
         self.spent = str(at + len(data))
-
-
-def _state_of(path: str) -> os.stat_result | None:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None

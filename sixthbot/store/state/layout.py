@@ -114,7 +114,7 @@ def beside_of(key: str, actor: str) -> str:
 
 def files_below(home: str, tops: Sequence[str] = TOPS) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every regular file that may travel, as its path below `home`; links are not followed."""
-    config = _state_of(f"{home}/config.toml") if tops is TOPS else None
+    config = state_of(f"{home}/config.toml") if tops is TOPS else None
     if config is not None:
         yield "config.toml", config
     for top in tops:
@@ -154,7 +154,7 @@ def found_elsewhere(home: str, key: str) -> tuple[str, os.stat_result] | None:
     for _ in range(2):
         for folder in (*_TASK_FOLDERS, *_running(home)):
             path = f"queue/{folder}/{name}"
-            status = _state_of(f"{home}/{path}")
+            status = state_of(f"{home}/{path}")
             if status is not None:
                 return path, status
     return None
@@ -168,7 +168,8 @@ def _running(home: str) -> list[str]:
         return []
 
 
-def _state_of(path: str) -> os.stat_result | None:
+def state_of(path: str) -> os.stat_result | None:
+    """Return what the system says of a regular file, None for anything else and for what is gone; links are not followed."""
     try:
         found = os.lstat(path)
     except OSError:
