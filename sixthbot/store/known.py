@@ -50,6 +50,7 @@ class KnownIds:
         self._head = b""
         self._read_to = self._size = 0
         self._held = -1
+        self._seen = False  # while `alone`: read since that began, and nobody else writes
         self._compact_at = _COMPACT_AT
 
     def __contains__(self, task_id: str) -> bool:
@@ -61,7 +62,7 @@ class KnownIds:
         descriptor = self._open()
         try:
             with exclusive(descriptor):
-                self._held = descriptor
+                self._held, self._seen = descriptor, False
                 yield
         finally:
             self._held = -1
@@ -69,7 +70,7 @@ class KnownIds:
 
     def add(self, task_ids: Sequence[str]) -> None:
         """Make ids known to everybody; to be done before their files are there, while `alone`."""
-        ids, lines = self._read(self._held), "\n".join(task_ids).encode()
+        ids, lines = self._caught_up(), "\n".join(task_ids).encode()
         whole = self._read_to == self._size
         append_to(self._held, lines, point=_LOG, torn=False if whole else None)
         if whole:  # nobody else writes meanwhile: no need to read what was just written
@@ -88,7 +89,10 @@ class KnownIds:
 
     def _caught_up(self) -> IdSet:
         if self._held >= 0:
-            return self._read(self._held)
+            if not self._seen or self._ids is None:
+                self._ids = self._read(self._held)
+                self._seen = self._read_to == self._size
+            return self._ids
         descriptor = self._open()
         try:
             return self._read(descriptor)
