@@ -375,6 +375,8 @@ class Queue(Switches):
             if put is not None:
                 recovered.append(put)
         with suppress(OSError):
+            # who took its tasks before may have died before that was safe: a power cut that undoes the move needs this folder
+            self._files.make_moves_safe()
             disk.remove_dir(folder)
         return recovered
 

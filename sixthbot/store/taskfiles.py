@@ -238,6 +238,19 @@ class TaskFiles:
             self.set_aside(target, SECOND_FILE)
             rename(source, target, point=point, durability=self.durability)
 
+    def make_moves_safe(self) -> None:
+        """Let what anybody moved out of `running/`, and did not live to make safe, survive as much as other moves."""
+        if self.durability == "process":
+            return
+        places = [
+            folder
+            for state in STATE_NAMES
+            if state != "running"
+            for folder in state_folders(self.root, state)
+        ]
+        for folder in filter(os.path.isdir, places):
+            sync_folder(folder)  # not all at once: that would wait for whatever else the disk has to write
+
     def has_twin(self, path: str) -> bool:
         """Tell whether the task of a claimed file is in a further state too: after a copy made by hand."""
         name = path.rpartition("/")[2]

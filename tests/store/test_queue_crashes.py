@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +12,15 @@ import pytest
 from sixthbot.core import lifecycle
 from sixthbot.core.lifecycle import step
 from sixthbot.core.tasks import Lane, Task
+from sixthbot.store import disk
 from sixthbot.store.atomic import observe
 from sixthbot.store.queue import Queue
 from tests.store.support import START, Crash, make_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from sixthbot.store.disk import StrPath
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +133,71 @@ def test_no_full_disk_loses_or_doubles_a_task(tmp_path: Path) -> None:
         finish(root)
         names = sorted((path.parent.name, path.name[-17:-5]) for path in root.rglob("*.json"))
         assert names == [("done", make_task(number).id[1:]) for number in range(3)], bomb.where
+
+
+class DyingOverMoves(disk.Disk):
+    """Ends the process once it has moved a file, before that would survive a power cut."""
+
+    moved = False
+
+    def rename_exclusive(self, source: StrPath, target: StrPath) -> None:
+        super().rename_exclusive(source, target)
+        self.moved = True
+
+    def sync(self, descriptor: int) -> None:
+        if self.moved:
+            raise Crash
+        super().sync(descriptor)
+
+
+class Syncs(disk.Disk):
+    """Says which folders are synced when a folder goes."""
+
+    def __init__(self) -> None:
+        self.synced: set[str] = set()
+        self.before_removal: set[str] = set()
+
+    def sync(self, descriptor: int) -> None:
+        self.synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    def remove_dir(self, path: StrPath) -> None:
+        super().remove_dir(path)
+        self.before_removal = set(self.synced)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        lifecycle.Succeeded(),
+        lifecycle.GivenBack(),
+        lifecycle.AttemptFailed("no", retries=0),
+        lifecycle.AttemptFailed("no", retries=1),
+        lifecycle.PersonNeeded("review", "look"),
+    ],
+    ids=lambda fact: type(fact).__name__,
+)
+def test_a_workers_folder_goes_only_once_a_power_cut_leaves_its_task_where_it_was_moved(
+    tmp_path: Path, fact: lifecycle.Fact
+) -> None:
+    queue = Queue(place(tmp_path / "queue"), "power")
+    queue.put(make_task(1))
+    task = queue.claim("w1")
+    assert task is not None
+    disk.use(DyingOverMoves())
+    try:
+        with suppress(Crash):
+            queue.settle(task, step(task, fact, START))
+    finally:
+        disk.use(None)
+    assert queue.find(task.id) == step(task, fact, START)
+    syncs = Syncs()
+    disk.use(syncs)
+    try:
+        Queue(queue.root, "power").recover_worker("w1")
+    finally:
+        disk.use(None)
+    assert not (queue.root / "running/w1").exists()
+    assert str(Path(queue.paths_of(task.id)[0]).parent) in syncs.before_removal
 
 
 @pytest.mark.parametrize(
