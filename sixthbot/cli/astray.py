@@ -60,14 +60,28 @@ def _in_queue(queue: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _unreadable(places: Places) -> Iterator[tuple[str, str, str]]:
-    """Name files of tasks that need a person and cannot be read: nobody claims them, so nobody sets them aside."""
+    """Name task files that cannot be read, and why nothing becomes of them or what will."""
     files = TaskFiles(places.queue, "process")
-    aside = frozenset(kept_with_reason(f"{files.root}/failed"))
-    for path in files.paths(("parked", "failed")):
+    aside = kept_with_reason(f"{files.root}/failed")
+    for path in files.paths():
         shown = path.removeprefix(f"{files.root}/")
-        if shown.removeprefix("failed/") not in aside and files.content(path, quarantine=False) is None:
-            hint = "mend it, or remove it; a newer sixthbot may have written it"
-            yield "queue", f"queue/{one_line(shown, 100)} cannot be read as a task: it is passed over", hint
+        if shown.removeprefix("failed/") in aside or files.content(path, quarantine=False) is not None:
+            continue
+        named = f"queue/{one_line(shown, 100)}"
+        if path in files.newer():
+            yield (
+                "queue",
+                f"{named} is of a newer sixthbot: it is left alone",
+                "use that one, or take it away",
+            )
+        elif shown.startswith(("ready/", "running/")):
+            yield (
+                "queue",
+                f"{named} cannot be read as a task",
+                "it is set aside, and why, when its turn comes",
+            )
+        else:  # nobody claims them, so nobody sets them aside
+            yield "queue", f"{named} cannot be read as a task: it is passed over", "mend it, or remove it"
 
 
 def _in_inbox(inbox: str) -> Iterator[tuple[str, str, str]]:

@@ -81,6 +81,8 @@ def test_what_means_nothing_where_it_lies_is_named(home: RepoDir) -> None:
     for name in files:
         (sixth / "queue" / name).parent.mkdir(exist_ok=True)
         (sixth / "queue" / name).write_text("x")
+    for name, text in (("t3", '{"schema": 99, "id": "t3"}'), ("t4", "x")):
+        (sixth / f"queue/ready/low/20261120T120000000Z-{name}.json").write_text(text)
     (sixth / "queue/waiting/link.json").symlink_to(sixth / "queue/stray.txt")
     found = findings(home)
     assert told(found, "queue") == [
@@ -90,6 +92,8 @@ def test_what_means_nothing_where_it_lies_is_named(home: RepoDir) -> None:
         "queue/ready/low/notes.txt is no task but a file: it is passed over",
         "queue/waiting/link.json is no task but a link: it is passed over",
         "queue/paused/lwo pauses nothing: there is no such lane",
+        "queue/ready/low/20261120T120000000Z-t3.json is of a newer sixthbot: it is left alone",
+        "queue/ready/low/20261120T120000000Z-t4.json cannot be read as a task",
         "queue/parked/20261120T120000000Z-t2.json cannot be read as a task: it is passed over",
     ]
     assert told(found, "inbox") == ["inbox/k-folder.md is a folder, and nothing in it is taken up"]
