@@ -165,26 +165,32 @@ def _why_not(git: Git, moves: Sequence[RefMove], complaint: str, stderr: str) ->
 def make_safe(git: Git, names: Sequence[str], *, gone: bool = False) -> None:
     """Let refs as they are survive what durability says; `gone` where one may have been deleted.
 
-    Git renames a ref into place and never syncs the folder: so the folders are synced here, up to `refs`.
+    Git renames a ref into place and never syncs the folder: so the folders are synced here, up to `refs`. Nor does it
+    sync what it notes of a move in a reflog, from which operations are known that were lost before they were saved.
     """
     if git.durability != "power":
         return
     git_dir = git.git_dir
-    folders = {git_dir} if gone else set()
+    logs = git_dir / "logs"
+    paths = {git_dir} if gone else set()
     for name in names:
-        folder = (git_dir / name).parent
-        while folder != git_dir:
-            folders.add(folder)
-            folder = folder.parent
-    for folder in sorted(folders, reverse=True):
+        paths.update(_folders_between(git_dir / name, git_dir))
+        if name.startswith(_HEADS):
+            paths.update((logs / name, *_folders_between(logs / name, logs)))
+    for path in sorted(paths, reverse=True):
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # git takes an emptied folder away with its last ref
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # git takes an emptied folder away with its last ref, and may be told to keep no reflogs
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _folders_between(path: Path, top: Path) -> Iterator[Path]:
+    while (path := path.parent) != top:
+        yield path
 
 
 def checked_out(git: Git) -> dict[str, Path]:

@@ -46,7 +46,7 @@ def test_a_branch_is_made_moved_and_deleted_with_its_old_value(repo: RepoDir) ->
     assert tip(git, TOPIC) is None
 
 
-def test_folders_of_moved_refs_are_synced_after_the_move(
+def test_folders_of_moved_refs_and_their_reflogs_are_synced_after_the_move(
     repo: RepoDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -59,10 +59,21 @@ def test_folders_of_moved_refs_are_synced_after_the_move(
 
     monkeypatch.setattr(os, "fsync", watch)
     move_refs(Git(repo.git_dir), [RefMove(TOPIC.ref, None, oid(repo.head()))], message="x")
-    refs = f"{repo.path}/.git/refs"
-    assert synced == [f"{refs}/heads/sixth", f"{refs}/heads", refs]
+    refs, logs = f"{repo.path}/.git/refs", f"{repo.path}/.git/logs/refs"
+    noted = [f"{logs}/heads/sixth/topic", f"{logs}/heads/sixth", f"{logs}/heads", logs]
+    assert synced == [f"{refs}/heads/sixth", f"{refs}/heads", refs, *noted]
+    synced.clear()
     move_refs(git_of(repo), [RefMove("refs/heads/x", None, oid(repo.head()))], message="x")
-    assert len(synced) == 3
+    assert synced == []
+
+
+def test_where_git_keeps_no_reflogs_none_is_synced(repo: RepoDir) -> None:
+    repo.git("config", "core.logAllRefUpdates", "false")
+    shutil.rmtree(repo.git_dir / "logs")
+    git = Git(repo.git_dir, durability="power")
+    move_refs(git, [RefMove(TOPIC.ref, None, oid(repo.head()))], message="x")
+    move_refs(git, [RefMove(TOPIC.ref, oid(repo.head()), None)], message="x")
+    assert not (repo.git_dir / "logs").exists()
 
 
 def test_a_ref_that_moved_stops_the_whole_transaction(repo: RepoDir) -> None:
