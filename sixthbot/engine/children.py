@@ -59,14 +59,14 @@ class ChildProcesses:
 
     `env` is what every program's environment starts from. `protected` are the folders no program may write below,
     but for those it is given; empty for no such limit. `held` are descriptors that must stay open as long as a
-    program lives: the worker's lease; `worker` is its name, which they carry. `check` raises when the task is to stop
+    program lives: the worker's lease; `mark` is `strays.mark_of` it, which they carry. `check` raises when the task is to stop
     and is called about ten times a second. `log` takes what programs print.
     """
 
     env: Mapping[str, str]
     protected: Sequence[Path] = ()
     held: Sequence[int] = ()
-    worker: str = ""
+    mark: str = ""
     check: Callable[[], None] = lambda: None
     log: Callable[[bytes], None] = field(default=lambda data: None)  # noqa: ARG005 - takes and drops
 
@@ -123,10 +123,10 @@ class ChildProcesses:
 
     def end_strays(self) -> None:
         """End what programs whose leash was killed left running; for when none of ours runs."""
-        end_strays(self.held, self.worker)
+        end_strays(self.held, self.mark)
 
     def _inherited(self) -> Mapping[str, str]:
-        return {**self.env, MARK: self.worker} if self.worker else self.env
+        return {**self.env, MARK: self.mark} if self.mark else self.env
 
 
 class _Leash:

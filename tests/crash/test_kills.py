@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,7 +122,9 @@ time.sleep(300)
 
 def test_a_program_that_closed_what_it_inherited_is_known_by_its_worker_name(tmp_path: Path) -> None:
     lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
-    processes = ChildProcesses(env=child_environment(os.environ), held=[lease], worker="1-ab")
+    processes = ChildProcesses(
+        env=child_environment(os.environ), held=[lease], mark=strays.mark_of("1-ab", tmp_path)
+    )
     script = 'exec "$0" -c "$1" 0.2 $PPID'
     try:
         with pytest.raises(Exception, match="supervisor was killed"):
@@ -153,12 +156,9 @@ def test_the_work_goes_on_only_when_the_last_stray_is_gone_however_long_it_takes
     assert stray.poll() is not None
 
 
-def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_name(repo: RepoDir) -> None:
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    name = f"{dead.pid}-abc"
-    left = subprocess.Popen(["sleep", "300"], env={**os.environ, strays.MARK: name}, start_new_session=True)
-    scene = Scene(repo.path, rule(do=(probe(),)))
+def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_mark(repo: RepoDir) -> None:
+    scene, name = Scene(repo.path, rule(do=(probe(),))), name_of_a_dead_worker()
+    left = program_of(name, repo.git_dir)
     [task] = scene.admit()
     assert scene.services.store.queue.claim(name) is not None
     orphans = Orphans(lambda: 0.0)
@@ -166,6 +166,56 @@ def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_name(repo: 
     left.wait(10)
     [again] = recover(scene.services, orphans).tasks
     assert again.id == task.id
+
+
+def name_of_a_dead_worker() -> str:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    return f"{dead.pid}-abc"
+
+
+def program_of(worker: str, git_dir: Path) -> subprocess.Popen[bytes]:
+    marked = {**os.environ, strays.MARK: strays.mark_of(worker, git_dir)}
+    return subprocess.Popen(["sleep", "300"], env=marked, start_new_session=True)
+
+
+def test_a_copy_of_a_repository_ends_nothing_of_the_original(repo: RepoDir, tmp_path: Path) -> None:
+    original, name = Scene(repo.path, rule(do=(probe(),))), name_of_a_dead_worker()
+    [task] = original.admit()
+    assert original.services.store.queue.claim(name) is not None
+    at_work = program_of(name, repo.git_dir)
+    try:
+        shutil.copytree(repo.path, tmp_path / "copy", symlinks=True)
+        copy = Scene(tmp_path / "copy", rule(do=(probe(),)))
+        [again] = recover(copy.services, Orphans(lambda: 1000.0)).tasks
+        assert again.id == task.id
+        assert at_work.poll() is None
+    finally:
+        at_work.kill()
+        at_work.wait()
+
+
+def test_what_was_left_is_ended_also_where_the_repository_was_moved(repo: RepoDir, tmp_path: Path) -> None:
+    scene, name = Scene(repo.path, rule(do=(probe(),))), name_of_a_dead_worker()
+    scene.admit()
+    assert scene.services.store.queue.claim(name) is not None
+    left = program_of(name, repo.git_dir)
+    repo.path.rename(tmp_path / "moved")
+    moved = Scene(tmp_path / "moved", rule(do=(probe(),)))
+    assert not recover(moved.services, Orphans(lambda: 0.0)).tasks
+    left.wait(10)
+    assert recover(moved.services).tasks
+
+
+def test_a_mark_is_that_of_the_same_path_too_where_numbers_change(tmp_path: Path) -> None:
+    marks = [strays.mark_of("7-a", tmp_path).encode() for _ in range(2)]
+    assert strays._is_same(*marks)
+    renumbered = marks[0].replace(str(tmp_path.stat().st_ino).encode(), b"0", 1)
+    assert strays._is_same(renumbered, marks[1])
+    for other in (b"7-a", b"", marks[0].replace(b"7-a", b"8-a"), b"7-a  /elsewhere", b"7-a 1:2 /elsewhere"):
+        assert not strays._is_same(other, marks[1])
+    gone = [strays.mark_of("7-a", tmp_path / name).encode() for name in ("x", "y")]
+    assert not strays._is_same(*gone)
 
 
 def test_what_a_dead_worker_left_is_ended_politely_then_for_good(repo: RepoDir) -> None:

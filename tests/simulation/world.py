@@ -69,11 +69,11 @@ class Broken(AssertionError):
 class NoOrphans(Orphans):
     """Ends nobody: what a dead process of the simulation left running ends by itself."""
 
-    def end(self, worker: str, lease: Path) -> None:
+    def end(self, mark: str, lease: Path) -> None:
         """Leave it alone."""
 
-    def end_named(self, worker: str) -> bool:
-        """Nobody carries a name here."""
+    def end_marked(self, mark: str) -> bool:
+        """Nobody carries a mark here."""
         return False
 
 
