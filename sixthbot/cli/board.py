@@ -337,10 +337,9 @@ def _others_running(board: Board, told: set[str], now: datetime) -> Iterator[str
 def _running(task: Row, now: datetime) -> Iterator[str]:
     row = task["progress"]
     if task["dead"]:
-        from sixthbot.cli.progressing import progress_text  # noqa: PLC0415 - only where something ran
+        from sixthbot.cli.progressing import left_text  # noqa: PLC0415 - only where something ran
 
-        at = f" at {progress_text(row)}" if row else ""
-        yield f"    {paint('stopped', 'yellow')}{at}; its worker is dead, the next run or watch takes it up"
+        yield f"    {left_text(row)}"
         yield from next_lines("sixthbot run", indent="    ")
         return
     if row is None:

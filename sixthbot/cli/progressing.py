@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sixthbot.cli.output import one_line
+from sixthbot.cli.output import one_line, paint
 from sixthbot.store.progressfile import FIELDS, percent
 
 TYPE_CHECKING = False  # `status` cannot afford to load typing for this one name
@@ -23,6 +23,12 @@ def progress_text(row: Mapping[str, Any], *, limit: int = 160) -> str:
             counted += f", {span_text(row['eta'])} left"
     item = f": {row['item']}" if row["item"] else ""
     return one_line(f"{row['action']}{steps}{counted}{item}", limit)
+
+
+def left_text(row: Mapping[str, Any] | None) -> str:
+    """Return what is said of a task that lies as running and whose worker is gone, with how far that one came."""
+    at = f" at {progress_text(row)}" if row else ""
+    return f"{paint('stopped', 'yellow')}{at}; its worker is dead, the next run or watch takes it up"
 
 
 def span_text(seconds: float) -> str:

@@ -9,14 +9,15 @@ import click
 
 from sixthbot.cli import steer
 from sixthbot.cli.lookup import find_task
-from sixthbot.cli.output import cut, one_line, paint, table, width
-from sixthbot.cli.progressing import progress_json, progress_text
+from sixthbot.cli.output import cut, next_lines, one_line, paint, table, width
+from sixthbot.cli.progressing import left_text, progress_json, progress_text
 from sixthbot.cli.session import Session, pass_session
 from sixthbot.cli.times import ago
 from sixthbot.cli.verbs import VerbGroup, json_option
 from sixthbot.cli.waits import Waits
 from sixthbot.core.tasks import STATE_NAMES, AfterFailed, Lane, Running, Waiting
 from sixthbot.core.times import format_time
+from sixthbot.store.afoot import is_dead
 from sixthbot.store.clock import now
 from sixthbot.store.progressfile import read_progress
 
@@ -149,11 +150,12 @@ def show(session: Session, task_id: str, *, as_json: bool) -> None:
     store = session.store()
     task = find_task(store, task_id, past=True)
     row = read_progress(session.places(), task.id) if isinstance(task.state, Running) else None
+    dead = isinstance(task.state, Running) and is_dead(session.places(), task.state.worker)
     shown = _task_json(task, Waits(session, now())) | _details(task)
     shown["followers"] = [other.id for other in store.queue.followers.of(task)]
     if as_json:
         progress = None if row is None else progress_json(row)
-        session.out.json({"schema": 1, "task": shown | {"progress": progress}})
+        session.out.json({"schema": 1, "task": shown | {"progress": progress, "dead": dead}})
         return
     rows = [
         (name.replace("_", " "), one_line(", ".join(value) if isinstance(value, list) else str(value), 300))
@@ -161,7 +163,10 @@ def show(session: Session, task_id: str, *, as_json: bool) -> None:
         if value
     ]
     session.out.say(table((paint(name, "bold"), value) for name, value in rows))
-    if row is not None:
+    if dead:
+        session.out.say(f"\n{paint('now', 'bold')}  {left_text(row)}")
+        session.out.say("\n".join(next_lines("sixthbot run", indent="     ")))
+    elif row is not None:
         session.out.say(f"\n{paint('now', 'bold')}  {progress_text(row)}, begun {ago(row['since'], now())}")
         if row["line"]:
             session.out.say(f"     it says: {one_line(row['line'], 160)}")

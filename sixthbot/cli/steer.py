@@ -16,6 +16,7 @@ from sixthbot.core.errors import ConfigError, SixthError, UsageError, WorkFailed
 from sixthbot.core.tasks import AfterFailed, Done, Lane, Parked, Running
 from sixthbot.core.times import format_time, parse_moment
 from sixthbot.engine import following, steering
+from sixthbot.store.afoot import is_dead
 from sixthbot.store.clock import now
 from sixthbot.store.records import about
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _LANES = [lane.value for lane in Lane]
 _LANE = click.Choice(_LANES)
 OPEN_STATES = steering.OPEN_STATES
+_ASKED = "is running; its worker was asked "
+_LEFT = "its worker is dead, so this holds once `sixthbot run` or `sixthbot watch` starts"
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _ids = click.argument("task_ids", metavar="ID...", nargs=-1)
 
@@ -95,18 +98,19 @@ def _cancel(session: Session, store: Store, task: Task) -> str:
         from sixthbot.engine.reopening import cancel_issue  # noqa: PLC0415 - lazy, see app
 
         refuse_inside_task("cancelling an issue")
+        dead = _is_left(store, task)
         cancel_issue(session.services(), task.issue)
         return (
-            ("its worker was asked to stop: " if isinstance(task.state, Running) else "")
+            ("its worker was asked to stop: " if isinstance(task.state, Running) and not dead else "")
             + f"{task.id} is cancelled, and with it issue {task.issue}; "
-            f"sixthbot issue reopen {task.issue} takes it up again"
+            f"sixthbot issue reopen {task.issue} takes it up again{f'; {_LEFT}' if dead else ''}"
         )
     after = store.queue.cancel(task)
     if after is None:
         raise lifecycle.IllegalTransition(f"task {task.id} is done: it cannot be cancelled")
     if after.state.name == "running":
         store.journal.append("task.cancel.requested", f"asked to stop {task.id}", **about(task))
-        return f"{task.id} is running; its worker was asked to stop"
+        return f"{task.id} {'is cancelled; ' + _LEFT if _is_left(store, after) else _ASKED + 'to stop'}"
     store.journal.append("task.cancelled", f"{task.id} is cancelled", **about(task))
     following.let_follow(store, after, now())
     return f"{task.id} is cancelled"
@@ -170,7 +174,7 @@ def pause(session: Session, what: tuple[str, ...], *, dry_run: bool) -> None:
 def _pause(store: Store, task: Task) -> str:
     after = steering.pause(store, task, now())
     if isinstance(after.state, Running):
-        return f"{task.id} is running; its worker was asked to give it back"
+        return f"{task.id} {'is paused; ' + _LEFT if _is_left(store, after) else _ASKED + 'to give it back'}"
     return f"{task.id} is paused; sixthbot queue resume {task.id} lets it go on"
 
 
@@ -200,6 +204,8 @@ def resume(session: Session, what: tuple[str, ...], *, dry_run: bool) -> None:
 def _resume(store: Store, task: Task) -> str:
     after = steering.resume(store, task, now())
     if isinstance(after.state, Running):
+        if _is_left(store, after):
+            return f"{task.id} goes on; {_LEFT}"
         return f"{task.id} is running, and goes on"
     return f"{task.id} is {after.state.name} again"
 
@@ -278,6 +284,11 @@ def after(
 
     said = f"would come after {', '.join(one.id for one in waited) or 'no other'}"
     _each(session, [task], do, said if dry_run else "")
+
+
+def _is_left(store: Store, task: Task) -> bool:
+    """Tell whether a task lies as running with nobody who works on it any more: no one hears what is asked of it."""
+    return isinstance(task.state, Running) and is_dead(store.places, task.state.worker)
 
 
 def _named(store: Store, task_ids: Sequence[str], *, empty: bool = False, lanes: bool = False) -> list[Task]:

@@ -36,14 +36,14 @@ def tasks_afoot(places: Places, queue: Any) -> list[dict[str, Any]]:
         folders = [f"{folder}/{name}" for name in folder_names(folder)] if state == "running" else [folder]
         for each in folders if queue[state] else ():
             # the folder says whose it is: a claim is a rename, and leaves the content as it was
-            dead = state == "running" and _is_dead(places, each.rpartition("/")[2])
+            dead = state == "running" and is_dead(places, each.rpartition("/")[2])
             for name in sorted(task_names(each))[:_MOST]:
                 rows += [{**_row(row, state), "dead": dead} for row in task_rows(f"{each}/{name}", name)]
     return rows
 
 
-def _is_dead(places: Places, worker: str) -> bool:
-    """Tell whether a worker is gone; a program that it started may hold its lease and outlive it."""
+def is_dead(places: Places, worker: str) -> bool:
+    """Tell whether a worker is gone: whoever runs next takes its tasks up; a program of its may hold its lease and outlive it."""
     pid = worker.partition("-")[0]
     if is_free(f"{places.home}/local/workers/{worker}.lock"):
         return True

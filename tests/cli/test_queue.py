@@ -127,7 +127,8 @@ def test_a_ready_task_is_cancelled_and_cannot_be_retried(home: RepoDir) -> None:
     assert said.err == f"error: task {task.id} is done: it cannot be retried\n"
 
 
-def test_a_running_task_is_asked_to_stop(home: RepoDir) -> None:
+def test_a_running_task_is_asked_to_stop(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sixthbot.store.afoot.is_free", lambda _: False)
     task = put(home, "a", Running("w1"))
     said = sixthbot("queue", "cancel", task.id, cwd=home.path)
     assert said.out == f"{task.id} is running; its worker was asked to stop\n"
@@ -333,7 +334,8 @@ def test_a_circle_is_refused_whatever_its_tasks_wait_for(home: RepoDir, state: S
     assert [state_of(home, task) for task in (first, second)] == ["parked", state.name]
 
 
-def test_single_tasks_are_paused_and_resumed(home: RepoDir) -> None:
+def test_single_tasks_are_paused_and_resumed(home: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sixthbot.store.afoot.is_free", lambda _: False)
     task, running = put(home, "a"), put(home, "b", Running("w1"))
     said = sixthbot("queue", "pause", task.id, running.id, cwd=home.path)
     assert said.out == (
