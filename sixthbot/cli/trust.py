@@ -119,11 +119,13 @@ def _ask(session: Session, count: int) -> None:
 
 
 def _go_on(session: Session) -> None:
-    """Let tasks that waited for this go on, with the settings as they are trusted now."""
+    """Let tasks that waited for this go on, with the settings as they are trusted now; tell of rules that cannot serve."""
+    from sixthbot.cli.watching import tell_rules  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.answers import trust_resumed  # noqa: PLC0415 - lazy, see app
     from sixthbot.engine.replan import go_on_with_new_names  # noqa: PLC0415 - lazy, see app
 
     services = session.services()
+    tell_rules(session.out, services)
     tasks = [*trust_resumed(services), *go_on_with_new_names(services)]
     if tasks:
         session.out.talk(

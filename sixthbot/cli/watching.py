@@ -11,6 +11,7 @@ from sixthbot.cli.follow import Follower
 from sixthbot.cli.liveline import LiveLine
 from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
+from sixthbot.core.rules import SWITCHED_OFF
 from sixthbot.store.clock import now
 from sixthbot.store.config import variables_note, workers_note
 from sixthbot.store.news import ring, rung, wait_for_news
@@ -30,11 +31,27 @@ _QUIET_AFTER = 50  # ... and after so many looks at nothing new, only while ther
 _DRAWN_LOOK, _QUIET_LOOK = 1.0, 60.0
 
 
+def tell_rules(out: Output, services: Services) -> None:
+    """Say in one line which rules cannot be used: they do nothing, and no task of theirs will tell.
+
+    One that the settings switch off is as somebody wants it.
+    """
+    broken = [rule for rule in services.rules.disabled if rule.reason != SWITCHED_OFF]
+    if broken:
+        first = broken[0]
+        why = first.reason if first.reason.startswith(first.name) else f"{first.name}: {first.reason}"
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        out.talk(
+            f"{paint('rules', 'yellow')} cannot be used: {one_line(why, 500)}{more}; sixthbot rules check"
+        )
+
+
 def tell_settings(out: Output, services: Services) -> None:
-    """Say in one line which settings do not count, and what that means."""
+    """Say, each in one line, which settings and rules do not count, and what that means."""
     note = settings_note(services.places, services.untrusted, services.loaded.problems)
     if note:
         out.talk(f"{paint('settings', 'yellow')} {one_line(note, 400)}")
+    tell_rules(out, services)
     if lost := variables_note(services.env):
         out.talk(f"{paint('settings', 'yellow')} {one_line(lost, 400)}")
     if share := workers_note(services.loaded.config):

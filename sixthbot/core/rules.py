@@ -121,6 +121,10 @@ class Verdict:
     stopped: bool = False
 
 
+SWITCHED_OFF = "switched off by rules.disabled"
+"""Why a rule is disabled that the settings name: nothing is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DisabledRule:
     """A rule that cannot be used: its name or file, and why."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sixthbot.core.errors import ConfigError, Refused
 from sixthbot.core.following import circles
 from sixthbot.core.matching import check_rule
-from sixthbot.core.rules import DisabledRule, Mode, Rule, RuleTest, StepSpec
+from sixthbot.core.rules import SWITCHED_OFF, DisabledRule, Mode, Rule, RuleTest, StepSpec
 from sixthbot.store.atomic import read_small
 from sixthbot.store.resources import read_shipped_rule_files
 from sixthbot.store.ruletable import RULE_KEYS, CaseTable, RuleTable
@@ -99,7 +99,7 @@ def load_rules(
     disabled += [
         DisabledRule(
             name,
-            "switched off by rules.disabled" if name in known else "rules.disabled: no rule has this name",
+            SWITCHED_OFF if name in known else "rules.disabled: no rule has this name",
         )
         for name in disabled_names
     ]

@@ -116,6 +116,20 @@ def test_what_is_no_event_is_refused_in_words(ruled: RepoDir, given: tuple[str, 
     assert "Traceback" not in said.err
 
 
+def test_a_rule_that_cannot_be_used_is_told_of_as_it_is_trusted_and_at_each_run(ruled: RepoDir) -> None:
+    off = '[rules]\ndisabled = ["work on an issue"]\n'
+    (ruled.path / ".sixth/config.toml").write_text(off)
+    (ruled.path / ".sixth/rules/sound.toml").write_text("[[rule]\n")
+    told = "rules cannot be used: mistaken: .sixth/rules/own.toml:15: `on` names 'comit', which is not there"
+    for command in (("trust", "--yes"), ("run",)):
+        said = sixthbot(*command, cwd=ruled.path)
+        assert (said.code, told in said.err) == (0, True), said.err
+        assert " and 1 more; sixthbot rules check\n" in said.err, "what is switched off is not broken"
+    (ruled.path / ".sixth/rules/own.toml").unlink()
+    (ruled.path / ".sixth/rules/sound.toml").unlink()
+    assert "rules cannot" not in sixthbot("trust", "--yes", cwd=ruled.path).err
+
+
 def test_replay_acts_only_when_told_to_and_once(ruled: RepoDir) -> None:
     ruled.commit("feat: code", {"a.py": "x = 1\n"})
     assert sixthbot("run", cwd=ruled.path).code == 0
