@@ -29,12 +29,13 @@ from sixthbot.core.errors import (
 from sixthbot.core.events import OWN_ORIGIN, EventKind, make_event
 from sixthbot.core.issues import IssueStatus
 from sixthbot.core.names import clean_line
-from sixthbot.core.tasks import PAUSED, Done, Failed, Parked, Running, Waiting
+from sixthbot.core.tasks import PAUSED, Done, Failed, Parked, Ready, Running, Waiting
 from sixthbot.core.times import format_time
 from sixthbot.engine.admit import admit
 from sixthbot.engine.attempt import Attempt
 from sixthbot.engine.following import let_follow
 from sixthbot.engine.givenup import notice_given_up
+from sixthbot.engine.steering import is_of_issue
 from sixthbot.store.home import home_stamp
 from sixthbot.store.logs import write_report
 from sixthbot.store.presence import is_taken_away
@@ -157,15 +158,14 @@ class Worker:
             fact = lifecycle.Paused()
         after = lifecycle.step(task, fact, services.clock())
         self._announce(services, after)
-        self._record(services, after)
-        self._show_on_issue(services, after)
+        moved = isinstance(fact, lifecycle.GivenBack) and not services.store.queue.holds(task)
+        if not moved:
+            self._record(services, after)
+            self._show_on_issue(services, after)
         put = services.store.queue.settle(task, after)
-        if put is None:  # moved by hand meanwhile: where it is now counts
-            for path in services.store.queue.paths_of(task.id):
-                if path.split("/")[-2] == "done":
-                    notice_given_up(services, path)
-            return services.store.queue.find(task.id) or after
-        if put is not after:  # a person asked for it at the last moment
+        if put is None:
+            return self._leave_where_it_is(services, after)
+        if put is not after or moved:  # a person asked for it, or put its file back, at the last moment
             after = put
             self._record(services, after)
         if isinstance(after.state, Done):
@@ -176,6 +176,23 @@ class Worker:
         if isinstance(after.state, Parked) and after.state.kind != PAUSED:
             self._call_person(services, after, after.state)
         return after
+
+    def _leave_where_it_is(self, services: Services, after: Task) -> Task:
+        """Say where a person moved a task's file while it was in hand, for where it is now counts; return it as it is."""
+        queue = services.store.queue
+        found = queue.find(after.id)
+        kind, message, level, data = _moved_story(found)
+        if found is not None and isinstance(found.state, Done) and not is_of_issue(services.store, found):
+            data = {"state": "done"}  # no issue is given up with it, and nothing more is told
+        if not (isinstance(after.state, Done) and (found is None or isinstance(found.state, Done))):
+            told = {**data, "attempts": (found or after).attempts, "worker": self.name}
+            services.store.journal.append(
+                kind, message, level=level, **about(found or after), duration=self._took, usage=self._usage, data=told
+            )  # fmt: skip
+        for path in queue.paths_of(after.id):
+            if path.split("/")[-2] == "done":
+                notice_given_up(services, path)
+        return queue.find(after.id) or after
 
     def _call_person(self, services: Services, task: Task, state: Parked) -> None:
         """Run the configured `[notify]` program; that it fails is worth a line, never the task."""
@@ -306,6 +323,22 @@ def _story(state: State) -> tuple[str, str, str, dict[str, Any]]:  # noqa: PLR09
             return "task.claimed", "goes on", "info", {}
         case _:
             return "task.given-back", "given back: the bot was told to stop", "info", {}
+
+
+def _moved_story(found: Task | None) -> tuple[str, str, str, dict[str, Any]]:
+    """Kind, message, level and data of the record for a task that a person took from its worker, as it is found then."""
+    if found is None:
+        return "task.given-back", "given back: its file was taken away by hand", "info", {}
+    place = f"{found.state.name}/{found.lane.value if isinstance(found.state, Ready) else ''}"
+    message = f"moved to {place} by hand"
+    match found.state:
+        case Parked() | Failed() | Waiting():
+            kind, _, _, data = _story(found.state)
+            return kind, message, "info" if kind == "task.waiting" else "warning", data
+        case Running():  # to another worker, or one has it again already
+            return "task.given-back", message, "info", {"state": "running"}
+        case _:
+            return "task.given-back", message, "info", {}
 
 
 def _has_lost_its_issue(attempt: Attempt) -> bool:

@@ -15,7 +15,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "task.taken-in": "a task file that a person put into the queue was taken for one of ours",
         "task.set-aside": "a file in the queue that is no task, or a second one of the same task, was moved; `data` has `was`, `file` and `reason`",
         "task.claimed": "a worker has it in hand; `data.worker` says which",
-        "task.given-back": "back to the queue, with its checkpoint: the bot was told to stop",
+        "task.given-back": "back to the queue, with its checkpoint: the bot was told to stop, or a person moved its file; `data.state` as below",
         "task.waiting": "it waits for another attempt or for a time, `data.until`",
         "task.due": "what it waited for has come; `data.state` says where that led, if not to ready",
         "task.deferred": "a person put it off until a time; `data.state` as above",

@@ -12,6 +12,7 @@ from sixthbot.core.errors import ConfigError
 from sixthbot.core.events import make_event
 from sixthbot.core.lifecycle import CRASH_LIMIT, Retried, step
 from sixthbot.core.rules import DisabledRule, StepSpec
+from sixthbot.core.story import fold
 from sixthbot.core.tasks import Done, Failed, Parked, Ready, Waiting
 from sixthbot.engine.admit import admit
 from sixthbot.engine.answers import resume_parked
@@ -292,6 +293,36 @@ def test_a_task_moved_by_hand_while_it_ran_stays_where_it_was_put(repo: RepoDir)
     after = scene.worker().perform(claimed)
     assert after.state.name == "parked"
     assert scene.task(claimed.id).state.name == "parked"
+    [told] = scene.journal("task.parked")
+    assert (told.message, told.level) == ("moved to parked/ by hand", "warning")
+    assert (told.data or {})["hint"] == f"sixthbot queue retry {claimed.id}"
+    assert not scene.journal("task.given-back"), "nobody told the bot to stop"
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("parked", "parked"), ("failed", "failed"), ("waiting", "waiting"), ("ready/low", "given-back"),
+        ("running/w2", "given-back"), ("done", "given-back"),
+    ],
+)  # fmt: skip
+def test_the_journal_tells_where_a_task_was_moved_by_hand_while_it_ran(
+    repo: RepoDir, folder: str, kind: str
+) -> None:
+    scene = Scene(repo.path, rule())
+    scene.admit()
+    claimed = scene.claim()
+    queue = scene.services.places.queue
+    [path] = (queue / "running" / "w1").iterdir()
+    (queue / folder).mkdir(parents=True, exist_ok=True)
+    path.rename(queue / folder / path.name)
+    scene.worker().perform(claimed)
+    records = [one for one in scene.services.store.journal.read() if one.task == claimed.id]
+    told = fold((one.kind, one.data or {}) for one in records)
+    assert told is not None
+    assert told.state == scene.task(claimed.id).state.name == folder.partition("/")[0]
+    assert records[-1].kind == f"task.{kind}"
+    assert "by hand" in records[-1].message
 
 
 def test_a_task_that_kills_its_workers_is_set_aside(repo: RepoDir) -> None:
