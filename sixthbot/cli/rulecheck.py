@@ -31,7 +31,7 @@ class _Finding:
 
 
 @verb(
-    ("sixthbot rules check", "exit code 1 when something was found, 0 when all is well"),
+    ("sixthbot rules check", "exit code 1 when something is wrong, 0 when all is well"),
     ("sixthbot rules check --json", "for an editor or a CI job"),
     name="check",
 )
@@ -44,7 +44,7 @@ def check(session: Session, *, as_json: bool) -> int:
     """
     services = session.looking()
     rules = services.rules
-    findings = [*_findings(rules), *_not_counting(services)]
+    findings = [*_findings(rules), *_waiting_for_trust(services)]
     wrong = [finding for finding in findings if finding.kind != "untrusted"]
     if as_json:
         told = [
@@ -77,17 +77,18 @@ def _findings(rules: RuleSet) -> Iterator[_Finding]:
     for pair in overlaps(rules.rules):
         second = pair.second
         yield _Finding(kind="overlap", rule=second.name, place=place_of(second), message=pair.how)
-    for path in rules.untrusted:
-        message = "not trusted as it is now, so its rules do not count: sixthbot trust --show"
-        yield _Finding(kind="untrusted", rule="", place=path, message=message)
 
 
-def _not_counting(services: Services) -> Iterator[_Finding]:
-    """Yield the other files that wait for trust: settings decide what rules may do."""
-    for path in services.untrusted:
-        if path not in services.rules.untrusted:
-            message = "not trusted as it is now, so it does not count: sixthbot trust --show"
-            yield _Finding(kind="untrusted", rule="", place=path, message=message)
+def _waiting_for_trust(services: Services) -> Iterator[_Finding]:
+    """Yield the files that wait for trust: those of rules, then the others, for settings decide what rules may do."""
+    missing = services.store.trust.missing(services.places)
+    of_rules = services.rules.untrusted
+    for path in (*of_rules, *(path for path in services.untrusted if path not in of_rules)):
+        lost = "its rules do not" if path in of_rules else "it does not"
+        state = "missing: it was trusted" if path in missing else "not trusted as it is now"
+        yield _Finding(
+            kind="untrusted", rule="", place=path, message=f"{state}, so {lost} count: sixthbot trust --show"
+        )
 
 
 def place_of(rule: Rule) -> str:

@@ -91,14 +91,14 @@ def list_rules(session: Session, *, actions: bool, as_json: bool) -> None:
         session.out.say(
             paint(f"off       {one_line(rule.name)} ({one_line(rule.origin)}; enabled = false)", "dim")
         )
-    _say_untrusted(session, rules.untrusted)
+    _say_untrusted(session, rules.untrusted, services.store.trust.missing(services.places))
 
 
-def _say_untrusted(session: Session, files: tuple[str, ...]) -> None:
+def _say_untrusted(session: Session, files: tuple[str, ...], missing: tuple[str, ...]) -> None:
     for name in files:
         what = "its rules do" if name.startswith(".sixth/rules/") else "it does"
         session.out.say(
-            f"{paint('untrusted', 'yellow')} {one_line(name)}: {what} not count (sixthbot trust --show)"
+            f"{paint('untrusted', 'yellow')} {one_line(name)}: {'missing, it was trusted: ' if name in missing else ''}{what} not count (sixthbot trust --show)"
         )
 
 

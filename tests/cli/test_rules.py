@@ -116,6 +116,20 @@ def test_what_is_no_event_is_refused_in_words(ruled: RepoDir, given: tuple[str, 
     assert "Traceback" not in said.err
 
 
+def test_a_file_that_waits_for_trust_is_no_mistake_and_one_that_is_gone_is_said_to_be(ruled: RepoDir) -> None:
+    path = ruled.path / ".sixth/rules/own.toml"
+    path.write_text('[[rule]]\nname = "mine"\non = "commit"\ndo = ["check"]\n')
+    said = sixthbot("rules", "check", cwd=ruled.path)
+    assert said.code == 0
+    assert "own.toml: untrusted: not trusted as it is now, so its rules do not count" in said.out
+    assert sixthbot("trust", "--yes", cwd=ruled.path).code == 0
+    path.unlink()
+    said = sixthbot("rules", "check", cwd=ruled.path)
+    assert said.code == 0
+    assert "own.toml: untrusted: missing: it was trusted, so its rules do not count" in said.out
+    assert "own.toml: missing, it was trusted: its" in sixthbot("rules", cwd=ruled.path).out
+
+
 def test_a_rule_that_cannot_be_used_is_told_of_as_it_is_trusted_and_at_each_run(ruled: RepoDir) -> None:
     off = '[rules]\ndisabled = ["work on an issue"]\n'
     (ruled.path / ".sixth/config.toml").write_text(off)
