@@ -8,10 +8,11 @@ from sixthbot.core import lifecycle
 from sixthbot.core.errors import UsageError, WorkFailed
 from sixthbot.core.events import EventKind
 from sixthbot.core.following import Standing, find_circle
-from sixthbot.core.tasks import PAUSED, STATE_NAMES, Parked, Running
+from sixthbot.core.tasks import PAUSED, STATE_NAMES, Failed, Parked, Running
 from sixthbot.core.times import format_time
 from sixthbot.engine.following import look_after
 from sixthbot.store.records import about, became
+from sixthbot.store.taskform import retry_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +77,12 @@ def resume(store: Store, task: Task, now: datetime) -> Task:
     if store.queue.pause_requested(task.id):
         store.queue.clear_pause(task.id)
         return task
-    raise UsageError(
-        f"task {task.id} is {task.state.name}: it is not paused", hint=f"sixthbot queue show {task.id}"
-    )
+    hint = f"sixthbot queue show {task.id}"
+    if isinstance(
+        task.state, Parked | Failed
+    ):  # a parked one says how to answer; one moved there by hand, to retry it
+        hint = getattr(task.state, "hint", "") or retry_hint(task.id)
+    raise UsageError(f"task {task.id} is {task.state.name}: it is not paused", hint=hint)
 
 
 def defer(store: Store, task: Task, until: datetime, now: datetime) -> Task:

@@ -38,6 +38,18 @@ def test_what_nobody_works_on_is_not_said_to_be_asked_of_a_worker(
     assert sixthbot("queue", verb, task.id, cwd=home.path).out == f"{task.id} {living}\n"
 
 
+@pytest.mark.parametrize("folder", ["parked", "failed"])
+def test_what_was_put_away_by_hand_is_not_resumed_but_retried(home: RepoDir, folder: str) -> None:
+    task = put(home, "a")
+    queue = home.path / ".sixth/queue"
+    [path] = queue.glob("ready/normal/*.json")
+    (queue / folder).mkdir(exist_ok=True)
+    path.rename(queue / folder / path.name)
+    said = sixthbot("queue", "resume", task.id, cwd=home.path)
+    assert (said.code, said.err.splitlines()[1]) == (2, f"hint: sixthbot queue retry {task.id}")
+    assert sixthbot("queue", "retry", task.id, cwd=home.path).code == 0
+
+
 def test_show_tells_that_nobody_works_on_it_and_what_to_type(
     home: RepoDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
