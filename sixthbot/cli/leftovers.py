@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from sixthbot.cli.findings import Finding
 from sixthbot.cli.output import one_line, plural
 from sixthbot.core.errors import SixthError
 from sixthbot.git.poolcare import USUAL
-from sixthbot.store.atomic import process_lives
+from sixthbot.store.atomic import process_lives, read_small
 from sixthbot.store.leftovers import kept_aside as files_kept_aside
-from sixthbot.store.taskfile import id_in_name
-from sixthbot.store.taskfiles import SECOND_FILE
+from sixthbot.store.taskfile import SIZE_LIMIT, from_json, id_in_name
+from sixthbot.store.taskfiles import SECOND_FILE, TaskFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,7 +197,7 @@ def passed_by(places: Places) -> Iterator[Finding]:
 def kept_aside(places: Places) -> Iterator[Finding]:
     """Name the files that could not be used and were kept, with their reasons."""
     for path in sorted(places.queue.glob("failed/*.reason.txt")):
-        yield _aside(path.with_name(path.name.removesuffix(".reason.txt")), path)
+        yield _aside(places, path.with_name(path.name.removesuffix(".reason.txt")), path)
     rejected = sorted(places.rejected.glob("*.reason.txt"))
     for path in rejected[:_FEW]:
         yield Finding(
@@ -213,10 +214,12 @@ def kept_aside(places: Places) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _aside(path: Path, reason: Path) -> Finding:
+def _aside(places: Places, path: Path, reason: Path) -> Finding:
     shown = f"queue/failed/{one_line(path.name, 80)}: {_first_line(reason)}"
-    if _first_line(reason) == SECOND_FILE:  # moved back, it would only be set aside again
-        hint = f"sixthbot queue show {task_id}" if (task_id := _id_of(path)) else "sixthbot queue list"
+    copied = _copied_task(places, path)
+    if copied or _first_line(reason) == SECOND_FILE:  # moved back, it would only be set aside again
+        task_id = copied or _id_of(path)
+        hint = f"sixthbot queue show {task_id}" if task_id else "sixthbot queue list"
         return Finding(
             "warn", "set aside", shown, f"delete both files; the task itself is in the queue: {hint}"
         )
@@ -228,6 +231,15 @@ def _aside(path: Path, reason: Path) -> Finding:
 def _id_of(path: Path) -> str:
     """Return the id in the name that a second file had before it was set aside; empty where there is none."""
     return id_in_name(path.name.partition(".second")[0]) or ""
+
+
+def _copied_task(places: Places, path: Path) -> str:
+    """Return the id of the task that a file under another name is a copy of, if that is in the queue; else nothing."""
+    try:
+        task = from_json(json.loads(read_small(path, SIZE_LIMIT)))
+    except (OSError, ValueError, RecursionError, SixthError):
+        return ""
+    return task.id if TaskFiles(places.queue, "process").search(task.id) is not None else ""
 
 
 def _first_line(path: Path) -> str:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sixthbot.cli.ground import is_mended
+from sixthbot.core.tasks import Parked
 from sixthbot.engine.savedstate import look_at_saved
 from sixthbot.engine.services import open_services
 from sixthbot.store.mounts import mounted_as
+from sixthbot.store.open import open_store
+from sixthbot.store.paths import locate
 from tests.cli.support import sixthbot
+from tests.cli.test_queue import put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +102,21 @@ def test_what_means_nothing_where_it_lies_is_named(home: RepoDir) -> None:
     ]
     assert told(found, "inbox") == ["inbox/k-folder.md is a folder, and nothing in it is taken up"]
     assert all(one["hint"] for one in found if one["what"] in {"queue", "inbox"})
+
+
+def test_a_copy_of_a_task_under_another_name_is_only_to_be_deleted(home: RepoDir) -> None:
+    task = put(home, "a", Parked("input", "which base?"))
+    [path] = (home.path / ".sixth/queue/parked").glob("*.json")
+    copy = home.path / ".sixth/queue/ready/normal/copy-of.json"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(path.read_bytes())
+    assert open_store(locate(home.path)).queue.claim("w1") is None
+    [aside] = [one for one in findings(home) if one["what"] == "set aside"]
+    where = f"the task itself is in the queue: sixthbot queue show {task.id}"
+    assert aside["hint"] == f"delete both files; {where}"
+    path.unlink()
+    [aside] = [one for one in findings(home) if one["what"] == "set aside"]
+    assert aside["hint"].startswith("mend it"), "what is nowhere else is not to be thrown away"
 
 
 @pytest.mark.parametrize(
