@@ -33,6 +33,14 @@ def is_failure(record: Record) -> bool:
     return record.kind not in NO_FAILURES
 
 
+def hint_of(record: Record) -> str:
+    """Return what to do about what a record tells: what it says itself, or what goes with its kind; else nothing."""
+    usual = _HINTS.get(record.kind, "")
+    if "{" in usual:
+        usual = usual.format(task=record.task) if record.task else ""
+    return str((record.data or {}).get("hint", "")) or usual
+
+
 def show_errors(out: Output, records: Iterable[Record], *, as_json: bool) -> None:
     """Print the sorts of errors among `records`, the latest first."""
     sorts = by_sort(_happened(record) for record in records)
@@ -46,19 +54,13 @@ def show_errors(out: Output, records: Iterable[Record], *, as_json: bool) -> Non
 
 
 def _happened(record: Record) -> Happened:
-    told = str((record.data or {}).get("hint", ""))
-    hint = told or (
-        _HINTS.get(record.kind, "").format(task=record.task)
-        if record.task or "{" not in _HINTS.get(record.kind, "")
-        else ""
-    )
     return Happened(
         kind=record.kind,
         level=record.level,
         message=record.message,
         time=record.time,
         about=record.issue or record.task or "",
-        hint=hint,
+        hint=hint_of(record),
     )
 
 

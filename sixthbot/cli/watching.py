@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sixthbot.cli.follow import Follower
 from sixthbot.cli.liveline import LiveLine
+from sixthbot.cli.mistakes import hint_of
 from sixthbot.cli.output import next_lines, one_line, paint
 from sixthbot.cli.records import CHATTER, at_least, line_of
 from sixthbot.core.rules import SWITCHED_OFF
@@ -99,7 +100,7 @@ def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> bool
         if out.verbosity > 0 or notable(record):
             live.clear()
             out.talk(prefix + line_of(record, now()))
-            hint = str((record.data or {}).get("hint", "")) if record.kind == "task.parked" else ""
+            hint = hint_of(record) if at_least(record, "warning") else ""
             for line in next_lines(hint, indent=" " * 10):
                 out.talk(line)
     return anything

@@ -105,6 +105,7 @@ def test_run_exits_1_when_a_task_failed(home: RepoDir) -> None:
     assert said.code == 1
     assert "\nfailed t" in said.out
     assert "\n  next: sixthbot why t" in said.out
+    assert "\n          next: sixthbot why t" in said.err, "as the line that tells of it goes by"
     told = sixthbot("status", cwd=home.path).out
     assert "\nlast error  " in told
     assert "\n    failed: 1. b" in told
