@@ -32,7 +32,7 @@ from sixthbot.store.news import ring
 from sixthbot.store.paths import locate
 from sixthbot.store.presence import Presence, is_taken_away
 from sixthbot.store.runlog import logged
-from sixthbot.store.setup import make_folders
+from sixthbot.store.setup import make_folders, require_writable
 from sixthbot.store.state.home import mark_home, standing
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Bot:
         """Handle every event and do every task of every lane that is not paused; return what came of it.
 
         Waits for retries due within 60 s, at most 2 s for events to gather, and for tasks that other processes are doing. `stop` ends it
-        early, with the work in hand given back.
+        early, with the work in hand given back. Raise OSError where nothing can be written at first.
         """
         self._stop = stop or self._stop
         queue, done = self._last.store.queue, self._last.places.queue / "done"
@@ -193,13 +193,14 @@ class Bot:
     def work(self, lane: Lane, stop: threading.Event, *, began: Callable[[], object]) -> bool:
         """Do the tasks of one lane until `stop` is set; tell whether all was given back in time then.
 
-        `began` is called once it works. Raise NoRepository when the repository is gone meanwhile.
+        `began` is called once it works. Raise NoRepository when the repository is gone meanwhile, OSError as `run`.
         """
         self._stop = stop
         self._at_home(lambda: self._work_here(lane, began))
         return self._ended
 
     def _work_here(self, lane: Lane, began: Callable[[], object]) -> None:
+        require_writable(self._last.places)
         with self._kept(), logged(self._last.places, self._last.loaded.config.log):
             pool = WorkerPool(self.services, opened=self._last, workers=1, lanes={lane}, stop=self._stop)
             duties = lone_duties()
@@ -250,6 +251,7 @@ class Bot:
             self._last.store.journal.append(kind, message, level=level, data={"pid": os.getpid()})
 
     def _run_here(self) -> None:
+        require_writable(self._last.places)
         with self._kept():
             self._looks.begin(self._last, announce=False)
             pool = self._pool(None)

@@ -82,6 +82,16 @@ def make_folders(places: Places) -> bool:
     return bool(missing)
 
 
+def require_writable(places: Places) -> None:
+    """Raise OSError where nothing can be written below `.sixth`: a bot that only waits for that to change says nothing."""
+    make_dirs(places.local)
+    probe = places.local / ".writable"
+    with suppress(FileExistsError):  # another process asks the same, or died asking
+        disk.make_dir(probe, 0o700)
+    with suppress(FileNotFoundError):
+        disk.remove_dir(probe)
+
+
 def _begin_home(places: Places) -> None:
     """Make `.sixth` itself where it is missing; for whoever makes or brings back all of it, and nobody else."""
     with suppress(FileExistsError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sixthbot.core.errors import Locked
-from sixthbot.core.tasks import Done
+from sixthbot.core.tasks import Done, Lane
 from sixthbot.store.atomic import observe
 from sixthbot.store.disk import Disk, use
 from sixthbot.store.locks import hold
@@ -80,6 +80,20 @@ def test_a_disk_that_becomes_read_only_for_a_while_ends_nothing(home: Home) -> N
         finally:
             use(None)
         until(lambda: home.tasks("parked"))
+
+
+def test_what_begins_on_a_read_only_disk_says_so_and_ends(home: Home) -> None:
+    use(ReadOnly())
+    try:
+        for begin in (
+            lambda: home.bot().run(threading.Event()),
+            lambda: home.bot().work(Lane.LOW, threading.Event(), began=lambda: None),
+            lambda: home.bot().watch(threading.Event()),
+        ):
+            with pytest.raises(OSError, match="Read-only"):
+                begin()
+    finally:
+        use(None)
 
 
 def test_settings_that_change_while_the_disk_is_full_end_nothing(home: Home) -> None:

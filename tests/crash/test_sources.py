@@ -58,7 +58,7 @@ ALLOWED = {
     "store/queue.py": ("disk.remove_dir", "the empty folder of a worker that is gone"),
     "store/rename.py": ("os.rename", _POINTS),
     "store/runlog.py": (".replace os.open", "the program's own log, which may be lost"),
-    "store/setup.py": ("disk.make_dir", "the home itself, empty"),
+    "store/setup.py": ("disk.make_dir disk.remove_dir", "the home itself, empty; a probe, empty, that goes at once"),
     "store/state/home.py": (".rmdir .unlink shutil.rmtree", "what was written over a stash, and is in the stash"),
     "store/state/keep.py": ("os.utime", "when what a copy is of was written, no content"),
     "store/state/lay.py": (
