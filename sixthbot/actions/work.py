@@ -23,6 +23,7 @@ from sixthbot.actions.doing import Failure, make_tree
 from sixthbot.actions.githooks import Passed, through_hooks
 from sixthbot.actions.identity import change_id
 from sixthbot.actions.limits import require_pace
+from sixthbot.core.checkboxes import has_unclosed_do
 from sixthbot.core.errors import NeedsPerson, WorkFailed
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.messages import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from sixthbot.core.names import Oid
 
 _NOTHING_ASKED = "no recipe was asked for"
+_UNCLOSED = "the back-tick before its `do:` is not closed; in the plan, do = 'NAME' asks for it"
 
 
 def run(ctx: Context, args: NoArgs) -> Outcome:  # noqa: ARG001 - every action takes its arguments
@@ -101,7 +103,8 @@ def _own_email(ctx: Context) -> str:
 def _do(ctx: Context, record: IssueRecord, branch: IssueBranch, subtask: Subtask) -> None:
     doer = doer_of(ctx.config, subtask.asked)
     if isinstance(doer, ByPerson):
-        unread = why_for_a_person(subtask.unread) if subtask.unread else ""
+        unclosed = _UNCLOSED if has_unclosed_do(subtask.text) else ""
+        unread = why_for_a_person(subtask.unread) if subtask.unread else unclosed
         raise _wait_for_person(ctx, record, subtask, doer.reason or unread)
     require_movable(ctx, record, branch)
     require_pace(ctx)
@@ -194,7 +197,9 @@ def _further_trailers(ctx: Context, record: IssueRecord) -> Iterator[tuple[str, 
 
 
 def _wait_for_person(ctx: Context, record: IssueRecord, subtask: Subtask, reason: str) -> NeedsPerson:
-    noted = "" if subtask.reason.startswith(NOT_THERE) else subtask.reason  # of a request that is another now
+    noted = (
+        "" if subtask.reason.startswith((NOT_THERE, _UNCLOSED)) else subtask.reason
+    )  # of a request that is another now
     why = reason or noted or _NOTHING_ASKED
     _note(ctx, record, subtask.n, status=SubtaskStatus.WAITING, by="person", reason=why)
     show_status(ctx, record, IssueStatus.WAITING_FOR_PERSON)

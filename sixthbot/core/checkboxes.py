@@ -128,7 +128,12 @@ def lines_asking_outside_boxes(open_text: OpenText) -> list[int]:
 
 def lines_with_unclosed_do(open_text: OpenText) -> list[int]:
     """Return the numbers of the lines in which a back-tick before a `do:` is never closed."""
-    return [line.number for line in open_text.lines if "do:" in line.text and _scan(line.text)[2]]
+    return [line.number for line in open_text.lines if has_unclosed_do(line.text)]
+
+
+def has_unclosed_do(text: str) -> bool:
+    """Tell whether a line, or a subtask's text, has a back-tick before a `do:` that is never closed."""
+    return "do:" in text and bool(_scan(text)[2])
 
 
 def _read_boxes(open_text: OpenText) -> list[_Box]:

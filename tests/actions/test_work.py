@@ -235,6 +235,20 @@ def test_a_name_that_is_no_recipe_waits_for_a_person_with_the_reason(ready: Work
     assert ready.processes.ran == []
 
 
+@pytest.mark.parametrize("text", ["- [ ] Sort `do: sort-words\n", "- [ ] Sort `do: sort-words``\n"])
+def test_a_request_that_is_not_closed_is_to_be_corrected_as_an_unknown_one_is(
+    ready: Workshop, text: str
+) -> None:
+    ready.drop(f"# T\n\n{text}")
+    ready.steps("branch", "plan")
+    with pytest.raises(NeedsPerson, match="the back-tick before its `do:` is not closed") as caught:
+        ready.step("work")
+    assert caught.value.hint.startswith(
+        f"correct what it asks for with sixthbot plan {ready.issue_id} --edit, or commit it on "
+    )
+    assert "not closed" in ready.plan.get(1).reason
+
+
 def test_a_persons_commit_with_the_trailer_is_taken_and_kept(ready: Workshop, tmp_path: Path) -> None:
     ready.drop("# T\n\n- [ ] Rename\n- [ ] Sort `do: sort-words`\n")
     ready.steps("branch", "plan")
