@@ -216,12 +216,13 @@ def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
     """Tell which branches would conflict with their base or each other."""
     if conflicts:
         yield "\n" + paint("conflicts ahead", "bold")
-    for one in conflicts:
+    for one in conflicts[: 2 * _FEW]:
         paths = ", ".join(one_line(path, 60) for path in one["paths"][:_FEW])
         more = len(one["paths"]) - _FEW + one["more"]
         rest = f" and {more} more" if more > 0 else ""
-        what = "its base " if one["is_base"] else ""
-        yield f"  {paint(one_line(one['branch'], 80), 'cyan')} with {what}{one_line(one['with'], 80)}: {paths}{rest}"
+        yield f"  {paint(one_line(one['branch'], 80), 'cyan')} with {'its base ' if one['is_base'] else ''}{one_line(one['with'], 80)}: {paths}{rest}"
+    if len(conflicts) > 2 * _FEW:
+        yield f"  and {len(conflicts) - 2 * _FEW} more (sixthbot status --json has all)"
 
 
 def _health(jobs: Row) -> Iterator[str]:

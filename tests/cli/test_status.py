@@ -177,6 +177,19 @@ class Terminal(io.TextIOWrapper):
         return self.read()
 
 
+def test_of_many_conflicts_ahead_some_are_told_and_where_all_are(waiting: RepoDir) -> None:
+    found = [
+        {"branch": f"sixth/b{n}", "with": "main", "is_base": True, "paths": ["x.py"], "more": 0}
+        for n in range(30)
+    ]
+    (waiting.path / ".sixth/local/cursors").mkdir(parents=True, exist_ok=True)
+    (waiting.path / ".sixth/local/cursors/forecast.json").write_text(json.dumps({"conflicts": found}))
+    told = sixthbot("status", cwd=waiting.path).out
+    assert told.count(" with its base main: x.py\n") == 10
+    assert "\n  and 20 more (sixthbot status --json has all)\n" in told
+    assert len(sixthbot("status", "--json", cwd=waiting.path).json["conflicts"]) == 30
+
+
 def test_a_running_task_says_what_it_is_at(waiting: RepoDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     plan = waiting.path / ".sixth/issues/tidy/plan.toml"
