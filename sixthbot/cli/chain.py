@@ -115,7 +115,6 @@ class _Known:
         event = record.event or ""
         if event not in self.events or not (self.events[event].data or {}).get("tasks"):
             self.events[event] = record
-
         tasks = (record.data or {}).get("tasks")
         named = tasks if isinstance(tasks, list) else []
         self.by_event.setdefault(event, set()).update(task for task in named if isinstance(task, str))
