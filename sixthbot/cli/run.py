@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.follow import Follower
 from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
@@ -56,15 +55,13 @@ def command(session: Session, *, autostarted: bool) -> int:
     tell_settings(session.out, session.services())  # before anything is done
     session.leave_saving()
     bot = Bot.open(session.start, env=os.environ)
-    follower = Follower(bot.services.last.store.journal)
     listening = until_told(on_hangup=bot.reload, on_ask=bot.say_stacks, exit_code=ExitCode.INTERRUPTED)
-    with listening as stop, told(session.out, bot.services.last.store):
+    with listening as stop, told(session.out, bot.services.last.store, stop=stop) as heard:
         report = bot.run(stop)
     for line in (*_summary(report, bot.services.last.places), *_left_lying(bot.services.last.store)):
         session.out.say(line)
     if stop.is_set():
-        back = sum(record.kind == "task.given-back" for record in follower.fresh())
-        session.out.say(f"interrupted; {plural(back, 'task')} went back to the queue")
+        session.out.say(f"interrupted; {plural(heard.given_back, 'task')} went back to the queue")
         return ExitCode.INTERRUPTED
     if report.failed:
         return ExitCode.FAILED

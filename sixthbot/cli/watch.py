@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixthbot.cli.output import one_line, paint
+from sixthbot.cli.output import one_line, paint, plural
 from sixthbot.cli.session import Session, pass_session, refuse_inside_task
 from sixthbot.cli.signals import until_told
 from sixthbot.cli.verbs import verb
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sixthbot.bot import Bot
     from sixthbot.cli.output import Output
+    from sixthbot.cli.watching import Heard
     from sixthbot.engine.turns import Turns
     from sixthbot.fleet import Fleet
 
@@ -91,17 +92,20 @@ def _watch_one(
     from sixthbot.engine.turns import Turns  # noqa: PLC0415 - lazy, see app
 
     bot = bots[start] = Bot.open(start, env=os.environ)
-    with told(session.out, bot.services.last.store):
+    with told(session.out, bot.services.last.store, stop=stop) as heard:
         server = _Server(bot, stop, None if limit is None else Turns(limit))
         server.start()
         if server.is_up():
             tell_settings(session.out, bot.services.last)
             session.out.talk(f"watching {bot.services.last.places.top}; Ctrl-C ends it")
         _wait_for(server, stop)
-        if server.failure is None:
-            session.out.talk("stopped")
     if server.failure is not None:
         raise server.failure
+    session.out.talk(_stopped(heard.given_back))
+
+
+def _stopped(given_back: int) -> str:
+    return "stopped" + (f"; {plural(given_back, 'task')} went back to the queue" if given_back else "")
 
 
 def _watch_several(
@@ -114,7 +118,7 @@ def _watch_several(
 ) -> None:
     from sixthbot.fleet import Fleet  # noqa: PLC0415 - lazy, see app
 
-    voices = _Voices(session.out, bots)
+    voices = _Voices(session.out, bots, stop)
     fleet = Fleet(starts, env=os.environ, told=voices.trouble, began=voices.began, limit=limit)
     server = _FleetServer(fleet, stop)
     try:
@@ -124,7 +128,7 @@ def _watch_several(
         voices.close()
     if server.failure is not None:
         raise server.failure
-    session.out.talk("stopped")
+    session.out.talk(_stopped(voices.given_back))
 
 
 def _wait_for(server: threading.Thread, stop: threading.Event) -> None:
@@ -137,9 +141,11 @@ def _wait_for(server: threading.Thread, stop: threading.Event) -> None:
 class _Voices:
     """Prints what several bots do, each line with the name of its repository."""
 
-    def __init__(self, out: Output, bots: dict[Path, Bot]) -> None:
+    def __init__(self, out: Output, bots: dict[Path, Bot], stop: threading.Event) -> None:
         self._out = out
         self._bots = bots
+        self._stop = stop
+        self._heard: list[Heard] = []
         self._guard = threading.Lock()
         self._told: dict[Path, ExitStack] = {}
 
@@ -152,13 +158,19 @@ class _Voices:
             if top in self._told:
                 self._told[top].close()
             stack = self._told[top] = ExitStack()
-            stack.enter_context(told(self._out, services.store, prefix=f"{_name(top)}: "))
+            heard = told(self._out, services.store, prefix=f"{_name(top)}: ", stop=self._stop)
+            self._heard.append(stack.enter_context(heard))
         tell_settings(self._out, services)
         self._out.talk(f"watching {top}; Ctrl-C ends it")
 
     def trouble(self, start: Path, line: str) -> None:
         """Say what is wrong with a repository, or that it is not any more."""
         self._out.talk(f"{_name(start)}: {one_line(line, 700)}")
+
+    @property
+    def given_back(self) -> int:
+        """How many tasks all of them gave back as they ended; complete once this is closed."""
+        return sum(heard.given_back for heard in self._heard)
 
     def close(self) -> None:
         """Print what is left to print."""

@@ -59,21 +59,37 @@ def tell_settings(out: Output, services: Services) -> None:
         out.talk(share)
 
 
+class Heard:
+    """What is said once more as the bot ends: how many tasks it gave back since `stop` was set."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self.given_back = 0
+
+    def hear(self, record: Record) -> None:
+        """Count a record that has just been read."""
+        # whatever is given back for the stop is written, and so read, after that was set
+        if record.kind == "task.given-back" and self._stop.is_set():
+            self.given_back += 1
+
+
 @contextmanager
-def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
+def told(
+    out: Output, store: Store, *, prefix: str = "", stop: threading.Event | None = None
+) -> Iterator[Heard]:
     """Print the journal's notable records to stderr during a block, each after `prefix`; the last ones before it ends.
 
-    On a terminal the last line says how far the running tasks are, unless several repositories would want it.
+    What it gives is complete after the block; it counts from when `stop` is set. On a terminal the last line says how far the running tasks are, unless several repositories would want it.
     """
     follower = Follower(store.journal)
     live = LiveLine(sys.stderr, store.places, color=out.color_err)
-    ended = threading.Event()
+    ended, heard = threading.Event(), Heard(stop or threading.Event())
 
     def tell() -> None:
         quiet = 0
         while not ended.is_set():
             seen = rung()
-            quiet = 0 if _print(out, follower, live, prefix) else quiet + 1
+            quiet = 0 if _print(out, follower, live, prefix, heard) else quiet + 1
             drawn = out.verbosity >= 0 and not prefix and live.draw()
             if quiet < _QUIET_AFTER:
                 ended.wait(_LOOK_AGAIN)
@@ -83,20 +99,21 @@ def told(out: Output, store: Store, *, prefix: str = "") -> Iterator[None]:
     thread = threading.Thread(target=tell, name="journal-lines", daemon=True)
     thread.start()
     try:
-        yield
+        yield heard
     finally:
         ended.set()
         ring()
         thread.join()
         live.clear()
-        _print(out, follower, live, prefix)
+        _print(out, follower, live, prefix, heard)
 
 
-def _print(out: Output, follower: Follower, live: LiveLine, prefix: str) -> bool:
+def _print(out: Output, follower: Follower, live: LiveLine, prefix: str, heard: Heard) -> bool:
     """Print what is new and notable; tell whether there was anything new."""
     anything = False
     for record in follower.fresh():
         anything = True
+        heard.hear(record)
         if out.verbosity > 0 or notable(record):
             live.clear()
             out.talk(prefix + line_of(record, now()))

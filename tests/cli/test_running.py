@@ -206,18 +206,21 @@ def test_run_says_what_waits_and_why(waiting: RepoDir, tmp_path: Path) -> None:
     assert "raise SystemExit" in said.out
 
 
-def test_a_run_that_is_interrupted_says_what_became_of_its_tasks(home: RepoDir) -> None:
+@pytest.mark.parametrize(("command", "code", "told"), [("run", 130, "interrupted"), ("watch", 0, "stopped")])
+def test_what_is_interrupted_says_what_became_of_its_tasks(
+    home: RepoDir, command: str, code: int, told: str
+) -> None:
     (home.path / ".sixth/config.toml").write_text('[recipes.long]\nrun = ["sleep", "60"]\n')
     sixthbot("trust", "--yes", cwd=home.path)
     (home.path / ".sixth/inbox/a.md").write_text("# A\n- [ ] b `do: long`\n")
-    child = start("-v", "run", cwd=home.path)
+    child = start("-v", command, cwd=home.path)
     try:
         said_until(child, "step 3, work")
     finally:
         child.send_signal(signal.SIGINT)
-        out, _ = child.communicate(timeout=20)
-    assert child.returncode == 130
-    assert out.endswith("interrupted; 1 task went back to the queue\n")
+        out, err = child.communicate(timeout=20)
+    assert child.returncode == code
+    assert (out or err).endswith(f"{told}; 1 task went back to the queue\n")
 
 
 def test_run_names_rejected_files(home: RepoDir) -> None:
