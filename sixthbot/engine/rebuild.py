@@ -89,7 +89,7 @@ def bring_back(
         durability = _durability(places)
         store = open_store(places, durability=durability, clock=clock)
         rows = _Laying(state, store, folded, tip, report).everything()
-        report.recalled = len(recall_operations(repo.git, store))
+        report.recalled = len(store.operations.begin_again()) + len(recall_operations(repo.git, store))
         begin_again(store, clock())
         give_reasons(store)
         restore_local(places, durability=durability)

@@ -134,6 +134,7 @@ def tidy_up(services: Services) -> None:
     sweep_temporaries(services.places.sixth)
     for folder in (
         services.places.data_dir,
+        services.places.beside,
         services.places.git_dir / "hooks",
         services.places.git_dir / "info",
     ):

@@ -64,7 +64,7 @@ def open_store(
         approvals=Approvals(places.data_dir / "approvals", durability),
         trust=Trust(places.data_dir),
         journal=journal,
-        operations=Operations(places.operations, durability),
+        operations=Operations(places.operations, durability, places.beside / "begun"),
         cursors=Cursors(places.cursors, durability),
         traces=Traces(places.local / "traces"),
         seen_refs=SeenRefs(places.cursors, durability),

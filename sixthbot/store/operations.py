@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +14,7 @@ from sixthbot.core.text import is_ref_name
 from sixthbot.core.times import parse_time, sortable
 from sixthbot.store.atomic import Durability, point, remove
 from sixthbot.store.jsonfile import is_newer, keep_aside, load_json, save_json
+from sixthbot.store.reading import read_small
 from sixthbot.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
 _SAVE = point("operation.save")
 _REMOVE = point("operation.remove")
+_TWIN = point("operation.twin")
+_TWIN_OVER = point("operation.twin.over")
 BACKUP = "refs/sixth/backup/"
 """Below it, each operation keeps what it takes refs away from, so that git does not throw it away."""
 _SCHEMA = 1
+_LIMIT = 1 << 20
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 OperationState: TypeAlias = Literal["begun", "done", "reverted"]
@@ -61,10 +66,14 @@ def operation_id(now: datetime, refs: Sequence[RefChange]) -> str:
 
 
 class Operations:
-    """One file for each operation."""
+    """One file for each operation; of one that is begun there is a twin in `twins` until it is over.
 
-    def __init__(self, folder: Path, durability: Durability) -> None:
+    That folder is where no cleaning reaches: who takes all others away must not take the only word on whose a lock is.
+    """
+
+    def __init__(self, folder: Path, durability: Durability, twins: Path | None = None) -> None:
         self._folder = folder
+        self._twins = twins
         self._durability: Durability = durability
         self._tips: dict[str, set[str]] = {}
         self._read: set[str] = set()
@@ -72,7 +81,12 @@ class Operations:
 
     def begin(self, operation: Operation) -> None:
         """Record an operation that is about to be made; returns once that would survive a crash."""
-        self._write(replace(operation, state="begun"))
+        begun = replace(operation, state="begun")
+        self._write(begun)
+        if self._twins is not None:
+            save_json(
+                self._twins / self._path(begun.id).name, _to_json(begun), point=_TWIN, durability="process"
+            )
 
     def recall(self, operation: Operation) -> None:
         """Record one that was made, and whose record is gone."""
@@ -80,11 +94,33 @@ class Operations:
 
     def finish(self, operation_id: str) -> None:
         """Record that it was made."""
+        self._part_with_twin(operation_id)
         self._write(replace(self.get(operation_id), state="done"))
 
     def revert(self, operation_id: str) -> None:
         """Record that it was not made after all."""
+        self._part_with_twin(operation_id)
         self._write(replace(self.get(operation_id), state="reverted"))
+
+    def begin_again(self) -> Sequence[Operation]:
+        """Record again what was begun and is neither over nor recorded any more; return that."""
+        found = []
+        for path in sorted(self._twins.glob("*.json")) if self._twins is not None else ():
+            try:
+                operation = _from_json(json.loads(read_small(path, _LIMIT)))
+            except (OSError, KeyError, TypeError, ValueError, RecursionError, SixthError):
+                operation = None  # torn by a power cut: it is not synced
+            if operation is None or f"{operation.id}.json" != path.name:
+                remove(path, point=_TWIN_OVER)
+            elif self._load(operation.id) is None:
+                self._write(operation)
+                found.append(operation)
+        return found
+
+    def _part_with_twin(self, operation_id: str) -> None:
+        """Take the twin away, before the operation is over: a kill in between leaves no twin of one that is."""
+        if self._twins is not None:
+            remove(self._twins / self._path(operation_id).name, point=_TWIN_OVER)
 
     def get(self, operation_id: str) -> Operation:
         """Return one operation; UsageError when there is none of that id."""
@@ -148,12 +184,15 @@ class Operations:
     def _write(self, operation: Operation) -> None:
         if not _ID.fullmatch(operation.id):
             raise ValueError(f"not an operation's id: {operation.id!r}")
-        data = {
-            "schema": _SCHEMA, "id": operation.id, "time": operation.time, "task": operation.task,
-            "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state, "undoes": operation.undoes,
-            "in_review": operation.in_review,
-        }  # fmt: skip
-        save_json(self._path(operation.id), data, point=_SAVE, durability=self._durability)
+        save_json(self._path(operation.id), _to_json(operation), point=_SAVE, durability=self._durability)
+
+
+def _to_json(operation: Operation) -> dict[str, Any]:
+    return {
+        "schema": _SCHEMA, "id": operation.id, "time": operation.time, "task": operation.task,
+        "reason": operation.reason, "refs": [list(change) for change in operation.refs], "state": operation.state,
+        "undoes": operation.undoes, "in_review": operation.in_review,
+    }  # fmt: skip
 
 
 def _from_json(data: dict[str, Any]) -> Operation:

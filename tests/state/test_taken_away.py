@@ -20,6 +20,7 @@ import pytest
 from sixthbot.core.errors import NoRepository
 from sixthbot.core.issues import IssueStatus, SubtaskStatus
 from sixthbot.core.lifecycle import Answered, step
+from sixthbot.core.times import format_time
 from sixthbot.engine.rebuild import bring_back, come_back
 from sixthbot.engine.rebuilt import Rebuilt
 from sixthbot.engine.savedstate import look_at_saved
@@ -28,6 +29,7 @@ from sixthbot.sources.wake import Woken
 from sixthbot.store import disk
 from sixthbot.store.checkpoints import StepRecord
 from sixthbot.store.open import open_store
+from sixthbot.store.operations import Operation, operation_id
 from sixthbot.store.presence import Presence
 from sixthbot.store.state.index import Index, Row
 from sixthbot.store.state.lay import Content, Layer
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from sixthbot.store.state.collect import Change
 
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ISSUE = "---\nid: {id}\n---\n# Issue {id}\n\n- [ ] Sort `do: sort-words`\n- [ ] By hand\n"
 
 
@@ -235,6 +238,24 @@ def test_a_branch_that_was_made_and_moved_after_the_last_saving_is_still_the_bot
     assert tasks(home) == {"a": "subtask 2 waits for a person: By hand"}
     assert subjects(home, "a") == ["chore: sort"]
     assert home.repo.git("branch", "--format=%(refname:short)") == "main\nsixth/issue-a"
+
+
+def test_a_lock_of_the_bot_s_is_known_for_its_own_though_nothing_that_names_it_was_saved(home: Home) -> None:
+    refs = (("refs/heads/sixth/issue-a", None, home.repo.head()),)
+    begun = Operation(id=operation_id(NOW, refs), time=format_time(NOW), task="", reason="branch", refs=refs)
+    home.store.operations.begin(begun)
+    lock = home.repo.git_dir / "refs/heads/sixth/issue-a.lock"
+    others = lock.with_name("somebody-s.lock")
+    for path in (lock, others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{home.repo.head()}\n")
+        os.utime(path, (0, 0))
+    git_clean(home.repo)
+    assert "taken away" in sixthbot("status", cwd=home.repo.path).err
+    work_on(home, "a")
+    assert subjects(home, "a") == ["chore: sort"]
+    assert (lock.exists(), others.exists()) == (False, True)
+    assert [one.state for one in home.store.operations.list() if one.id == begun.id] == ["reverted"]
 
 
 @pytest.mark.parametrize("how", ["amended", "added to"])

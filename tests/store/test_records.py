@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -372,6 +373,26 @@ def test_operations_are_recorded_before_and_after(tmp_path: Path) -> None:
     assert operations.tips_written("refs/heads/x") == {"b" * 40, "c" * 40, "d" * 40}
     operations.begin(operation(4, None))
     assert len(operations.tips_written("refs/heads/x")) == 3
+
+
+def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(tmp_path: Path) -> None:
+    folder, twins = tmp_path / "operations", tmp_path / "begun"
+    operations = Operations(folder, "process", twins)
+    over, reverted, begun = operation(1), operation(2, "c" * 40), operation(3, "d" * 40)
+    for one in (over, reverted, begun):
+        operations.begin(one)
+    operations.finish(over.id)
+    operations.revert(reverted.id)
+    assert operations.begin_again() == [], "it is recorded"
+    shutil.rmtree(folder)
+    (twins / "torn.json").write_bytes(b"\0" * 20)
+    (twins / "other.json").write_bytes((twins / f"{begun.id}.json").read_bytes())
+    again = Operations(folder, "process", twins)
+    assert again.begin_again() == [begun]
+    assert again.list() == [begun]
+    assert [path.stem for path in twins.iterdir()] == [begun.id]
+    again.finish(begun.id)
+    assert list(twins.iterdir()) == []
 
 
 def test_an_operation_that_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
