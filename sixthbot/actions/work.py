@@ -197,9 +197,8 @@ def _further_trailers(ctx: Context, record: IssueRecord) -> Iterator[tuple[str, 
 
 
 def _wait_for_person(ctx: Context, record: IssueRecord, subtask: Subtask, reason: str) -> NeedsPerson:
-    noted = (
-        "" if subtask.reason.startswith((NOT_THERE, _UNCLOSED)) else subtask.reason
-    )  # of a request that is another now
+    of_before = subtask.reason.startswith((NOT_THERE, _UNCLOSED))  # of a request that is another now
+    noted = "" if of_before else subtask.reason
     why = reason or noted or _NOTHING_ASKED
     _note(ctx, record, subtask.n, status=SubtaskStatus.WAITING, by="person", reason=why)
     show_status(ctx, record, IssueStatus.WAITING_FOR_PERSON)

@@ -78,9 +78,8 @@ def resume(store: Store, task: Task, now: datetime) -> Task:
         store.queue.clear_pause(task.id)
         return task
     hint = f"sixthbot queue show {task.id}"
-    if isinstance(
-        task.state, Parked | Failed
-    ):  # a parked one says how to answer; one moved there by hand, to retry it
+    if isinstance(task.state, Parked | Failed):
+        # a parked one says how to answer; one moved there by hand, to retry it
         hint = getattr(task.state, "hint", "") or retry_hint(task.id)
     raise UsageError(f"task {task.id} is {task.state.name}: it is not paused", hint=hint)
 
