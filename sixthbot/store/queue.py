@@ -242,10 +242,8 @@ class Queue(Switches):
 
     # settling
 
-    def settle(self, before: Task, after: Task, *, lost_by: str = "") -> Task | None:
+    def settle(self, before: Task, after: Task) -> Task | None:
         """Move a task from the state it was seen in to the one that a decision gave it, with its new content.
-
-        `lost_by` is the worker that died over it, if that is why.
 
         Returns it as it is then: `after`, or ended or paused where a person asked for that while it ran. Returns None,
         with nothing done, when it is not there any more: somebody else, or a person by hand, moved it, and where it is
@@ -265,7 +263,7 @@ class Queue(Switches):
                 self._files.move(source, self._files.path_for(after), point=SETTLE)
             elif isinstance(before.state, Running):
                 # if only this gets done, recovery reads in the content where the task was to go
-                self._files.write(source, after, point=REWRITE, lost_by=lost_by)
+                self._files.write(source, after, point=REWRITE)
                 self._files.move(source, self._files.path_for(after), point=SETTLE)
             else:
                 self._between.move(source, after)
@@ -370,13 +368,10 @@ class Queue(Switches):
                 self._files.give_up_newer(f"{folder}/{name}")
                 continue
             before = in_folder(content, "running", worker=worker)
-            # the second: who wrote that it is to be ready again, with this death counted, did not come to moving it
-            decided = content.state.name not in {"ready", "running"} or self._files.mentions(
-                f"{folder}/{name}", [taskfile.words_of_loss(worker)]
-            )
+            decided = content.state.name not in {"ready", "running"}
             # the table asks no time for a lost worker
             after = content if decided else step(before, lost, content.created)
-            put = self.settle(before, after, lost_by="" if told_to_stop else worker)
+            put = self.settle(before, after)
             if put is not None:
                 recovered.append(put)
         with suppress(OSError):

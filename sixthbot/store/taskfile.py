@@ -64,15 +64,9 @@ def id_in_name(name: str) -> str | None:
     return match[1] if match else None
 
 
-def encode(task: Task, *, lost_by: str = "") -> bytes:
-    """Return the task as the bytes of its file, which says by which worker it was lost, if one is named."""
-    lost = {"lost_by": lost_by} if lost_by else {}
-    return _to_json(to_json(task) | lost).encode("ascii") + b"\n"
-
-
-def words_of_loss(worker: str) -> bytes:
-    """Return what the file of a task has in it that says that it was lost by this worker, and that this was counted."""
-    return f'"lost_by": {_to_json(worker)}'.encode("ascii")
+def encode(task: Task) -> bytes:
+    """Return the task as the bytes of its file."""
+    return _to_json(to_json(task)).encode("ascii") + b"\n"
 
 
 def to_json(task: Task) -> dict[str, Any]:

@@ -221,10 +221,9 @@ class TaskFiles:
         if self.content(path, quarantine=True) is not None:
             self.set_aside(path, SECOND_FILE)
 
-    def write(self, path: str, task: Task, *, point: str, lost_by: str = "") -> None:
-        """Write a task's content over its file, which says by which worker it was lost, if one is named."""
-        data = taskfile.encode(task, lost_by=lost_by)
-        write_file(path, data, point=point, durability=self.durability)
+    def write(self, path: str, task: Task, *, point: str) -> None:
+        """Write a task's content over its file."""
+        write_file(path, taskfile.encode(task), point=point, durability=self.durability)
 
     def move(self, source: str, target: str, *, point: str) -> None:
         """Rename a task's file; a second file of the same task that is in the way is set aside.

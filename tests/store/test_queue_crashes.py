@@ -200,29 +200,6 @@ def test_a_workers_folder_goes_only_once_a_power_cut_leaves_its_task_where_it_wa
     assert str(Path(queue.paths_of(task.id)[0]).parent) in syncs.before_removal
 
 
-@pytest.mark.parametrize("ending", [Crash(), OSError(5, "Input/output error")], ids=["killed", "disk"])
-def test_a_death_is_counted_once_also_where_who_counted_it_did_not_come_to_moving_the_task(
-    tmp_path: Path, ending: BaseException
-) -> None:
-    queue = Queue(place(tmp_path / "queue"), "process")
-    queue.put(make_task(1))
-    for worker, crashes in (("1-a", 1), ("2-b", 2)):
-        assert queue.claim(worker) is not None
-
-        def end(point: str, moment: str) -> None:
-            if (point, moment) == ("queue.settle.rewrite", "after"):
-                raise ending
-
-        for _ in range(3):
-            observe(end)
-            with suppress(Crash, OSError):
-                Queue(queue.root, "process").recover_worker(worker)
-            observe(None)
-        Queue(queue.root, "process").recover_worker(worker)
-        [task] = queue.all()
-        assert (task.state.name, task.crashes) == ("ready", crashes)
-
-
 @pytest.mark.parametrize(
     ("fact", "word"),
     [
