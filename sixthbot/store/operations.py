@@ -108,7 +108,9 @@ class Operations:
         for path in sorted(self._twins.glob("*.json")) if self._twins is not None else ():
             try:
                 operation = _from_json(json.loads(read_small(path, _LIMIT)))
-            except (OSError, KeyError, TypeError, ValueError, RecursionError, SixthError):
+            except OSError:
+                continue  # over by now, or not to be read in this moment: nothing says that it is worth nothing
+            except (KeyError, TypeError, ValueError, RecursionError, SixthError):
                 operation = None  # torn by a power cut: it is not synced
             if operation is None or f"{operation.id}.json" != path.name:
                 remove(path, point=_TWIN_OVER)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from sixthbot.cli.follow import Follower
 from sixthbot.core.errors import UsageError
+from sixthbot.store import operations as operations_module
 from sixthbot.store.actor import actor_id
 from sixthbot.store.checkpoints import Checkpoints, StepRecord
 from sixthbot.store.cursors import Cursors
@@ -375,7 +376,13 @@ def test_operations_are_recorded_before_and_after(tmp_path: Path) -> None:
     assert len(operations.tips_written("refs/heads/x")) == 3
 
 
-def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(tmp_path: Path) -> None:
+def refusing(path: Path, limit: int) -> bytes:
+    raise OSError(5, "Input/output error", f"{path} {limit}")
+
+
+def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, twins = tmp_path / "operations", tmp_path / "begun"
     operations = Operations(folder, "process", twins)
     over, reverted, begun = operation(1), operation(2, "c" * 40), operation(3, "d" * 40)
@@ -385,6 +392,9 @@ def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(tmp_p
     operations.revert(reverted.id)
     assert operations.begin_again() == [], "it is recorded"
     shutil.rmtree(folder)
+    with monkeypatch.context() as failing:
+        failing.setattr(operations_module, "read_small", refusing)
+        assert operations.begin_again() == []
     (twins / "torn.json").write_bytes(b"\0" * 20)
     (twins / "other.json").write_bytes((twins / f"{begun.id}.json").read_bytes())
     again = Operations(folder, "process", twins)

@@ -102,9 +102,8 @@ class Collector:
                 self.postponed.append(path)  # it became what is not there: without either it would be lost
             elif spot.key not in taken:
                 yield from self._gone(spot, path)
-        if any(
-            path.startswith("queue/") for path in paths
-        ):  # an id is used up where a task's file goes or changes
+        # an id is used up where a task's file goes or changes
+        if any(path.startswith("queue/") for path in paths):
             yield from self._spent()
         yield from self._journals()
 
