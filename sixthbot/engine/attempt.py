@@ -21,7 +21,7 @@ from sixthbot.engine.admit import admit
 from sixthbot.engine.children import ChildProcesses, child_environment
 from sixthbot.engine.confine import linked_worktrees
 from sixthbot.engine.recorded import RecordedProcesses, RecordedWriter
-from sixthbot.engine.strays import mark_of
+from sixthbot.engine.strays import badge_of
 from sixthbot.engine.telling import TaskProgress
 from sixthbot.llm.choose import writer_for
 from sixthbot.store.checkpoints import StepRecord
@@ -156,15 +156,15 @@ class Attempt:
             env=child_environment(services.env),
             protected=protected_paths(services) if services.loaded.config.worktree.confine else (),
             held=self.held,
-            mark=self._mark(),
+            badge=self._badge(),
             check=self.check,
             log=self._printed,
         )
         return RecordedProcesses(children, self.note, self._spend, self.log.hide)
 
-    def _mark(self) -> str:
+    def _badge(self) -> str:
         state = self.task.state
-        return mark_of(state.worker, self.services.places.git_dir) if isinstance(state, Running) else ""
+        return badge_of(state.worker, self.services.places.git_dir) if isinstance(state, Running) else ""
 
     def _printed(self, data: bytes) -> None:
         self.log.write(data)

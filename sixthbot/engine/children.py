@@ -24,7 +24,7 @@ from sixthbot.core.errors import SixthError, WorkFailed
 from sixthbot.core.names import clean_line
 from sixthbot.engine.confine import fenced_paths, ruleset, worktree_paths
 from sixthbot.engine.output import Tail
-from sixthbot.engine.strays import MARK, end_strays
+from sixthbot.engine.strays import BADGE, end_strays
 from sixthbot.git.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class ChildProcesses:
 
     `env` is what every program's environment starts from. `protected` are the folders no program may write below,
     but for those it is given; empty for no such limit. `held` are descriptors that must stay open as long as a
-    program lives: the worker's lease; `mark` is `strays.mark_of` it, which they carry. `check` raises when the task is to stop
+    program lives: the worker's lease; `badge` is `strays.badge_of` it, which they carry. `check` raises when the task is to stop
     and is called about ten times a second. `log` takes what programs print.
     """
 
     env: Mapping[str, str]
     protected: Sequence[Path] = ()
     held: Sequence[int] = ()
-    mark: str = ""
+    badge: str = ""
     check: Callable[[], None] = lambda: None
     log: Callable[[bytes], None] = field(default=lambda data: None)  # noqa: ARG005 - takes and drops
 
@@ -123,10 +123,10 @@ class ChildProcesses:
 
     def end_strays(self) -> None:
         """End what programs whose leash was killed left running; for when none of ours runs."""
-        end_strays(self.held, self.mark)
+        end_strays(self.held, self.badge)
 
     def _inherited(self) -> Mapping[str, str]:
-        return {**self.env, MARK: self.mark} if self.mark else self.env
+        return {**self.env, BADGE: self.badge} if self.badge else self.env
 
 
 class _Leash:

@@ -18,7 +18,7 @@ from sixthbot.core.tasks import Done, Failed
 from sixthbot.core.times import parse_time
 from sixthbot.engine.backups import expire_operations
 from sixthbot.engine.reviewing import follow_review
-from sixthbot.engine.strays import Orphans, git_at_work, mark_of
+from sixthbot.engine.strays import Orphans, badge_of, git_at_work
 from sixthbot.engine.undoing import follow_undo
 from sixthbot.git import refs
 from sixthbot.git.run import entries
@@ -155,7 +155,7 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
     home, waits = look_at_home(services.places), False
     away = was_away(services.places, home)
     for worker in services.store.queue.workers():
-        path, mark = lease_file(services.places, worker), mark_of(worker, services.places.git_dir)
+        path, badge = lease_file(services.places, worker), badge_of(worker, services.places.git_dir)
         if away and _comes_back(services, home, worker):
             waits = True
             continue
@@ -163,10 +163,10 @@ def _dead_workers_tasks(services: Services, orphans: Orphans) -> list[Task]:
             continue  # somebody removed `.sixth/local`: the worker takes its lease anew within seconds
         lease = try_hold(path)
         if lease is None:
-            orphans.end(mark, path)
+            orphans.end(badge, path)
             continue  # it lives, or a program it started does
         try:
-            if orphans.end_marked(mark):
+            if orphans.end_badged(badge):
                 continue  # a program that closed every file it inherited
             for operation in services.store.operations.list():
                 _make_moves_safe(services, operation)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _SAVE = point("operation.save")
 _REMOVE = point("operation.remove")
-_TWIN = point("operation.twin")
-_TWIN_OVER = point("operation.twin.over")
+_BEGUN = point("operation.begun")
+_BEGUN_OVER = point("operation.begun.over")
 BACKUP = "refs/sixth/backup/"
 """Below it, each operation keeps what it takes refs away from, so that git does not throw it away."""
 _SCHEMA = 1
@@ -66,14 +66,14 @@ def operation_id(now: datetime, refs: Sequence[RefChange]) -> str:
 
 
 class Operations:
-    """One file for each operation; of one that is begun there is a twin in `twins` until it is over.
+    """One file for each operation; one that is begun has a second record in `beside` until it is over.
 
     That folder is where no cleaning reaches: who takes all others away must not take the only word on whose a lock is.
     """
 
-    def __init__(self, folder: Path, durability: Durability, twins: Path | None = None) -> None:
+    def __init__(self, folder: Path, durability: Durability, beside: Path | None = None) -> None:
         self._folder = folder
-        self._twins = twins
+        self._beside = beside
         self._durability: Durability = durability
         self._tips: dict[str, set[str]] = {}
         self._read: set[str] = set()
@@ -83,9 +83,9 @@ class Operations:
         """Record an operation that is about to be made; returns once that would survive a crash."""
         begun = replace(operation, state="begun")
         self._write(begun)
-        if self._twins is not None:
+        if self._beside is not None:
             save_json(
-                self._twins / self._path(begun.id).name, _to_json(begun), point=_TWIN, durability="process"
+                self._beside / self._path(begun.id).name, _to_json(begun), point=_BEGUN, durability="process"
             )
 
     def recall(self, operation: Operation) -> None:
@@ -94,18 +94,18 @@ class Operations:
 
     def finish(self, operation_id: str) -> None:
         """Record that it was made."""
-        self._part_with_twin(operation_id)
+        self._let_go_beside(operation_id)
         self._write(replace(self.get(operation_id), state="done"))
 
     def revert(self, operation_id: str) -> None:
         """Record that it was not made after all."""
-        self._part_with_twin(operation_id)
+        self._let_go_beside(operation_id)
         self._write(replace(self.get(operation_id), state="reverted"))
 
     def begin_again(self) -> Sequence[Operation]:
         """Record again what was begun and is neither over nor recorded any more; return that."""
         found = []
-        for path in sorted(self._twins.glob("*.json")) if self._twins is not None else ():
+        for path in sorted(self._beside.glob("*.json")) if self._beside is not None else ():
             try:
                 operation = _from_json(json.loads(read_small(path, _LIMIT)))
             except OSError:
@@ -113,16 +113,16 @@ class Operations:
             except (KeyError, TypeError, ValueError, RecursionError, SixthError):
                 operation = None  # torn by a power cut: it is not synced
             if operation is None or f"{operation.id}.json" != path.name:
-                remove(path, point=_TWIN_OVER)
+                remove(path, point=_BEGUN_OVER)
             elif self._load(operation.id) is None:
                 self._write(operation)
                 found.append(operation)
         return found
 
-    def _part_with_twin(self, operation_id: str) -> None:
-        """Take the twin away, before the operation is over: a kill in between leaves no twin of one that is."""
-        if self._twins is not None:
-            remove(self._twins / self._path(operation_id).name, point=_TWIN_OVER)
+    def _let_go_beside(self, operation_id: str) -> None:
+        """Take the second record away, before the operation is over: a kill in between leaves none of one that is."""
+        if self._beside is not None:
+            remove(self._beside / self._path(operation_id).name, point=_BEGUN_OVER)
 
     def get(self, operation_id: str) -> Operation:
         """Return one operation; UsageError when there is none of that id."""

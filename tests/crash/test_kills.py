@@ -123,7 +123,7 @@ time.sleep(300)
 def test_a_program_that_closed_what_it_inherited_is_known_by_its_worker_name(tmp_path: Path) -> None:
     lease = os.open(tmp_path / "lease", os.O_RDWR | os.O_CREAT)
     processes = ChildProcesses(
-        env=child_environment(os.environ), held=[lease], mark=strays.mark_of("1-ab", tmp_path)
+        env=child_environment(os.environ), held=[lease], badge=strays.badge_of("1-ab", tmp_path)
     )
     script = 'exec "$0" -c "$1" 0.2 $PPID'
     try:
@@ -156,7 +156,7 @@ def test_the_work_goes_on_only_when_the_last_stray_is_gone_however_long_it_takes
     assert stray.poll() is not None
 
 
-def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_mark(repo: RepoDir) -> None:
+def test_a_task_stays_with_a_dead_worker_while_a_program_carries_its_badge(repo: RepoDir) -> None:
     scene, name = Scene(repo.path, rule(do=(probe(),))), name_of_a_dead_worker()
     left = program_of(name, repo.git_dir)
     [task] = scene.admit()
@@ -175,8 +175,8 @@ def name_of_a_dead_worker() -> str:
 
 
 def program_of(worker: str, git_dir: Path) -> subprocess.Popen[bytes]:
-    marked = {**os.environ, strays.MARK: strays.mark_of(worker, git_dir)}
-    return subprocess.Popen(["sleep", "300"], env=marked, start_new_session=True)
+    badged = {**os.environ, strays.BADGE: strays.badge_of(worker, git_dir)}
+    return subprocess.Popen(["sleep", "300"], env=badged, start_new_session=True)
 
 
 def test_a_copy_of_a_repository_ends_nothing_of_the_original(repo: RepoDir, tmp_path: Path) -> None:
@@ -207,14 +207,14 @@ def test_what_was_left_is_ended_also_where_the_repository_was_moved(repo: RepoDi
     assert recover(moved.services).tasks
 
 
-def test_a_mark_is_that_of_the_same_path_too_where_numbers_change(tmp_path: Path) -> None:
-    marks = [strays.mark_of("7-a", tmp_path).encode() for _ in range(2)]
+def test_a_badge_is_that_of_the_same_path_too_where_numbers_change(tmp_path: Path) -> None:
+    marks = [strays.badge_of("7-a", tmp_path).encode() for _ in range(2)]
     assert strays._is_same(*marks)
     renumbered = marks[0].replace(str(tmp_path.stat().st_ino).encode(), b"0", 1)
     assert strays._is_same(renumbered, marks[1])
     for other in (b"7-a", b"", marks[0].replace(b"7-a", b"8-a"), b"7-a  /elsewhere", b"7-a 1:2 /elsewhere"):
         assert not strays._is_same(other, marks[1])
-    gone = [strays.mark_of("7-a", tmp_path / name).encode() for name in ("x", "y")]
+    gone = [strays.badge_of("7-a", tmp_path / name).encode() for name in ("x", "y")]
     assert not strays._is_same(*gone)
 
 

@@ -69,11 +69,11 @@ class Broken(AssertionError):
 class NoOrphans(Orphans):
     """Ends nobody: what a dead process of the simulation left running ends by itself."""
 
-    def end(self, mark: str, lease: Path) -> None:
+    def end(self, badge: str, lease: Path) -> None:
         """Leave it alone."""
 
-    def end_marked(self, mark: str) -> bool:
-        """Nobody carries a mark here."""
+    def end_badged(self, badge: str) -> bool:
+        """Nobody carries a badge here."""
         return False
 
 

@@ -383,8 +383,8 @@ def refusing(path: Path, limit: int) -> bytes:
 def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, twins = tmp_path / "operations", tmp_path / "begun"
-    operations = Operations(folder, "process", twins)
+    folder, beside = tmp_path / "operations", tmp_path / "begun"
+    operations = Operations(folder, "process", beside)
     over, reverted, begun = operation(1), operation(2, "c" * 40), operation(3, "d" * 40)
     for one in (over, reverted, begun):
         operations.begin(one)
@@ -395,14 +395,14 @@ def test_one_that_is_begun_is_known_also_where_all_records_were_taken_away(
     with monkeypatch.context() as failing:
         failing.setattr(operations_module, "read_small", refusing)
         assert operations.begin_again() == []
-    (twins / "torn.json").write_bytes(b"\0" * 20)
-    (twins / "other.json").write_bytes((twins / f"{begun.id}.json").read_bytes())
-    again = Operations(folder, "process", twins)
+    (beside / "torn.json").write_bytes(b"\0" * 20)
+    (beside / "other.json").write_bytes((beside / f"{begun.id}.json").read_bytes())
+    again = Operations(folder, "process", beside)
     assert again.begin_again() == [begun]
     assert again.list() == [begun]
-    assert [path.stem for path in twins.iterdir()] == [begun.id]
+    assert [path.stem for path in beside.iterdir()] == [begun.id]
     again.finish(begun.id)
-    assert list(twins.iterdir()) == []
+    assert list(beside.iterdir()) == []
 
 
 def test_an_operation_that_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
